@@ -1,0 +1,1 @@
+"""Token issuer gateway: the core. It knows no issuer module by name."""

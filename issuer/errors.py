@@ -1,0 +1,85 @@
+"""The one error family: what a client reads and what the log says are different texts by construction.
+
+An error class carries `code` (for programs), `status` (HTTP) and `description` (for people, translated when
+shown). The instance's argument is for the log alone. `issuer.portal.errors` is the one handler.
+"""
+
+from typing import ClassVar
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+
+class GatewayError(Exception):
+    """Something that a client is told about; the message is for the log only."""
+
+    code: ClassVar[str] = "server_error"
+    status: ClassVar[int] = 500
+    description: ClassVar[LazyString] = _("Something went wrong here.")
+    remedy: ClassVar[LazyString] = _("Please try again in a moment.")
+    headers: dict[str, str]
+
+    def __init__(self, log: str = "", headers: dict[str, str] | None = None) -> None:
+        """Keep what the log shall say, and headers that the answer needs."""
+        super().__init__(log or self.code)
+        self.headers = headers or {}
+
+
+class BadRequestError(GatewayError):
+    """The request cannot be understood."""
+
+    code = "invalid_request"
+    status = 400
+    description = _("This request cannot be understood.")
+    remedy = _("Please go back and try again.")
+
+
+class ForbiddenError(GatewayError):
+    """The person is known, and may not do this."""
+
+    code = "access_denied"
+    status = 403
+    description = _("You are not allowed to use this.")
+    remedy = _("If you think that you should be, ask the people who run this service.")
+
+
+class CrossOriginError(ForbiddenError):
+    """A form was sent from somewhere else than our own pages."""
+
+    code = "cross_origin"
+    description = _("This form was not sent from our own page.")
+    remedy = _("Open the page again here, and send the form from there.")
+
+
+class NotFoundError(GatewayError):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    status = 404
+    description = _("There is nothing at this address.")
+    remedy = _("Check the address, or start from the home page.")
+
+
+class TooManyRequestsError(GatewayError):
+    """Somebody tried too often; the answer carries `Retry-After`."""
+
+    code = "too_many_requests"
+    status = 429
+    description = _("Too many attempts.")
+    remedy = _("Please wait a moment before you try again.")
+
+    def __init__(self, log: str, retry_after: int) -> None:
+        """Ask the client to wait `retry_after` seconds."""
+        super().__init__(log, {"Retry-After": str(retry_after)})
+
+
+class UnavailableError(GatewayError):
+    """We cannot do this now; the answer carries `Retry-After`."""
+
+    code = "temporarily_unavailable"
+    status = 503
+    description = _("This service is busy right now.")
+
+    def __init__(self, log: str, retry_after: int = 5) -> None:
+        """Ask the client to wait `retry_after` seconds."""
+        super().__init__(log, {"Retry-After": str(retry_after)})

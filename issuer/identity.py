@@ -1,0 +1,30 @@
+"""Who somebody is: what a login backend returns and a session keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Attribute = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person, as the login backend that vouches for them knows them.
+
+    `(backend, subject)` is the identity key: stable, and never reused for somebody else. `uid` is the
+    identifier as the directory has it, never as it was typed. `auth_level` is how strongly the person
+    signed in (1 = password).
+    """
+
+    backend: str
+    subject: str
+    uid: str
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    auth_level: int = 1
+
+    def first(self, name: str) -> str | None:
+        """Return the first value of an attribute, or None when there is none."""
+        value = self.attributes.get(name)
+        if isinstance(value, list):
+            return value[0] if value else None
+        return value

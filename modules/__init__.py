@@ -1,0 +1,1 @@
+"""Issuer modules: each turns an identity into tokens that another system trusts."""
