@@ -6,7 +6,7 @@ shown). The instance's argument is for the log alone. `issuer.portal.errors` is 
 
 from typing import ClassVar
 
-from flask_babel import LazyString
+from flask_babel.speaklater import LazyString
 from flask_babel import lazy_gettext as _
 
 
