@@ -6,8 +6,8 @@ shown). The instance's argument is for the log alone. `issuer.portal.errors` is 
 
 from typing import ClassVar
 
-from flask_babel.speaklater import LazyString
 from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 
 
 class GatewayError(Exception):
