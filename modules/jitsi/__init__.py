@@ -1,0 +1,1 @@
+"""The Jitsi module: a browser comes with a room, and goes back with a token that Jitsi accepts."""

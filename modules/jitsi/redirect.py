@@ -1,0 +1,62 @@
+"""Where the browser goes with its token: the one configured server, whatever the names are."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+from modules.jitsi.rooms import Room, Tenant
+from modules.jitsi.state import Json, Platform, fragment_value, override_parameters
+
+TokenPlace = Literal["query", "fragment"]
+
+SERVER_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
+
+
+def clean_server_url(text: str) -> str:
+    """Return the URL of a Jitsi server without its final slash; raise ValueError when it cannot be one."""
+    if not SERVER_URL.fullmatch(text):
+        raise ValueError("must be like https://meet.example.com, with nothing after the host but a path")
+    parts = urlsplit(text)
+    if parts.port == 0:
+        raise ValueError("must have a port between 1 and 65535, or none")
+    if {".", ".."} & set(parts.path.split("/")):
+        raise ValueError("must not have . or .. in its path")
+    return text.rstrip("/")
+
+
+def meeting_url(
+    server_url: str,
+    room: Room,
+    tenant: Tenant | None,
+    token: str,
+    *,
+    token_in: TokenPlace = "query",  # noqa: S107 - a place, not a token
+    overrides: Iterable[tuple[str, Json]] = (),
+) -> str:
+    """Return the address of a meeting, with the token in it."""
+    parameters = override_parameters(overrides)
+    query = ""
+    if token_in == "fragment":  # noqa: S105 - a place, not a token
+        parameters.insert(0, f"jwt={fragment_value(token)}")
+    else:
+        query = f"?jwt={quote(token, safe='')}"
+    fragment = f"#{'&'.join(parameters)}" if parameters else ""
+    return f"{meeting_page(server_url, room, tenant)}{query}{fragment}"
+
+
+def meeting_page(server_url: str, room: Room, tenant: Tenant | None) -> str:
+    """Return the address of a meeting without a token."""
+    segments = [tenant.name, room.segment] if tenant else [room.segment]
+    return "/".join([server_url.rstrip("/"), *segments])
+
+
+def app_link(platform: Platform, url: str) -> str:
+    """Return the link that opens the address of a meeting (`meeting_url`) in Jitsi's app."""
+    place = url.partition(":")[2]
+    if platform == "ios":
+        return f"org.jitsi.meet:{place}"
+    if platform == "electron":
+        return f"jitsi-meet:{place}"
+    # Android splits such a link at its last "#", so a fragment of the address stays part of the address.
+    return f"intent:{place}#Intent;scheme=org.jitsi.meet;package=org.jitsi.meet;end"

@@ -1,0 +1,141 @@
+"""The `state` that Jitsi's client adds to a request: a JSON text, and as untrusted as all the rest."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from modules.jitsi.rooms import AskedError
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Overrides = tuple[tuple[str, Json], ...]
+Platform = Literal["ios", "android", "electron"]
+
+LONGEST_STATE = 8192
+# The fragment is part of our answer's header, for which proxies have a few kilobytes.
+LONGEST_FRAGMENT = 4096
+DEEPEST = 8
+# Jitsi's client reads names from the fragment as they stand, without decoding them.
+OVERRIDE_NAME = re.compile(r"(config|interfaceConfig|iceServers)\.[A-Za-z0-9_.-]{1,128}")
+OVERRIDE_PREFIXES = ("config.", "interfaceConfig.", "iceServers.")
+
+
+class StateError(AskedError):
+    """The state is refused. Reasons: too_long, not_json, too_deep, wrong_type, override_name, repeated."""
+
+    what = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class JitsiState:
+    """What we understand of a state. `roomSafe` is not among it: we compute it ourselves."""
+
+    room: str | None = None
+    tenant: str | None = None
+    overrides: Overrides = ()
+    ios: bool = False
+    android: bool = False
+    electron: bool = False
+
+    @property
+    def platform(self) -> Platform | None:
+        """Return the app that asks, or None when it is a browser."""
+        if self.ios:
+            return "ios"
+        if self.android:
+            return "android"
+        return "electron" if self.electron else None
+
+
+def parse_state(text: str) -> JitsiState:
+    """Read a state; keys that we do not know are left alone, for Jitsi adds some now and then."""
+    if len(text) > LONGEST_STATE:
+        raise StateError("too_long")
+    found = _object_of(text)
+    overrides = tuple((key, value) for key, value in found.items() if key.startswith(OVERRIDE_PREFIXES))
+    _refuse_overrides(overrides)
+    return JitsiState(
+        room=_text_of(found, "room"),
+        tenant=_text_of(found, "tenant"),
+        overrides=overrides,
+        ios=_flag_of(found, "ios"),
+        android=_flag_of(found, "android"),
+        electron=_flag_of(found, "electron"),
+    )
+
+
+def override_parameters(overrides: Iterable[tuple[str, Json]]) -> list[str]:
+    """Return the overrides as parameters of a fragment, each value as JSON, as Jitsi's client reads them."""
+    return [f"{name}={fragment_value(value)}" for name, value in overrides]
+
+
+def fragment_value(value: Json) -> str:
+    r"""Return a value as Jitsi's client reads it from a fragment (parseURLParams.ts).
+
+    Before it parses the JSON it turns curly quotes into straight ones and `\&` into `&`: so neither curly
+    quotes nor `&` may stand there as themselves.
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return quote(text.replace("&", "\\u0026"), safe="")
+
+
+def _object_of(text: str) -> dict[str, Json]:
+    try:
+        found = json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_number)
+    except RecursionError:
+        raise StateError("too_deep") from None
+    except StateError:
+        raise
+    except ValueError:
+        raise StateError("not_json") from None
+    if not isinstance(found, dict):
+        raise StateError("wrong_type")
+    return found
+
+
+def _unrepeated(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """RFC 8259 §4: what a name means that stands there twice, nobody can say."""
+    if len(dict(pairs)) < len(pairs):
+        raise StateError("repeated")
+    return dict(pairs)
+
+
+def _no_number(_name: str) -> Json:
+    """RFC 8259 §6: NaN and Infinity are not JSON, though Python reads them."""
+    raise StateError("not_json")
+
+
+def _refuse_overrides(overrides: Overrides) -> None:
+    for name, value in overrides:
+        if not OVERRIDE_NAME.fullmatch(name):
+            raise StateError("override_name")
+        _refuse_depth(value)
+    try:
+        rendered = override_parameters(overrides)
+    except ValueError:  # a number such as 1e999, which Python reads as infinite
+        raise StateError("not_json") from None
+    if len("&".join(rendered)) > LONGEST_FRAGMENT:
+        raise StateError("too_long")
+
+
+def _refuse_depth(value: Json, depth: int = 1) -> None:
+    if depth > DEEPEST:
+        raise StateError("too_deep")
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refuse_depth(child, depth + 1)
+
+
+def _text_of(found: dict[str, Json], name: str) -> str | None:
+    value = found.get(name)
+    if value is not None and not isinstance(value, str):
+        raise StateError("wrong_type")
+    return value
+
+
+def _flag_of(found: dict[str, Json], name: str) -> bool:
+    value = found.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise StateError("wrong_type")
+    return value is True

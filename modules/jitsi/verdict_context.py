@@ -1,0 +1,52 @@
+"""What Jitsi's plugins would make of a token's `context`: some of its mistakes hang or break a conference."""
+
+import re
+from collections.abc import Iterator
+
+from modules.jitsi.verdict_parts import Finding, Json, fault, fine, seen, texts
+from modules.jitsi.xmltext import forbidden_in_xml
+
+# Names that can be names in XML without surprises.
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+def judge_context(claims: dict[str, Json]) -> list[Finding]:
+    """Return a finding for each mistake in `context`, or one that all is well."""
+    if "context" not in claims:
+        return [fine("context", "absent")]
+    context = claims["context"]
+    if not isinstance(context, dict):
+        return [fault("context", f"it is {seen(context)}; it must be an object, or absent")]
+    mistakes = [*_wrong_kinds(context), *_wrong_user(context.get("user")), *_wrong_text(context)]
+    return [fault("context", text) for text in mistakes] or [fine("context", "as Jitsi's plugins take it")]
+
+
+def reads_room_as_pattern(claims: dict[str, Json]) -> bool:
+    """Tell whether `context.room.regex` makes the `room` claim a Lua pattern."""
+    context = claims.get("context")
+    room = context.get("room") if isinstance(context, dict) else None
+    return isinstance(room, dict) and room.get("regex") is True
+
+
+def _wrong_kinds(context: dict[str, Json]) -> Iterator[str]:
+    for name in ("room", "user", "features"):
+        if name in context and not isinstance(context[name], dict):
+            yield f"{name} is {seen(context[name])}; it must be an object, or absent"
+    for name in ("group", "tenant"):
+        if name in context and not isinstance(context[name], str):
+            yield f"{name} is {seen(context[name])}; it must be a string, or absent"
+
+
+def _wrong_user(user: Json) -> Iterator[str]:
+    """Yield what the presence plugin, which copies all of `user` into XML, cannot take."""
+    for name, value in user.items() if isinstance(user, dict) else ():
+        if not PLAIN_NAME.fullmatch(name):
+            yield f"user has the name {seen(name)}; spaces, colons and the like break XML"
+        if not isinstance(value, str | bool):
+            yield f"user.{seen(name)} is {seen(value)}; it must be a string, true or false"
+
+
+def _wrong_text(context: dict[str, Json]) -> Iterator[str]:
+    for text in texts(context):
+        if forbidden_in_xml(text):
+            yield f"{seen(text)} has a character that XML forbids, which breaks the conference for everybody"

@@ -1,0 +1,153 @@
+# ruff: noqa: RUF001 - look-alikes are what these names are about
+
+import sys
+import unicodedata
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.jitsi.rooms import (
+    DROPPED,
+    RoomError,
+    TenantError,
+    clean_room,
+    normal_form,
+    parse_room,
+    parse_tenant,
+)
+from tests.modules.jitsi.names import ACCEPTED, REFUSED
+from tests.node import Node
+
+SERVER = "https://meet.example.com"
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len(ACCEPTED) >= 60
+
+
+@pytest.mark.parametrize(("text", "claim"), ACCEPTED.items())
+def test_claim_is_what_jitsi_makes_of_the_path(node: Node, text: str, claim: str) -> None:
+    room = parse_room(text)
+    assert room.claim == claim
+    parsed = node.url_parse(f"{SERVER}/{room.segment}?jwt=x")
+    assert parsed
+    assert parsed["pathname"] == f"/{room.segment}"
+    assert node.jitsi_room_of_path(parsed["pathname"]) == claim
+
+
+@pytest.mark.parametrize("text", [text for text in ACCEPTED if text != "%zz"])
+def test_jitsi_itself_would_call_the_conference_the_same(node: Node, text: str) -> None:
+    assert node.jitsi_room_of_path(f"/{quote(text, safe='')}") == parse_room(text).claim
+
+
+@pytest.mark.parametrize(("text", "reason"), REFUSED.items())
+def test_forbidden_names_are_refused_with_their_reason(text: str, reason: str) -> None:
+    with pytest.raises(RoomError) as caught:
+        parse_room(text)
+    assert caught.value.reason == reason
+
+
+def test_no_name_is_missing() -> None:
+    with pytest.raises(RoomError) as caught:
+        parse_room(None)
+    assert caught.value.reason == "missing"
+
+
+def test_refusal_repeats_nothing_that_was_sent() -> None:
+    with pytest.raises(RoomError) as caught:
+        parse_room("<script>")
+    assert "script" not in str(caught.value)
+
+
+def test_every_character_among_letters(node: Node) -> None:
+    """All of Unicode that this Python knows, against the Unicode of node."""
+    accepted = []
+    for code in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(code)) != "Co":
+            accepted += _rooms(f"Aσ{chr(code)}Σ")
+    assert len(accepted) > 100_000
+    models = node.jitsi_rooms_of_paths([segment for segment, _ in accepted])
+    assert [pair for pair, model in zip(accepted, models, strict=True) if pair[1] != model] == []
+
+
+def _rooms(*texts: str) -> list[tuple[str, str]]:
+    found = []
+    for text in texts:
+        try:
+            room = parse_room(text)
+        except RoomError:
+            continue
+        found.append((room.segment, room.claim))
+    return found
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_refused_or_means_the_same_to_jitsi(node: Node, text: str) -> None:
+    try:
+        room = parse_room(text)
+    except RoomError:
+        return
+    assert parse_room(room.name) == room
+    assert normal_form(room.name) == room.name
+    assert node.jitsi_room_of_path(f"/{room.segment}") == room.claim
+    assert "*" not in room.claim
+    assert len(room.claim) <= 1023
+
+
+@pytest.mark.parametrize(
+    ("typed", "cleaned"),
+    [
+        ("  My Room ", "My Room"),
+        ("What's up?", "Whats up"),
+        ("*", ""),
+        ("＊a／b", "ab"),
+        ("a\nb", "ab"),
+        ("https://meet.example.com/x", "httpsmeet.example.comx"),
+    ],
+)
+def test_cleaning_drops_what_jitsi_drops(typed: str, cleaned: str) -> None:
+    assert clean_room(typed) == cleaned
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from(sorted(DROPPED)), max_size=40))
+def test_a_cleaned_name_is_accepted_or_nothing_could_be_left_of_it(text: str) -> None:
+    reason = ""
+    try:
+        parse_room(clean_room(text))
+    except RoomError as error:
+        reason = error.reason
+    assert reason in {"", "empty", "dots", "unstable", "too_long"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("Acme", "acme"), ("a_b-9", "a_b-9"), ("ＡＣＭＥ", "acme"), ("a" * 63, "a" * 63)]
+)
+def test_tenant_has_one_normal_form(text: str, name: str) -> None:
+    tenant = parse_tenant(text)
+    assert tenant
+    assert tenant.name == name
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_no_tenant(text: str | None) -> None:
+    assert parse_tenant(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "[a]", "a.b", "..", "a/b", "ü", " ", "a b", "%2e", "a\n", "\ud800", "a" * 64, "\ufdfa"]
+)
+def test_other_tenants_are_refused(text: str) -> None:
+    with pytest.raises(TenantError):
+        parse_tenant(text)
+
+
+@given(st.text(max_size=80))
+def test_any_tenant_is_refused_or_harmless(text: str) -> None:
+    try:
+        tenant = parse_tenant(text)
+    except TenantError:
+        return
+    assert tenant is None or parse_tenant(tenant.name) == tenant
+    assert tenant is None or quote(tenant.name, safe="") == tenant.name
