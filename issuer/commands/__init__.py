@@ -1,0 +1,1 @@
+"""The parts of the `issuer` command, one file per group of commands."""
