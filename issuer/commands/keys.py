@@ -34,10 +34,9 @@ class KeyGroup(click.Group):
             return super().invoke(ctx)
         except ring.KeyRingError as error:
             raise click.ClickException(str(error)) from error
-        except OSError as error:
-            raise click.ClickException(
-                f"{error.filename}: {error.strerror}. Run this as the user that owns the key directory, or as root."
-            ) from error
+        except PermissionError as error:
+            who = "the user that owns the key directory, or as root"
+            raise click.ClickException(f"{error.filename}: {error.strerror}. Run this as {who}.") from error
 
 
 def _place(ctx: click.Context) -> tuple[Path, Clock, float]:
@@ -64,9 +63,8 @@ def list_(ctx: click.Context) -> None:
     if not found:
         click.echo(f"No keys in {directory}. Make one: issuer keys generate --use jitsi")
         return
-    rows = [("KID", "USE", "TYPE", "STATE", "SINCE", "PUBLISHED")]
-    rows += [_row(record, clock.now(), retention) for record in found]
-    click.echo(_table(rows))
+    heading = ("KID", "USE", "TYPE", "STATE", "SINCE", "PUBLISHED")
+    click.echo(_table([heading, *(_row(record, clock.now(), retention) for record in found)]))
 
 
 @keys.command()
@@ -105,7 +103,7 @@ def rotate(ctx: click.Context, use: str | None) -> None:
     for done in ring.rotate(directory, use=use, clock=clock, retention=retention):
         if done.activated is None:
             click.echo(
-                f"{done.use}: there was no next key. {done.next} is published now, and nothing else has changed.\n"
+                f"{done.use}: there was no next key. {done.next} is published now; nothing else has changed.\n"
                 f"Run `issuer keys rotate --use {done.use}` again when clients have had the time to fetch it."
             )
             continue

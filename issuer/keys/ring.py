@@ -1,0 +1,118 @@
+"""The key ring as a worker uses it: look-ups in a snapshot that is swapped as a whole, without a lock."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from issuer.keys.loader import LoadedKey, Loader
+from issuer.keys.material import default_kind, family_for
+from issuer.keys.model import KeyRingError, KeyState, PublicKey, SigningKey
+from issuer.world import Clock
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at the directory while nothing unknown is asked for."""
+
+_ORDER = (KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    by_kid: Mapping[str, LoadedKey]
+    by_digest: Mapping[str, LoadedKey]
+    signing: Mapping[tuple[str, str], SigningKey]
+
+    @classmethod
+    def of(cls, loaded: tuple[LoadedKey, ...]) -> Self:
+        keys = sorted(loaded, key=lambda k: (_ORDER.index(k.record.state), k.record.created, k.record.kid))
+        # While a rotation is under way there may be two active keys: the younger one signs.
+        active = sorted(
+            (key for key in keys if key.record.state is KeyState.ACTIVE),
+            key=lambda key: key.record.age,
+        )
+        return cls(
+            {key.record.kid: key for key in keys},
+            {key.signing.public.kid_sha256: key for key in keys},
+            {key.record.slot: key.signing for key in active},
+        )
+
+
+class KeyRing:
+    """The keys of a directory, which other processes may change at any time.
+
+    `retention` is how many seconds a retired key stays published: the longest lifetime of any token plus
+    `RETENTION_MARGIN`.
+    """
+
+    def __init__(self, directory: Path, clock: Clock, *, retention: float) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._retention = retention
+        self._loader = Loader(directory)
+        self._looking = threading.Lock()
+        self._snapshot = _Snapshot.of(())
+        self._look_at = clock.monotonic()
+        self._latest()
+
+    def signing_key(self, use: str, algorithm: str) -> SigningKey:
+        """Return the active key of a use that fits a JWS algorithm.
+
+        Raises:
+            KeyRingError: there is none; the message says what to run.
+        """
+        slot = use, family_for(algorithm)
+        key = self._current().signing.get(slot) or self._latest().signing.get(slot)
+        if key is None:
+            raise KeyRingError(
+                f"There is no active {slot[1]} key of the use {use!r} in {self._directory}, which "
+                f"{algorithm} needs: run `issuer keys generate --use {use} --type {default_kind(slot[1])}`."
+            )
+        return key
+
+    def public_keys(self, use: str | None = None) -> tuple[PublicKey, ...]:
+        """Return all published keys, or those of a use: active, then next, then retired ones."""
+        found = (self._published(key, use) for key in self._latest().by_kid.values())
+        return tuple(key for key in found if key)
+
+    def by_kid(self, kid: str) -> PublicKey | None:
+        """Return the published key that a kid names; an unknown one makes the ring look again at once."""
+        return self._published(self._current().by_kid.get(kid)) or self._published(
+            self._latest().by_kid.get(kid)
+        )
+
+    def by_kid_sha256(self, digest: str, use: str) -> PublicKey | None:
+        """Return the published key of a use, by the lower-case hex SHA-256 of its kid."""
+        return self._published(self._current().by_digest.get(digest), use) or self._published(
+            self._latest().by_digest.get(digest), use
+        )
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """Return all published keys as a JWK Set (RFC 7517 §5)."""
+        return {"keys": [dict(key.jwk) for key in self.public_keys()]}
+
+    def _published(self, key: LoadedKey | None, use: str | None = None) -> PublicKey | None:
+        if key is None or (use is not None and key.record.use != use):
+            return None
+        return key.signing.public if key.record.published(self._clock.now(), self._retention) else None
+
+    def _current(self) -> _Snapshot:
+        """Return what is known; now and then one thread looks first, and the others do not wait for it."""
+        if self._clock.monotonic() >= self._look_at and self._looking.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._looking.release()
+        return self._snapshot
+
+    def _latest(self) -> _Snapshot:
+        """Return what the directory has now."""
+        with self._looking:
+            self._look()
+        return self._snapshot
+
+    def _look(self) -> None:
+        self._look_at = self._clock.monotonic() + LOOK_EVERY
+        loaded = self._loader.look()
+        if loaded is not None:
+            self._snapshot = _Snapshot.of(loaded)
