@@ -71,6 +71,7 @@ class TooManyRequestsError(GatewayError):
     def __init__(self, log: str, retry_after: int) -> None:
         """Ask the client to wait `retry_after` seconds."""
         super().__init__(log, {"Retry-After": str(retry_after)})
+        self.retry_after = retry_after
 
 
 class UnavailableError(GatewayError):

@@ -1,0 +1,227 @@
+"""Wires everything: configuration → services → login backends → issuer modules → pages. Nothing else does."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from flask import Flask, current_app
+
+from issuer import health
+from issuer.backend import Backend, BackendServices, FormBackend
+from issuer.check import Check
+from issuer.housekeeping import Housekeeper
+from issuer.identity import Identity
+from issuer.issuance import Issuance
+from issuer.keys import RETENTION_MARGIN, KeyRing
+from issuer.metrics import Metrics, NoMetrics
+from issuer.module import ConfigurationError, Gateway, Module
+from issuer.passwords import Passwords
+from issuer.portal import headers, language
+from issuer.portal.cookies import Cookies
+from issuer.portal.current import Current
+from issuer.portal.errors import ErrorHandler
+from issuer.portal.pages import Portal
+from issuer.portal.sign_in import SignIn
+from issuer.proxy import TrustedProxies
+from issuer.rules import RuleError, Scope, compile_expression
+from issuer.sessions import Sessions
+from issuer.settings.load import Configuration
+from issuer.settings.models import Settings
+from issuer.settings.problems import ConfigError, Problem
+from issuer.store import Store
+from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
+
+BODY_LIMIT = 64 * 1024
+RESERVED = ("/login", "/logout", "/sessions", "/static", "/healthz", "/readyz", "/.well-known")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Time, randomness and counters: what a test replaces."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    randomness: Randomness = field(default_factory=SystemRandomness)
+    metrics: Metrics = field(default_factory=NoMetrics)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an application is made of, for the command line and tests; `parts(app)` returns it."""
+
+    settings: Settings
+    world: World
+    store: Store
+    keys: KeyRing
+    sessions: Sessions
+    issuance: Issuance
+    backends: dict[str, Backend]
+    modules: dict[str, Module]
+    services: BackendServices
+    housekeeper: Housekeeper
+
+    def start(self) -> None:
+        """Begin background work; called once in every worker."""
+        self.housekeeper.start()
+        for module in self.modules.values():
+            module.start()
+
+    def stop(self) -> None:
+        """End background work and close what is open."""
+        for module in self.modules.values():
+            module.stop()
+        self.housekeeper.stop()
+        self.store.close()
+
+    def checks(self) -> Iterable[Check]:
+        """Return everything that readiness depends on."""
+        yield Check("store", self.store.check, offline=False)
+        plugins: list[tuple[str, Backend | Module]] = [*self.backends.items(), *self.modules.items()]
+        for name, plugin in plugins:
+            for check in plugin.checks():
+                yield Check(f"{name}: {check.name}", check.run, check.offline)
+
+
+def parts(app: Flask | None = None) -> Parts:
+    """Return the parts of an application (default: the current one)."""
+    found: Parts = (app or current_app).extensions["issuer"]
+    return found
+
+
+def create_app(configuration: Configuration, world: World | None = None) -> Flask:
+    """Build the application; it opens the store but starts nothing.
+
+    Raises:
+        issuer.settings.problems.ConfigError: with every contradiction that building shows.
+    """
+    world = world or World()
+    settings = configuration.settings
+    app = Flask("issuer")
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.url_map.strict_slashes = False
+    store = Store.open(settings.store_url, world.clock, settings.store.issuance_retention)
+    try:
+        _wire(app, configuration, world, store)
+    except BaseException:
+        store.close()
+        raise
+    return app
+
+
+def _wire(app: Flask, configuration: Configuration, world: World, store: Store) -> None:
+    settings, clock, randomness = configuration.settings, world.clock, world.randomness
+    cookies = Cookies(settings)
+    sessions = Sessions(store, settings.sessions, clock, randomness)
+    current = Current(sessions, cookies, settings.public_url)
+    services = BackendServices(store, clock, randomness, _passwords(settings, randomness))
+    house = Parts(
+        settings=settings,
+        world=world,
+        store=store,
+        keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
+        sessions=sessions,
+        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics),
+        backends={},
+        modules={},
+        services=services,
+        housekeeper=Housekeeper(store),
+    )
+    _plug_in(configuration, house, current)
+    app.extensions["issuer"] = house
+    forms = [backend for backend in house.backends.values() if isinstance(backend, FormBackend)]
+    sign_in = SignIn(forms, sessions, services, settings.sign_in, world.metrics)
+    app.register_blueprint(Portal(current, cookies, sign_in, sessions, house.modules.values()).blueprint())
+    _finish(app, house, current)
+
+
+def _finish(app: Flask, house: Parts, current: Current) -> None:
+    modules = house.modules.values()
+    _mount(app, house.modules)
+    health.register(app, house.checks, house.keys)
+    ErrorHandler(house.world.randomness).register(app)
+    headers.register(app, [url for m in modules for url in m.destinations()], house.settings.secure)
+    language.register(app)
+    site = {"name": house.settings.portal.name, "demo": house.settings.portal.demo}
+    app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.language()})
+    app.wsgi_app = TrustedProxies(app.wsgi_app, house.settings.server.trusted_proxies)  # type: ignore[method-assign]
+
+
+def key_retention(settings: Settings) -> float:
+    """Return how long a retired key stays published, in seconds."""
+    return settings.tokens.maximum_lifetime + RETENTION_MARGIN
+
+
+def _passwords(settings: Settings, randomness: Randomness) -> Passwords:
+    return Passwords(randomness, parallel=1, waiting=max(1, settings.server.threads // 2))
+
+
+def _plug_in(configuration: Configuration, house: Parts, current: Current) -> None:
+    problems: list[Problem] = []
+    identifier = _main_identifier(house, problems)
+    for item in configuration.backends:
+        if item.settings.enabled:
+            with _Collected(f"backends.{item.name}", problems):
+                house.backends[item.name] = item.plugin(item.name, item.settings, house.services)
+    for instance in configuration.modules:
+        if instance.settings.enabled:
+            gateway = _gateway(instance.name, house, current, identifier)
+            with _Collected(f"modules.{instance.name}", problems):
+                house.modules[instance.name] = instance.plugin(instance.settings, gateway)
+    if problems:
+        raise ConfigError(problems)
+
+
+class _Collected:
+    """Turns what an instance complains about into problems, so that all come at once."""
+
+    def __init__(self, path: str, problems: list[Problem]) -> None:
+        self._path = path
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, RuleError):
+            self._problems.append(Problem("", str(error)))
+        elif isinstance(error, ConfigurationError):
+            path = ".".join(filter(None, [self._path, error.option]))
+            self._problems.append(Problem(path, str(error)))
+        return isinstance(error, RuleError | ConfigurationError)
+
+
+def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:
+    with _Collected("", problems):
+        expression = compile_expression(house.settings.main_identifier, option="main_identifier")
+        return lambda identity: (
+            expression.text_value(Scope(identity, {}, house.world.clock.now())) or identity.uid
+        )
+    return lambda identity: identity.uid
+
+
+def _gateway(instance: str, house: Parts, current: Current, identifier: Callable[[Identity], str]) -> Gateway:
+    return Gateway(
+        instance=instance,
+        settings=house.settings,
+        clock=house.world.clock,
+        randomness=house.world.randomness,
+        store=house.store,
+        keys=house.keys,
+        issuance=house.issuance,
+        session=current.session,
+        require=current.require,
+        address=current.address,
+        main_identifier=identifier,
+    )
+
+
+def _mount(app: Flask, modules: dict[str, Module]) -> None:
+    root: dict[tuple[str, str], str] = {}
+    for name, module in modules.items():
+        path = module.settings.path
+        if any(path == taken or path.startswith(taken + "/") for taken in RESERVED):
+            raise ConfigError([Problem(f"modules.{name}.path", f'"{path}" is the portal\'s: choose another')])
+        app.register_blueprint(module.blueprint(), url_prefix=path, name=name)
+        for method, rule, view in module.root_routes():
+            if root.setdefault((method, rule), name) != name:
+                text = f"wants {method} {rule} at the root, and so does modules.{root[method, rule]}"
+                raise ConfigError([Problem(f"modules.{name}", text)])
+            app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method])

@@ -1,0 +1,61 @@
+"""The security log: one function per event, with fixed fields. No token, password or session id ever.
+
+Every line is one JSON object on the logger `issuer.audit`; `event` names what happened.
+"""
+
+import logging
+from dataclasses import asdict
+
+from issuer.identity import Identity
+from issuer.store import Issuance as IssuanceRow
+
+_log = logging.getLogger("issuer.audit")
+
+
+def _event(event: str, level: int = logging.INFO, **fields: object) -> None:
+    _log.log(level, event, extra={"event": event, **{k: v for k, v in fields.items() if v is not None}})
+
+
+def signed_in(identity: Identity, address: str) -> None:
+    """Somebody signed in."""
+    _event("signed_in", backend=identity.backend, user=identity.uid, address=address)
+
+
+def sign_in_failed(account: str, address: str) -> None:
+    """Login and password did not match, or nobody has this login; `account` is a hash of what was typed."""
+    _event("sign_in_failed", logging.WARNING, account=account, address=address)
+
+
+def sign_in_paused(limit: str, account: str, address: str, wait: float) -> None:
+    """A sign-in was not even tried, because there were too many failures; `wait` in seconds."""
+    _event("sign_in_paused", logging.WARNING, limit=limit, account=account, address=address, wait=round(wait))
+
+
+def signed_out(identity: Identity, address: str) -> None:
+    """Somebody ended their session."""
+    _event("signed_out", backend=identity.backend, user=identity.uid, address=address)
+
+
+def session_ended(identity: Identity, by: str) -> None:
+    """A session was ended from another one, or by the operator."""
+    _event("session_ended", backend=identity.backend, user=identity.uid, by=by)
+
+
+def token_issued(row: IssuanceRow) -> None:
+    """A token left the house."""
+    fields = asdict(row)
+    _event("token_issued", user=fields.pop("uid"), **fields)
+
+
+def token_refused(instance: str, identity: Identity, variables: dict[str, str], reason: str) -> None:
+    """A rule said no."""
+    _event(
+        "token_refused",
+        logging.WARNING,
+        instance=instance,
+        backend=identity.backend,
+        user=identity.uid,
+        room=variables.get("room"),
+        tenant=variables.get("tenant"),
+        reason=reason,
+    )

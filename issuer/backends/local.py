@@ -1,0 +1,156 @@
+"""Local users: accounts in the store, with Argon2id passwords. For small teams, demos and emergencies.
+
+Configuration sample:
+
+    [backends.local]
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+
+from issuer.backend import BackendServices, BackendSettings, FormBackend
+from issuer.identity import Attribute, Identity
+from issuer.passwords import Passwords
+from issuer.store import Store, User
+from issuer.world import Clock, Randomness
+
+UID = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 1024
+
+
+class UserError(ValueError):
+    """Something about an account that cannot be; the message says what to do."""
+
+
+class LocalSettings(BackendSettings):
+    """Local users: accounts in the store, managed with `issuer user`."""
+
+
+def identity_of(user: User, instance: str = "local") -> Identity:
+    """Return a user as the sessions and rules see them."""
+    return Identity(
+        backend=instance, subject=user.id, uid=user.uid, attributes=user.attributes, groups=user.groups
+    )
+
+
+class LocalBackend(FormBackend):
+    """Signs in the users of the store."""
+
+    Settings = LocalSettings
+
+    def __init__(self, instance: str, settings: LocalSettings, services: BackendServices) -> None:
+        """Keep where the users are."""
+        super().__init__(instance, settings, services)
+        self._users = services.store.users
+        self._passwords = services.passwords
+
+    def authenticate(self, login: str, password: str) -> Identity | None:
+        """Return the user with this login and password; unknown and disabled ones cost the same."""
+        user = self._users.by_uid(login.strip().lower())
+        hashed = user.password_hash if user and user.enabled else None
+        right = self._passwords.verify(hashed, password[: LONGEST_PASSWORD + 1])
+        return identity_of(user, self.instance) if user and right else None
+
+
+class LocalUsers:
+    """Manages local users; what changes here changes their sessions at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        passwords: Passwords,
+        clock: Clock,
+        randomness: Randomness,
+        instance: str = "local",
+    ) -> None:
+        """Keep what managing needs."""
+        self._store = store
+        self._passwords = passwords
+        self._clock = clock
+        self._randomness = randomness
+        self._instance = instance
+
+    def add(
+        self, uid: str, password: str, attributes: Mapping[str, Attribute], groups: tuple[str, ...]
+    ) -> User:
+        """Add a user.
+
+        Raises:
+            UserError: the uid or the password cannot be used.
+            issuer.store.DuplicateError: there is such a user.
+        """
+        if not UID.fullmatch(uid):
+            raise UserError(f'"{uid[:64]}" is not a user name: use lower-case letters, digits and . _ @ + -')
+        now = self._clock.now()
+        user = User(
+            id=str(uuid.UUID(bytes=self._randomness.bytes(16), version=4)),
+            uid=uid,
+            password_hash=self._hash(password),
+            attributes=dict(attributes),
+            groups=groups,
+            enabled=True,
+            created_at=now,
+            changed_at=now,
+        )
+        self._store.users.add(user)
+        return user
+
+    def get(self, uid: str) -> User:
+        """Return a user by uid; raise `UserError` when there is none."""
+        user = self._store.users.by_uid(uid)
+        if not user:
+            raise UserError(f'there is no user "{uid[:64]}": see `issuer user list`')
+        return user
+
+    def set_password(self, uid: str, password: str) -> None:
+        """Change a password; every session of the user ends, and no browser is known any more."""
+        user = self.get(uid)
+        self._change(replace(user, password_hash=self._hash(password)))
+        self._end_sessions(user)
+        self._store.browsers.forget_account(uid)
+
+    def change(
+        self,
+        uid: str,
+        attributes: Mapping[str, Attribute],
+        groups: tuple[str, ...] | None = None,
+        enabled: bool | None = None,
+    ) -> User:
+        """Set attributes (an empty list removes one), groups, and whether the user may sign in.
+
+        The user's sessions go on with the new values; those of a disabled user end.
+        """
+        user = self.get(uid)
+        merged = {**user.attributes, **attributes}
+        user = replace(
+            user,
+            attributes={name: value for name, value in merged.items() if value != []},
+            groups=user.groups if groups is None else groups,
+            enabled=user.enabled if enabled is None else enabled,
+        )
+        self._change(user)
+        if user.enabled:
+            self._store.sessions.refresh(identity_of(user, self._instance))
+        else:
+            self._end_sessions(user)
+        return user
+
+    def remove(self, uid: str) -> None:
+        """Remove a user; every session of theirs ends."""
+        user = self.get(uid)
+        self._store.users.remove(user.id)
+        self._end_sessions(user)
+
+    def _change(self, user: User) -> None:
+        self._store.users.update(replace(user, changed_at=self._clock.now()))
+
+    def _end_sessions(self, user: User) -> None:
+        self._store.sessions.end_of(self._instance, user.id)
+
+    def _hash(self, password: str) -> str:
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+        return self._passwords.hash(password)

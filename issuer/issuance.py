@@ -1,0 +1,182 @@
+"""The one place through which a token leaves: authenticate → rule → claims → sign → record → answer.
+
+A module says what is its own in each phase (`Phases`) and cannot skip one. Every issuance is one row in the
+store, one line in the security log and one count in the metrics, before the token is handed out.
+"""
+
+import base64
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask.typing import ResponseReturnValue
+
+from issuer import audit
+from issuer.errors import ForbiddenError
+from issuer.identity import Identity
+from issuer.metrics import Metrics
+from issuer.rules import Rule, Scope
+from issuer.settings.models import TokenSettings
+from issuer.signing import Signer
+from issuer.store import Issuance as IssuanceRow
+from issuer.store import Store
+from issuer.world import Clock, Randomness
+
+_log = logging.getLogger(__name__)
+
+TOKEN_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the record of an issuance says beside who and when."""
+
+    room: str | None = None
+    tenant: str | None = None
+    scene: str | None = None
+    event: str | None = None
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that was issued."""
+
+    text: str
+    claims: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Show neither the token nor its claims."""
+        return "Token(…)"
+
+
+class Phases(ABC):
+    """A module's own part of one issuance."""
+
+    instance: str
+    module: str
+    backdate: int = 0
+    """Seconds by which `nbf` lies before the issue, for receivers whose clock is late."""
+
+    @abstractmethod
+    def authenticate(self) -> Identity:
+        """Return who asks; raise a `GatewayError` when nobody does."""
+
+    @abstractmethod
+    def variables(self) -> dict[str, str]:
+        """Return the request variables that rules and expressions see."""
+
+    @abstractmethod
+    def rule(self) -> Rule:
+        """Return the rule that decides."""
+
+    def lifetime(self) -> float | None:
+        """Return the wished lifetime in seconds; None for the default."""
+        return None
+
+    @abstractmethod
+    def claims(self, scope: Scope) -> dict[str, Any]:
+        """Return the module's claims; `iat`, `nbf`, `exp` and `jti` are the host's."""
+
+    @abstractmethod
+    def signer(self) -> Signer:
+        """Return what signs."""
+
+    def subject(self) -> Subject:
+        """Return what the record says of the token's purpose."""
+        return Subject()
+
+    @abstractmethod
+    def answer(self, token: Token) -> ResponseReturnValue:
+        """Return the answer that carries the token."""
+
+
+class Issuance:
+    """Runs the phases."""
+
+    def __init__(
+        self, store: Store, settings: TokenSettings, clock: Clock, randomness: Randomness, metrics: Metrics
+    ) -> None:
+        """Keep what issuing needs."""
+        self._rows = store.issuances
+        self._settings = settings
+        self._clock = clock
+        self._randomness = randomness
+        self._metrics = metrics
+
+    def respond(self, phases: Phases, address: str) -> ResponseReturnValue:
+        """Run every phase for the request in hand.
+
+        Raises:
+            issuer.errors.GatewayError: nobody is signed in, or the rule says no.
+        """
+        return phases.answer(self.issue(phases, phases.authenticate(), address))
+
+    def issue(self, phases: Phases, identity: Identity, address: str | None) -> Token:
+        """Run rule, claims, sign and record for somebody who is authenticated.
+
+        Raises:
+            issuer.errors.ForbiddenError: the rule says no.
+        """
+        scope = self._scope(phases, identity, address)
+        self._judge(phases, scope)
+        claims = phases.claims(scope) | self._times(phases)
+        text, kid = phases.signer().sign(claims)
+        row = self._row(phases, identity, claims, kid, address)
+        self._rows.record(row)
+        audit.token_issued(row)
+        self._metrics.issuance(phases.instance, "issued")
+        return Token(text, claims)
+
+    def _scope(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
+        request: dict[str, object] = {"ip": address or "", "module": phases.module, **phases.variables()}
+        return Scope(identity, request, self._clock.now())
+
+    def _judge(self, phases: Phases, scope: Scope) -> None:
+        decision = phases.rule().judge(scope)
+        if not decision.allowed:
+            audit.token_refused(phases.instance, scope.identity, phases.variables(), decision.reason)
+            self._metrics.issuance(phases.instance, "refused")
+            raise ForbiddenError(f"{phases.instance}: {decision.reason}")
+
+    def _times(self, phases: Phases) -> dict[str, Any]:
+        issued = int(self._clock.now())
+        token_id = base64.urlsafe_b64encode(self._randomness.bytes(TOKEN_ID_BYTES)).rstrip(b"=").decode()
+        return {
+            "iat": issued,
+            "nbf": issued - phases.backdate,
+            "exp": issued + int(self._clip(phases)),
+            "jti": token_id,
+        }
+
+    def _clip(self, phases: Phases) -> float:
+        bounds = self._settings
+        wish = phases.lifetime() or bounds.default_lifetime
+        lifetime = min(max(wish, bounds.minimum_lifetime), bounds.maximum_lifetime)
+        if lifetime != wish:
+            _log.info("%s: lifetime clipped from %g to %g seconds", phases.instance, wish, lifetime)
+        return lifetime
+
+    def _row(
+        self, phases: Phases, identity: Identity, claims: dict[str, Any], kid: str | None, address: str | None
+    ) -> IssuanceRow:
+        subject = phases.subject()
+        return IssuanceRow(
+            token_id=claims["jti"],
+            issued_at=float(claims["iat"]),
+            expires_at=float(claims["exp"]),
+            instance=phases.instance,
+            module=phases.module,
+            backend=identity.backend,
+            subject=identity.subject,
+            uid=identity.uid,
+            room=subject.room,
+            tenant=subject.tenant,
+            scene=subject.scene,
+            event=subject.event,
+            identity=subject.identity,
+            kid=kid,
+            address=address,
+        )

@@ -1,0 +1,151 @@
+"""The module contract: what an issuer module is, and what the gateway hands to it.
+
+A module is one class, declared in the entry-point group `issuer.modules`. Having a section
+`[modules.<instance>]` enables an instance. The host owns the phases of every issuance (`issuer.issuance`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import click
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from issuer.check import Check
+from issuer.identity import Identity
+from issuer.issuance import Issuance
+from issuer.keys import KeyRing
+from issuer.sessions import Session
+from issuer.settings.base import Section
+from issuer.settings.models import Settings
+from issuer.settings.types import MountPath
+from issuer.store import Store
+from issuer.world import Clock, Randomness
+
+
+class ConfigurationError(Exception):
+    """A contradiction in the configuration that only shows when an instance is made.
+
+    Args:
+        option: the option at fault, relative to the instance's section ("" for the section itself).
+        text: what is wrong and what to do.
+    """
+
+    def __init__(self, option: str, text: str) -> None:
+        """Keep both."""
+        super().__init__(text)
+        self.option = option
+
+
+class ModuleSettings(Section):
+    """Options that every issuer module has."""
+
+    type: str = ""
+    """The kind of module; default: the name of the section."""
+    enabled: bool = True
+    """`false` takes the instance away; its section is still validated."""
+    path: MountPath = "/"
+    """Where the instance's routes live; default: "/" and the type."""
+    rule: str = "1"
+    """Use rule: who may have a token from this instance. `1` is everybody who can sign in."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileForm:
+    """A form with one text field on a tile, sent by GET."""
+
+    action: str
+    field: str
+    label: str
+    button: str
+    placeholder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A service on the portal's home."""
+
+    title: str
+    text: str
+    href: str | None = None
+    form: TileForm | None = None
+    icon: str = "link"
+
+
+RootRoute = tuple[str, str, Callable[..., ResponseReturnValue]]
+"""(method, path, view function) of a route that must be at the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The services that an instance gets; there is nothing global besides."""
+
+    instance: str
+    settings: Settings
+    clock: Clock
+    randomness: Randomness
+    store: Store
+    keys: KeyRing
+    issuance: Issuance
+    session: Callable[[], Session | None]
+    """The session of the request in hand, or None."""
+    require: Callable[[], Session]
+    """The same, but somebody who is not signed in is sent to the sign-in page and comes back."""
+    address: Callable[[], str]
+    """The address of the client of the request in hand."""
+    main_identifier: Callable[[Identity], str]
+    """A person's main identifier, as tokens name them."""
+
+
+class Module(ABC):
+    """An issuer module: turns an identity into tokens that another system trusts."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    """What people call the service, as in "to continue to Jitsi Meet"."""
+    Settings: ClassVar[type[ModuleSettings]] = ModuleSettings
+
+    def __init__(self, settings: Any, gateway: Gateway) -> None:
+        """Keep what the instance is made of; raise `ConfigurationError` on contradictions."""
+        self.settings = settings
+        self.gateway = gateway
+
+    @abstractmethod
+    def blueprint(self) -> Blueprint:
+        """Return the routes, to be mounted at `settings.path`."""
+
+    def owns(self, path: str) -> bool:
+        """Tell whether a path is one of this instance's routes."""
+        return path.startswith(f"{self.settings.path}/")
+
+    def checks(self) -> Iterable[Check]:
+        """Return what `issuer check` and readiness ask."""
+        return ()
+
+    def tiles(self, session: Session) -> Iterable[Tile]:  # noqa: ARG002 - for those who override it
+        """Return what the portal's home shows of this instance to somebody."""
+        return ()
+
+    def destinations(self) -> Iterable[str]:
+        """Return the base URLs that a browser is sent to after sign-in (for `form-action`)."""
+        return ()
+
+    def root_routes(self) -> Iterable[RootRoute]:
+        """Return routes that must be at the root of the host."""
+        return ()
+
+    def commands(self) -> Iterable[click.Command]:
+        """Return commands for the `issuer` command line."""
+        return ()
+
+    def token(self, identity: Identity, wishes: dict[str, str]) -> str:
+        """Issue a token for somebody from the command line (`issuer token`), without a browser."""
+        raise NotImplementedError(f"{self.name} gives no tokens from the command line")
+
+    def start(self) -> None:  # noqa: B027 - an ability, not a duty
+        """Begin background work; called once in every worker."""
+
+    def stop(self) -> None:  # noqa: B027 - an ability, not a duty
+        """End background work."""

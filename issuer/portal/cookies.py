@@ -1,0 +1,44 @@
+"""The two cookies of the portal: the session, and that this browser signed in before."""
+
+from werkzeug.wrappers import Request, Response
+
+from issuer.settings.models import Settings
+
+
+class Cookies:
+    """Names and attributes of our cookies (RFC 6265bis §4.1.3: `__Host-` binds one to this very host)."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Choose names: with https `__Host-` and `Secure`."""
+        self._secure = settings.secure
+        self._memory = int(settings.sign_in.browser_memory)
+        prefix = "__Host-" if self._secure else ""
+        self.session_name = f"{prefix}issuer_session"
+        self.browser_name = f"{prefix}issuer_browser"
+
+    def session(self, request: Request) -> str | None:
+        """Return the session id that the browser holds."""
+        return request.cookies.get(self.session_name)
+
+    def browser(self, request: Request) -> str | None:
+        """Return the token of a browser that signed in before."""
+        return request.cookies.get(self.browser_name)
+
+    def set_session(self, response: Response, session_id: str) -> None:
+        """Give the browser a session id, until it is closed."""
+        self._set(response, self.session_name, session_id, None)
+
+    def set_browser(self, response: Response, token: str) -> None:
+        """Let the browser remember that it signed in."""
+        self._set(response, self.browser_name, token, self._memory)
+
+    def forget_session(self, response: Response) -> None:
+        """Take the session id back."""
+        response.delete_cookie(
+            self.session_name, path="/", secure=self._secure, httponly=True, samesite="Lax"
+        )
+
+    def _set(self, response: Response, name: str, value: str, max_age: int | None) -> None:
+        response.set_cookie(
+            name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="Lax"
+        )

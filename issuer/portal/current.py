@@ -1,0 +1,88 @@
+"""The request in hand: its session, its address, its person."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from flask import g, request
+
+from issuer.errors import CrossOriginError, GatewayError
+from issuer.portal.cookies import Cookies
+from issuer.portal.urls import origin, requested
+from issuer.sessions import Session, Sessions, Visitor
+
+
+class SignInRequiredError(GatewayError):
+    """Nobody is signed in; the handler sends the browser to the sign-in page, and back to `wanted`."""
+
+    code = "login_required"
+    status = 401
+
+    def __init__(self, wanted: str) -> None:
+        """Keep the path and query that was wanted."""
+        super().__init__()
+        self.location = f"/login?next={quote(wanted, safe='/')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in, as the pages show them."""
+
+    name: str
+    uid: str
+
+    @property
+    def initials(self) -> str:
+        """Return one or two letters for the badge."""
+        words = [word for word in self.name.split() if word[:1].isalnum()]
+        return "".join(word[0] for word in [*words[:1], *words[1:][-1:]]).upper() or "?"
+
+
+class Current:
+    """Finds what the request in hand is about; looked up once a request."""
+
+    def __init__(self, sessions: Sessions, cookies: Cookies, public_url: str) -> None:
+        """Keep where sessions are found."""
+        self._sessions = sessions
+        self._cookies = cookies
+        self._origin = origin(public_url)
+
+    def session(self) -> Session | None:
+        """Return the living session of the browser, or None."""
+        if "issuer_session" not in g:
+            session_id = self._cookies.session(request)
+            g.issuer_session = self._sessions.find(session_id) if session_id else None
+        found: Session | None = g.issuer_session
+        return found
+
+    def require(self) -> Session:
+        """Return the living session; raise `SignInRequiredError` when there is none."""
+        session = self.session()
+        if session is None:
+            raise SignInRequiredError(requested(request))
+        return session
+
+    def person(self) -> Person | None:
+        """Return who is signed in, for the pages."""
+        session = self.session()
+        if session is None:
+            return None
+        return Person(session.identity.first("cn") or session.identity.uid, session.identity.uid)
+
+    def address(self) -> str:
+        """Return the address of the client."""
+        return request.remote_addr or ""
+
+    def visitor(self) -> Visitor:
+        """Return what the request shows of the browser."""
+        return Visitor(self.address(), request.headers.get("User-Agent", ""))
+
+    def check_origin(self) -> None:
+        """Refuse a form that was not sent from our own pages (cross-site request forgery).
+
+        Browsers say where a POST comes from: `Sec-Fetch-Site` (W3C Fetch Metadata §2.4), older ones `Origin`
+        (RFC 6454 §7). A request with neither is refused.
+        """
+        site = request.headers.get("Sec-Fetch-Site")
+        ours = site == "same-origin" if site else request.headers.get("Origin") == self._origin
+        if not ours:
+            raise CrossOriginError(f"POST {request.path} with Sec-Fetch-Site {site!r}")

@@ -1,0 +1,80 @@
+"""The one error handler: what the client reads is the class's text, what the log says is the instance's."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from issuer.errors import BadRequestError, GatewayError, NotFoundError
+from issuer.portal.current import SignInRequiredError
+from issuer.world import Randomness
+
+_log = logging.getLogger(__name__)
+
+
+class ErrorHandler:
+    """Turns every exception into an answer."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        """Keep where error ids come from."""
+        self._randomness = randomness
+
+    def register(self, app: Flask) -> None:
+        """Handle our errors, HTTP errors, and everything unknown."""
+        app.register_error_handler(SignInRequiredError, self.sign_in)
+        app.register_error_handler(GatewayError, self.known)
+        app.register_error_handler(HTTPException, self.http)
+        app.register_error_handler(Exception, self.unknown)
+
+    def sign_in(self, error: SignInRequiredError) -> ResponseReturnValue:
+        """Send the browser to the sign-in page."""
+        return redirect(error.location, 303)
+
+    def known(self, error: GatewayError) -> ResponseReturnValue:
+        """Answer with one of our own errors."""
+        _log.info("%s %s: %s: %s", request.method, request.path, error.code, error)
+        return _answer(error)
+
+    def http(self, error: HTTPException) -> ResponseReturnValue:
+        """Answer with an error of the framework, in our words."""
+        status = error.code or 500
+        if status < 400:
+            return error
+        if status == HTTPStatus.NOT_FOUND:
+            return _answer(NotFoundError())
+        if error.response is not None:
+            return error.response
+        answer = _page(status, HTTPStatus(status).phrase, BadRequestError.description, BadRequestError.remedy)
+        headers = [(k, v) for k, v in error.get_headers() if k in {"Allow", "Retry-After"}]
+        return answer, status, headers
+
+    def unknown(self, error: Exception) -> ResponseReturnValue:
+        """Answer with a fixed text and an id that is in the log too."""
+        error_id = self._randomness.bytes(6).hex()
+        _log.error("error %s at %s %s", error_id, request.method, request.path, exc_info=error)
+        page = _page(500, GatewayError.code, GatewayError.description, GatewayError.remedy, error_id)
+        return page, 500
+
+
+def _answer(error: GatewayError) -> ResponseReturnValue:
+    return _page(error.status, error.code, error.description, error.remedy), error.status, error.headers
+
+
+def _page(
+    status: int, code: str, description: object, remedy: object, error_id: str | None = None
+) -> Response | str:
+    accepted = request.accept_mimetypes
+    if accepted["application/json"] > accepted["text/html"]:
+        body = {"error": code, "error_description": str(description), "error_id": error_id}
+        return jsonify({name: value for name, value in body.items() if value})
+    return render_template(
+        "error.html",
+        status=status,
+        title=description,
+        description=None,
+        remedy=remedy,
+        error_id=error_id,
+        home_link=True,
+    )

@@ -1,0 +1,173 @@
+"""The routes of the portal."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from issuer import audit
+from issuer.errors import NotFoundError, TooManyRequestsError
+from issuer.module import Module
+from issuer.portal.cookies import Cookies
+from issuer.portal.current import Current
+from issuer.portal.devices import device_name
+from issuer.portal.sign_in import SignIn
+from issuer.portal.urls import safe_next
+from issuer.sessions import Session, Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A session as the page lists it."""
+
+    id: str
+    current: bool
+    created: datetime
+    seen: datetime
+    address: str
+    device: str
+
+
+class Portal:
+    """The pages; every POST checks where it comes from."""
+
+    def __init__(
+        self,
+        current: Current,
+        cookies: Cookies,
+        sign_in: SignIn,
+        sessions: Sessions,
+        modules: Iterable[Module],
+    ) -> None:
+        """Keep what the pages show."""
+        self._current = current
+        self._cookies = cookies
+        self._sign_in = sign_in
+        self._sessions = sessions
+        self._modules = tuple(modules)
+
+    def blueprint(self) -> Blueprint:
+        """Return the routes."""
+        routes = Blueprint("portal", __name__)
+        add: Callable[..., None] = routes.add_url_rule
+        add("/", "home", self.home)
+        add("/login", "login", self.show_login)
+        add("/login", "login", self.do_login, methods=["POST"])
+        add("/logout", "logout", self.show_logout)
+        add("/logout", "logout", self.do_logout, methods=["POST"])
+        add("/sessions", "sessions", self.sessions)
+        add("/sessions/<handle>/end", "end_session", self.end_session, methods=["POST"])
+        add("/sessions/end-others", "end_other_sessions", self.end_others, methods=["POST"])
+        return routes
+
+    def home(self) -> ResponseReturnValue:
+        """Show who you are, and the tiles of your services."""
+        session = self._current.require()
+        tiles = [tile for module in self._modules for tile in module.tiles(session)]
+        return render_template("home.html", groups=session.identity.groups, tiles=tiles)
+
+    def show_login(self) -> ResponseReturnValue:
+        """Show the form; somebody who is signed in goes on."""
+        wanted = safe_next(request.args.get("next"))
+        if self._current.session():
+            return redirect(wanted, 303)
+        return self._login_page(wanted)
+
+    def do_login(self) -> ResponseReturnValue:
+        """Check login and password; go back to what was wanted."""
+        self._current.check_origin()
+        wanted, login = safe_next(request.form.get("next")), request.form.get("login", "")
+        visitor, browser = self._current.visitor(), self._cookies.browser(request)
+        try:
+            identity = self._sign_in.attempt(login, request.form.get("password", ""), visitor, browser)
+        except TooManyRequestsError as error:
+            error_text = _(
+                "Too many failed attempts. Please wait %(seconds)s seconds.", seconds=error.retry_after
+            )
+            return self._login_page(wanted, login, error_text), 429, error.headers
+        if identity is None:
+            return self._login_page(wanted, login, _("This user name and password do not match.")), 401
+        old = self._current.session()
+        signed_in = self._sign_in.start(identity, login, visitor, browser)
+        if old:
+            self._sessions.end(old)
+        answer = redirect(wanted, 303)
+        self._cookies.set_session(answer, signed_in.session_id)
+        self._cookies.set_browser(answer, signed_in.browser)
+        return answer
+
+    def _login_page(self, wanted: str, login: str = "", error: str | None = None) -> str:
+        service = next((module.title for module in self._modules if module.owns(wanted)), None)
+        return render_template(
+            "login.html", next=wanted, login=login, error=error, forms=True, buttons=[], service=service
+        )
+
+    def show_logout(self) -> ResponseReturnValue:
+        """Show a button; a GET never signs anybody out."""
+        return render_template("logout.html", signed_out=self._current.session() is None)
+
+    def do_logout(self) -> ResponseReturnValue:
+        """End the session."""
+        self._current.check_origin()
+        session = self._current.session()
+        if session:
+            self._sessions.end(session)
+            audit.signed_out(session.identity, self._current.address())
+        answer = redirect("/logout", 303)
+        self._cookies.forget_session(answer)
+        return answer
+
+    def sessions(self) -> ResponseReturnValue:
+        """List the person's sessions."""
+        current = self._current.require()
+        lines = [_line(row, current) for row in self._sessions.of(current.identity)]
+        return render_template("sessions.html", sessions=lines)
+
+    def end_session(self, handle: str) -> ResponseReturnValue:
+        """End one of the person's own sessions."""
+        self._current.check_origin()
+        current = self._current.require()
+        row = next((row for row in self._sessions.of(current.identity) if handle_of(row) == handle), None)
+        if row is None:
+            raise NotFoundError("no such session of this person")
+        self._end(row)
+        return self._after_end(row.id_hash == current.id_hash)
+
+    def end_others(self) -> ResponseReturnValue:
+        """End all of the person's sessions but this one."""
+        self._current.check_origin()
+        current = self._current.require()
+        for row in self._sessions.of(current.identity):
+            if row.id_hash != current.id_hash:
+                self._end(row)
+        return self._after_end(own=False)
+
+    def _end(self, row: Session) -> None:
+        self._sessions.end(row)
+        audit.session_ended(row.identity, "person")
+
+    def _after_end(self, own: bool) -> Response:
+        answer = redirect("/logout" if own else "/sessions", 303)
+        if own:
+            self._cookies.forget_session(answer)
+        return answer
+
+
+def handle_of(row: Session) -> str:
+    """Return the public handle of a session: enough of its hash to tell it from the others."""
+    return row.id_hash.hex()[:16]
+
+
+def _line(row: Session, current: Session) -> SessionLine:
+    return SessionLine(
+        id=handle_of(row),
+        current=row.id_hash == current.id_hash,
+        created=datetime.fromtimestamp(row.created_at, UTC),
+        seen=datetime.fromtimestamp(row.seen_at, UTC),
+        address=row.address,
+        device=device_name(row.user_agent) or _("Unknown browser"),
+    )

@@ -1,0 +1,133 @@
+"""Checks a sign-in: limits first, then the backends in order, then the session.
+
+An account's limit counts only strangers: a browser that holds the cookie of an earlier successful sign-in to
+that account has a limit of its own, so that nobody can lock anybody out.
+"""
+
+import base64
+import hashlib
+import ipaddress
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from issuer import audit
+from issuer.backend import BackendServices, FormBackend
+from issuer.errors import TooManyRequestsError
+from issuer.identity import Identity
+from issuer.metrics import Metrics
+from issuer.sessions import Sessions, Visitor
+from issuer.settings.models import SignInSettings
+from issuer.store import AttemptPolicy
+
+TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What the browser gets: a session id and the token that it is known by."""
+
+    identity: Identity
+    session_id: str
+    browser: str
+
+
+class SignIn:
+    """Signs people in with a login and a password."""
+
+    def __init__(
+        self,
+        backends: Sequence[FormBackend],
+        sessions: Sessions,
+        services: BackendServices,
+        settings: SignInSettings,
+        metrics: Metrics,
+    ) -> None:
+        """Keep what signing in needs."""
+        self._backends = backends
+        self._sessions = sessions
+        self._store = services.store
+        self._clock = services.clock
+        self._randomness = services.randomness
+        self._settings = settings
+        self._metrics = metrics
+
+    def attempt(self, login: str, password: str, visitor: Visitor, browser: str | None) -> Identity | None:
+        """Return who this is, or None when login and password do not match.
+
+        Raises:
+            TooManyRequestsError: there were too many failures.
+        """
+        account = account_key(login)
+        buckets = [self._account_bucket(account, browser), address_bucket(visitor.address)]
+        self._reserve(buckets, account, visitor)
+        identity = self._authenticate(login, password)
+        if identity is None:
+            audit.sign_in_failed(account, visitor.address)
+            self._metrics.sign_in("failed")
+            return None
+        self._store.attempts.clear(buckets[0])
+        self._store.attempts.release(buckets[1])
+        return identity
+
+    def _authenticate(self, login: str, password: str) -> Identity | None:
+        if not login.strip() or not password or "\0" in login + password:
+            return None
+        found = (backend.authenticate(login, password) for backend in self._backends)
+        return next((identity for identity in found if identity), None)
+
+    def _account_bucket(self, account: str, browser: str | None) -> str:
+        if browser and self._store.browsers.knows(hash_token(browser), account):
+            return f"browser:{hash_token(browser).hex()}:{account}"
+        return f"account:{account}"
+
+    def _reserve(self, buckets: list[str], account: str, visitor: Visitor) -> None:
+        attempts = (self._settings.account_attempts, self._settings.address_attempts)
+        for bucket, free in zip(buckets, attempts, strict=True):
+            wait = self._store.attempts.reserve(bucket, self._policy(free))
+            if wait > 0:
+                limit = bucket.partition(":")[0]
+                audit.sign_in_paused(limit, account, visitor.address, wait)
+                self._metrics.sign_in("paused")
+                raise TooManyRequestsError(f"sign-in paused by the limit of its {limit}", math.ceil(wait))
+
+    def _policy(self, free: int) -> AttemptPolicy:
+        settings = self._settings
+        return AttemptPolicy(free, settings.first_wait, settings.longest_wait, settings.forget_after)
+
+    def start(self, identity: Identity, login: str, visitor: Visitor, browser: str | None) -> SignedIn:
+        """Start a session, and remember the browser."""
+        token = browser or base64.urlsafe_b64encode(self._randomness.bytes(TOKEN_BYTES)).decode().rstrip("=")
+        expires = self._clock.now() + self._settings.browser_memory
+        self._store.browsers.remember(hash_token(token), account_key(login), expires)
+        session_id = self._sessions.start(identity, visitor)
+        audit.signed_in(identity, visitor.address)
+        self._metrics.sign_in("ok")
+        return SignedIn(identity, session_id, token)
+
+
+def account_key(login: str) -> str:
+    """Return the name under which failures of an account are counted, however it is typed.
+
+    It is a hash: people type passwords where the login belongs, and neither table nor log may have them.
+    """
+    name = unicodedata.normalize("NFKC", login).strip().casefold()
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def address_bucket(address: str) -> str:
+    """Return the bucket of an address; one IPv6 customer has a /64 network (RFC 6177)."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "address:unknown"
+    if parsed.version == 6:
+        mapped = parsed.ipv4_mapped
+        return f"address:{mapped or ipaddress.ip_network((parsed, 64), strict=False)}"
+    return f"address:{parsed}"
+
+
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a browser's token: what the store knows of it."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

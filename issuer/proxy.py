@@ -1,0 +1,56 @@
+"""Forwarded headers, believed only from configured reverse proxies."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Network = IPv4Network | IPv6Network
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+
+
+class TrustedProxies:
+    """Takes the client's address from `X-Forwarded-For`, the last entry that is no trusted proxy itself.
+
+    From any other peer every forwarded header is dropped, so that nothing behind this ever sees one that a
+    stranger sent. Scheme and host are never taken from headers: the configured public URL has them.
+    """
+
+    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network]) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._trusted = trusted
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request with the right `REMOTE_ADDR`."""
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+        for name in FORWARDED:
+            environ.pop(name, None)
+        environ["REMOTE_ADDR"] = self._client(str(environ.get("REMOTE_ADDR", "")), forwarded)
+        return self._app(environ, start_response)
+
+    def _client(self, peer: str, forwarded: str) -> str:
+        address = parse(peer)
+        hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
+        while address is not None and hops and self._is_trusted(address):
+            before = parse(hops.pop())
+            if before is None:
+                break
+            address = before
+        return str(address) if address is not None else peer
+
+    def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def parse(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an address, IPv4-mapped ones as IPv4 (RFC 4291 §2.5.5.2); None when the text is none."""
+    try:
+        address = ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

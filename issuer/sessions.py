@@ -1,0 +1,83 @@
+"""Portal sessions: a signed-in identity, kept in the store under a hashed id.
+
+The browser holds the id (256 random bits) in a cookie; the store holds its SHA-256, so whoever reads the
+database cannot take over a session.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass, replace
+
+from issuer.identity import Identity
+from issuer.settings.models import SessionSettings
+from issuer.store import SessionRow, Store
+from issuer.world import Clock, Randomness
+
+ID_BYTES = 32
+TOUCH_SHARE = 20
+"""A use is noted when the last note is older than this share of the idle timeout: not one write a request."""
+
+Session = SessionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The browser that signs in, as its request shows it."""
+
+    address: str
+    user_agent: str
+
+
+def hash_id(session_id: str) -> bytes:
+    """Return the SHA-256 of a session id: the key under which the store knows it."""
+    return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).digest()
+
+
+class Sessions:
+    """Starts, finds and ends sessions."""
+
+    def __init__(self, store: Store, settings: SessionSettings, clock: Clock, randomness: Randomness) -> None:
+        """Keep what sessions are made of."""
+        self._rows = store.sessions
+        self._settings = settings
+        self._clock = clock
+        self._randomness = randomness
+
+    def start(self, identity: Identity, visitor: Visitor) -> str:
+        """Start a session and return its id, which only the browser keeps."""
+        session_id = base64.urlsafe_b64encode(self._randomness.bytes(ID_BYTES)).rstrip(b"=").decode()
+        now = self._clock.now()
+        row = SessionRow(
+            id_hash=hash_id(session_id),
+            identity=identity,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + self._settings.lifetime,
+            idle_expires_at=now + self._settings.idle_timeout,
+            address=visitor.address,
+            user_agent=visitor.user_agent[:200],
+        )
+        self._rows.add(row)
+        return session_id
+
+    def find(self, session_id: str) -> Session | None:
+        """Return the living session with this id, and note that it was used."""
+        row = self._rows.get(hash_id(session_id))
+        return row and self._used(row)
+
+    def _used(self, row: SessionRow) -> SessionRow:
+        now, idle = self._clock.now(), self._settings.idle_timeout
+        if now - row.seen_at < idle / TOUCH_SHARE:
+            return row
+        touched = replace(row, seen_at=now, idle_expires_at=min(now + idle, row.expires_at))
+        self._rows.touch(row.id_hash, touched.seen_at, touched.idle_expires_at)
+        return touched
+
+    def end(self, row: Session) -> None:
+        """End a session."""
+        self._rows.end(row.id_hash)
+
+    def of(self, identity: Identity) -> list[Session]:
+        """Return the living sessions of a person, the latest first."""
+        rows = self._rows.of(identity.backend, identity.subject)
+        return sorted(rows, key=lambda row: row.seen_at, reverse=True)

@@ -1,0 +1,174 @@
+"""The options of the core, section by section; each docstring is that option's line in the reference.
+
+Issuer modules and login backends declare their own sections (`modules.<instance>`, `backends.<instance>`).
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from issuer.settings.base import ConfigPath, Section
+from issuer.settings.types import Bind, Duration, Network, PublicUrl, Secret, bind_parts
+
+
+class ServerSettings(Section):
+    """How the gateway listens."""
+
+    bind: Bind = "127.0.0.1:8080"
+    """Address and port to listen on."""
+    workers: int = Field(default=0, ge=0, le=256)
+    """Worker processes; 0 means one for each core."""
+    threads: int = Field(default=16, ge=1, le=512)
+    """Request threads of each worker."""
+    tls_certificate: ConfigPath | None = None
+    """PEM file with the certificate chain, to serve https without a reverse proxy."""
+    tls_key: ConfigPath | None = None
+    """PEM file with the certificate's private key."""
+    trusted_proxies: list[Network] = Field(default=[])
+    """Addresses of reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed."""
+    metrics_bind: Bind | None = None
+    """Address and port for `/metrics` (Prometheus); off when absent. Do not open it to the public."""
+
+    @model_validator(mode="after")
+    def _both_tls_files(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: give both or none")
+        return self
+
+    @property
+    def worker_count(self) -> int:
+        """Return the number of worker processes."""
+        return self.workers or os.cpu_count() or 1
+
+
+class StoreSettings(Section):
+    """Where sessions, users and issuances are kept."""
+
+    url: Secret | None = None
+    """`sqlite:////path/to/file` or `postgresql://user:password@host/name`; default: a file in `data_dir`."""
+    issuance_retention: Duration = 90 * 86400.0
+    """How long the record of an issuance is kept after the token expired."""
+
+
+class LogSettings(Section):
+    """What is logged, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+    format: Literal["json", "text"] = "json"
+    """`json`: one object a line, for machines. `text`: for people."""
+
+
+class PortalSettings(Section):
+    """The pages that people see."""
+
+    name: str = Field(default="Sign-in", min_length=1, max_length=60)
+    """The name of your service, shown on every page."""
+    demo: bool = False
+    """Say on every page that this is a demo, and refuse to listen on anything but loopback."""
+
+
+class SessionSettings(Section):
+    """How long a sign-in lasts."""
+
+    idle_timeout: Duration = 2 * 3600.0
+    """A session that nobody uses for this long ends."""
+    lifetime: Duration = 12 * 3600.0
+    """A session ends this long after the sign-in, used or not."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.idle_timeout > self.lifetime:
+            raise ValueError("idle_timeout is longer than lifetime: make it shorter")
+        return self
+
+
+class SignInSettings(Section):
+    """Protection of the sign-in form against guessing."""
+
+    account_attempts: int = Field(default=5, ge=1)
+    """Wrong passwords for one account before its sign-in pauses; known browsers are spared."""
+    address_attempts: int = Field(default=30, ge=1)
+    """Wrong passwords from one address (IPv6: one /64 network) before its sign-in pauses."""
+    first_wait: Duration = 10.0
+    """The first pause; each further wrong password doubles it."""
+    longest_wait: Duration = 900.0
+    """The longest pause."""
+    forget_after: Duration = 3600.0
+    """Wrong passwords are forgotten after this long without another one."""
+    browser_memory: Duration = 180 * 86400.0
+    """How long a browser is remembered as one that signed in to an account."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.first_wait > self.longest_wait:
+            raise ValueError("first_wait is longer than longest_wait: make it shorter")
+        return self
+
+
+class KeySettings(Section):
+    """Where signing keys are kept."""
+
+    directory: ConfigPath = Path("keys")
+    """Folder of the key ring; several machines share it."""
+
+
+class TokenSettings(Section):
+    """Bounds for the lifetime of every token; a module may narrow them, and a wish outside is clipped."""
+
+    minimum_lifetime: Duration = 10.0
+    """Shortest lifetime."""
+    default_lifetime: Duration = 300.0
+    """Lifetime where a module says nothing."""
+    maximum_lifetime: Duration = 86400.0
+    """Longest lifetime; also how long a retired key stays published."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if not self.minimum_lifetime <= self.default_lifetime <= self.maximum_lifetime:
+            raise ValueError("must hold: minimum_lifetime <= default_lifetime <= maximum_lifetime")
+        return self
+
+
+class Settings(Section):
+    """The whole configuration file."""
+
+    public_url: PublicUrl
+    """The address at which browsers reach the portal, as in "https://auth.example.com/"."""
+    data_dir: ConfigPath = Field(default=Path("data"))
+    """Folder for the embedded database."""
+    main_identifier: str = "uid"
+    """Expression for a person's main identifier, as tokens name them."""
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
+    portal: PortalSettings = PortalSettings()
+    sessions: SessionSettings = SessionSettings()
+    sign_in: SignInSettings = SignInSettings()
+    keys: KeySettings = KeySettings()
+    tokens: TokenSettings = TokenSettings()
+    backends: dict[str, dict[str, Any]] = Field(default={})
+    """Login backends, one section each; without any, the local users."""
+    modules: dict[str, dict[str, Any]] = Field(default={})
+    """Issuer modules, one section for each instance."""
+
+    @model_validator(mode="after")
+    def _demo_stays_home(self) -> Self:
+        host = bind_parts(self.server.bind)[0]
+        if self.portal.demo and host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("a demo listens on loopback only: set server.bind to 127.0.0.1")
+        return self
+
+    @property
+    def store_url(self) -> str:
+        """Return the URL of the database (it may hold a password)."""
+        if self.store.url is not None:
+            return self.store.url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'issuer.db'}"
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether browsers reach the portal by https."""
+        return self.public_url.startswith("https:")

@@ -1,0 +1,96 @@
+"""Types that options are made of: durations, network binds, addresses, secrets."""
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+BIND = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]/\s]*):(?P<port>\d{1,5})")
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        match = DURATION.fullmatch(value.strip())
+        if not match:
+            raise ValueError('not a duration: write seconds, or a number with s, m, h or d, as in "5m"')
+        return float(match[1]) * UNITS[match[2] or "s"]
+    return value
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be more than nothing")
+    return value
+
+
+def _network(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError("not an address or network: write 192.0.2.7 or 2001:db8::/32") from None
+    return value
+
+
+def _bind(value: str) -> str:
+    match = BIND.fullmatch(value)
+    if not match or int(match["port"]) > 65535:
+        raise ValueError('not an address to listen on: write "127.0.0.1:8080", ":8080" or "[::1]:8080"')
+    return value
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isascii():
+        raise ValueError('not an http or https URL: write it as "https://meet.example.com/"')
+    if parts.username is not None or parts.query or parts.fragment or re.search(r"[\s\\]", value):
+        raise ValueError("a base URL has no user, no query, no fragment and no spaces")
+    parts.port  # noqa: B018 - raises ValueError when the port is out of range
+    return value if value.endswith("/") else value + "/"
+
+
+def _public_url(value: str) -> str:
+    value = _base_url(value)
+    if urlsplit(value).path != "/":
+        raise ValueError('the portal lives at the root of its host: write it as "https://auth.example.com/"')
+    return value
+
+
+def _mount_path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value) or "/." in value:
+        raise ValueError('not a path: write it as "/jitsi", without a final slash')
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration), AfterValidator(_positive)]
+"""Seconds; in the file a number of seconds or a text such as "90s", "5m", "12h", "30d"."""
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+"""An address or a network in CIDR notation."""
+
+Bind = Annotated[str, AfterValidator(_bind)]
+"""`host:port`; an empty host means every address of this machine."""
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+"""An http or https URL without query, kept with a final slash."""
+
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+"""Scheme, host and port of the portal, with a final slash."""
+
+MountPath = Annotated[str, AfterValidator(_mount_path)]
+"""Where an instance's routes live, as in "/jitsi"."""
+
+Secret = SecretStr
+"""A secret: given as a value, or through the option with `_env` or `_file` appended."""
+
+
+def bind_parts(bind: str) -> tuple[str, int]:
+    """Return (host, port) of a `Bind`; an empty host becomes "0.0.0.0"."""
+    match = BIND.fullmatch(bind)
+    if not match:
+        raise ValueError(bind)
+    return match["host"].strip("[]") or "0.0.0.0", int(match["port"])  # noqa: S104 - the operator asks for it
