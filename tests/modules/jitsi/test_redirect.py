@@ -1,3 +1,5 @@
+# ruff: noqa: RUF001 - look-alikes are part of what is thrown
+
 import json
 from contextlib import suppress
 from urllib.parse import urlsplit

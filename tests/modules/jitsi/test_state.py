@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.jitsi.state import JitsiState, StateError, override_parameters, parse_state
@@ -107,6 +107,7 @@ def test_overrides_reach_jitsi_unchanged(node: Node, value: str) -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, JSON, max_size=5))
 def test_any_object_is_refused_or_its_overrides_reach_jitsi(node: Node, sent: dict[str, Any]) -> None:
     try:
@@ -130,6 +131,7 @@ def _rounded(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet='{}[]":,\\utrue0123.eE-', max_size=60))
 def test_any_text_is_refused_or_read(text: str) -> None:
     try:
