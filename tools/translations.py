@@ -1,6 +1,7 @@
 """Collect the texts for people, and keep the catalogues in `issuer/translations` complete.
 
-Without arguments: update every `.po` from the sources and compile it. `--check`: say what is missing or stale.
+Without arguments: update every `.po` from the sources and compile it.
+`--check`: say what is missing or stale.
 """
 
 import sys
@@ -26,7 +27,7 @@ def catalogue_path(language: str) -> Path:
 def collect() -> Catalog:
     """Return the texts of all sources, untranslated."""
     with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
-        methods, options = parse_mapping_cfg(file)
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]  # Babel annotates all but this
     texts = Catalog()
     for source in SOURCES:
         found = extract_from_dir(ROOT / source, methods, options, strip_comment_tags=True)
@@ -45,7 +46,7 @@ def read(language: str) -> Catalog:
 
 
 def is_compiled(catalogue: Catalog, binary: Path) -> bool:
-    """Say whether a `.mo` holds what the catalogue holds (headers name the day and Babel's version: left out)."""
+    """Say whether a `.mo` holds what the catalogue holds; its header names a day, and is left out."""
     if not binary.exists():
         return False
     with binary.open("rb") as file:

@@ -1,0 +1,200 @@
+"""The pages with what the portal gives them, on a server of their own: no session, no store, no module."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Thread
+from types import SimpleNamespace
+
+from flask import Blueprint, Flask, Response, render_template, request
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+from werkzeug.serving import make_server
+
+from issuer.errors import ForbiddenError
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+LANGUAGES = ["en", "fr", "de"]
+MOMENT = datetime(2026, 3, 1, 14, 5, tzinfo=UTC)
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenauszahlungsstelle" * 2
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    uid: str
+    initials: str
+
+
+PERSON = Person("The Doctor", "dwho", "TD")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One state of one page."""
+
+    template: str
+    context: dict[str, object]
+    person: Person | None = PERSON
+    demo: bool = False
+    name: str = "issuer"
+
+
+def _form(**changes: object) -> SimpleNamespace:
+    values = {
+        "action": "/jitsi/login",
+        "field": "room",
+        "label": "Room name",
+        "placeholder": "monday-round",
+        "button": "Start",
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def _tile(title: str, text: str, icon: str, **changes: object) -> SimpleNamespace:
+    return SimpleNamespace(
+        **({"title": title, "text": text, "icon": icon, "href": None, "form": None} | changes)
+    )
+
+
+def _session(device: str, address: str, current: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(
+        id=device.lower(), device=device, address=address, current=current, created=MOMENT, seen=MOMENT
+    )
+
+
+def _login(**changes: object) -> dict[str, object]:
+    return {"next": "/", "login": "", "error": None, "forms": True, "buttons": [], "service": None} | changes
+
+
+def _error(**changes: object) -> dict[str, object]:
+    values = {"status": 403, "title": ForbiddenError.description, "remedy": ForbiddenError.remedy}
+    return {"description": None, "error_id": None, "home_link": True} | values | changes
+
+
+MEETING = _tile("Video meetings", "Start a meeting, or enter one by its name.", "video", form=_form())
+TILES = [
+    MEETING,
+    _tile(
+        "Board meetings",
+        "The board, on a server of its own.",
+        "video",
+        form=_form(placeholder=""),
+    ),
+    _tile("Chat", "Matrix, in your browser.", "chat", href="/chat"),
+    _tile("Notes", "Shared notes and minutes.", "unknown", href="/notes"),
+]
+LONG_TILES = [
+    _tile(LONG, LONG, "apps", href="/x"),
+    _tile(LONG, LONG, "apps", form=_form(label=LONG, button=LONG)),
+]
+BUTTONS = [
+    SimpleNamespace(name="Example University", href="/login/uni", icon="key"),
+    SimpleNamespace(name="GitHub", href="/login/github", icon="key"),
+]
+SESSIONS = [
+    _session("Firefox on Linux", "192.0.2.17", current=True),
+    _session("Safari on iPhone", "2001:db8:1234:5678:9abc:def0:1234:5678"),
+    _session("Unknown browser", "198.51.100.200"),
+]
+
+CASES = {
+    "login": Case("login.html", _login(service="Jitsi Meet"), person=None, demo=True),
+    "login-failed": Case("login.html", _login(login="dwho", error="They do not match."), None),
+    "login-choices": Case("login.html", _login(buttons=BUTTONS), None),
+    "login-elsewhere": Case("login.html", _login(forms=False, buttons=BUTTONS), None),
+    "home": Case("home.html", {"groups": ["users", "timelords", "jitsi-meet"], "tiles": TILES}),
+    "home-one": Case("home.html", {"groups": ["users", "timelords"], "tiles": [MEETING]}, demo=True),
+    "home-empty": Case("home.html", {"groups": [], "tiles": []}),
+    "home-long": Case(
+        "home.html",
+        {
+            "groups": [LONG, *(f"group-{number}" for number in range(40))],
+            "tiles": [_tile(LONG, LONG, "apps", href="/x")],
+        },
+        Person(LONG, LONG, "DD"),
+        name="Anmeldedienst der Universität Beispielstadt und ihrer Freunde",
+        demo=True,
+    ),
+    "logout": Case("logout.html", {"signed_out": False}),
+    "signed-out": Case("logout.html", {"signed_out": True}, None),
+    "sessions": Case("sessions.html", {"sessions": SESSIONS}),
+    "sessions-one": Case("sessions.html", {"sessions": SESSIONS[:1]}),
+    "error": Case("error.html", _error()),
+    "error-unknown": Case(
+        "error.html",
+        _error(
+            status=500,
+            title="Something went wrong here.",
+            description="Nobody knows why.",
+            error_id="3f9a77c1d2",
+        ),
+        None,
+        demo=True,
+    ),
+    "message": Case(
+        "message.html",
+        {
+            "title": "Nearly there",
+            "text": "One step is left.",
+            "action": SimpleNamespace(label="Go on", href="/"),
+        },
+        None,
+    ),
+}
+
+
+def _portal() -> Blueprint:
+    portal = Blueprint("portal", __name__)
+    for endpoint, rule in {
+        "home": "/",
+        "login": "/login",
+        "logout": "/logout",
+        "sessions": "/sessions",
+        "end_session": "/sessions/<handle>/end",
+        "end_other_sessions": "/sessions/end-others",
+    }.items():
+        portal.add_url_rule(rule, endpoint, lambda **arguments: "", methods=["GET", "POST"])
+    return portal
+
+
+def pages_app() -> Flask:
+    """Serves each case at `/cases/<name>`; a name that a template uses and nobody gives is an error."""
+    app = Flask("issuer")
+    app.jinja_env.undefined = StrictUndefined
+    Babel(app, locale_selector=lambda: request.accept_languages.best_match(LANGUAGES))
+    app.register_blueprint(_portal())
+
+    @app.get("/cases/<name>")
+    def show(name: str) -> tuple[str, int]:
+        case = CASES[name]
+        lang = request.accept_languages.best_match(LANGUAGES, "en")
+        site = SimpleNamespace(name=case.name, demo=case.demo)
+        page = render_template(case.template, **case.context, person=case.person, site=site, lang=lang)
+        status = case.context.get("status", 200)
+        return page, status if isinstance(status, int) else 200
+
+    @app.after_request
+    def guard(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = POLICY
+        return response
+
+    return app
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Runs the application on a free port and gives its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
