@@ -1,0 +1,38 @@
+"""The store: what must outlive a process, in one SQLite file or a PostgreSQL database.
+
+It owns the tables, the connections and the migrations, and has one small repository for each kind of thing:
+`users`, `sessions`, `attempts`, `browsers`, `issuances`. It leaves to others what the rows mean: when a
+session begins or ends, how many attempts are too many, which token is given out. Nothing here has routes.
+
+What a method has done when it returns survives the end of the process, `kill -9` included. Absent is None.
+Times are seconds since 1970, as a `Clock` gives them. A session's id is never here, only its SHA-256.
+
+    [store]
+    url = "postgresql://issuer@db.example.org/issuer"
+
+A `Store` must not cross a fork: open it in each process (that is cheap), and run `migrate()` once before.
+"""
+
+from issuer.store.attempts import AttemptPolicy, Attempts
+from issuer.store.browsers import KnownBrowsers
+from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
+from issuer.store.issuances import Issuance, Issuances
+from issuer.store.sessions import SessionRow, Sessions
+from issuer.store.store import Store
+from issuer.store.users import User, Users
+
+__all__ = [
+    "AttemptPolicy",
+    "Attempts",
+    "DuplicateError",
+    "Issuance",
+    "Issuances",
+    "KnownBrowsers",
+    "SessionRow",
+    "Sessions",
+    "Store",
+    "StoreError",
+    "User",
+    "Users",
+    "ValueRefusedError",
+]

@@ -1,0 +1,45 @@
+"""Browsers that signed in before: the limit of an account spares them.
+
+The account's name is kept as its SHA-256, as it is looked up by what a stranger typed.
+"""
+
+from sqlalchemy import and_, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from issuer.store.database import Database
+from issuer.store.tables import known_browsers
+from issuer.store.values import digest
+from issuer.world import Clock
+
+
+class KnownBrowsers:
+    """The known browsers of the store; `token_hash` is the SHA-256 of what is in the browser's cookie."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Use a database, and a clock that tells what has expired."""
+        self._database = database
+        self._clock = clock
+        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    def remember(self, token_hash: bytes, account: str, expires_at: float) -> None:
+        """Remember that a browser signed in to an account."""
+        row = {"account_hash": digest(account), "token_hash": token_hash, "expires_at": expires_at}
+        again = self._insert(known_browsers).values(row)
+        keys = [known_browsers.c.account_hash, known_browsers.c.token_hash]
+        upsert = again.on_conflict_do_update(index_elements=keys, set_={"expires_at": expires_at})
+        with self._database.write() as connection:
+            connection.execute(upsert)
+
+    def knows(self, token_hash: bytes, account: str) -> bool:
+        """Tell whether a browser signed in to an account not too long ago."""
+        this = and_(
+            known_browsers.c.account_hash == digest(account), known_browsers.c.token_hash == token_hash
+        )
+        with self._database.read() as connection:
+            expires_at = connection.scalar(select(known_browsers.c.expires_at).where(this))
+        return expires_at is not None and expires_at > self._clock.now()
+
+    def forget_account(self, account: str) -> None:
+        """Forget every browser of an account."""
+        with self._database.write() as connection:
+            connection.execute(delete(known_browsers).where(known_browsers.c.account_hash == digest(account)))

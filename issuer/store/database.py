@@ -1,0 +1,72 @@
+"""Reads and transactions on the database, with its errors made ours.
+
+Writes begin explicitly, on SQLite with `BEGIN IMMEDIATE`: then a transaction waits for its turn at the start
+(the busy timeout) and is never refused in the middle. SQLite's way of waiting is to sleep and try again, so
+the threads of one process first queue on a lock; only processes meet at SQLite's.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from issuer.store.engines import engine_for, prepare_sqlite
+from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
+from issuer.store.kept import Kept
+
+
+class Database:
+    """One database: an engine, and the turn to write."""
+
+    def __init__(self, url: str) -> None:
+        """Name the database; nothing is connected yet."""
+        self.engine: Engine = engine_for(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
+        self.turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
+        self.kept = Kept(self.engine)
+        self._writing = self.engine.execution_options()
+        event.listen(self._writing, "begin", self._begin)
+
+    def _begin(self, connection: Connection) -> None:
+        connection.exec_driver_sql(self.begin)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading: each statement sees what is committed when it runs."""
+        with translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in a transaction: committed at the end, rolled back at an exception."""
+        with translated(), self.turn, self._writing.begin() as connection:
+            yield connection
+
+    def prepare(self) -> None:
+        """Make the file of a SQLite database; a PostgreSQL database is the operator's to make."""
+        if self.is_sqlite:
+            with translated():
+                prepare_sqlite(self.engine)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.kept.close()
+        self.engine.dispose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Make the errors of SQLAlchemy and of the drivers ours."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise DuplicateError(str(error.orig)) from error
+    except (DataError, UnicodeError) as error:
+        raise ValueRefusedError(f"the database cannot hold a value: {type(error).__name__}") from error
+    except DBAPIError as error:
+        raise StoreError(f"the database failed: {error.orig}") from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database failed: {error}") from error

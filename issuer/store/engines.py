@@ -1,0 +1,89 @@
+"""Engines: how connections to SQLite and PostgreSQL are made.
+
+Drivers are left in autocommit mode, so a read is one round trip; a write begins its transaction itself
+(`issuer.store.database`).
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from issuer.store.errors import StoreError
+
+BUSY_SECONDS = 10.0
+CONNECT_SECONDS = "5"
+
+
+def engine_for(url: str) -> Engine:
+    """Return an engine for the URL of a store; nothing is connected yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError("the store's URL cannot be read: sqlite:////path or postgresql://...") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(parsed)
+        case "postgresql" | "postgres":
+            return _postgresql(parsed)
+        case other:
+            raise StoreError(f'the store cannot be a "{other}" database: use sqlite or postgresql')
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:" or url.query:
+        raise StoreError("a SQLite store is a file, without options: sqlite:////path/to/issuer.db")
+    address = f"{Path(url.database).absolute().as_uri()}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    plain = URL.create("sqlite", database=url.database)
+    return create_engine(plain, creator=connect, poolclass=QueuePool, pool_size=0, hide_parameters=True)
+
+
+def _postgresql(url: URL) -> Engine:
+    defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "issuer"}
+    url = url.set(drivername="postgresql+psycopg", query={**defaults, **url.query})
+    try:
+        return create_engine(
+            url, connect_args={"autocommit": True}, pool_size=0, pool_pre_ping=True, hide_parameters=True
+        )
+    except ModuleNotFoundError:
+        raise StoreError("PostgreSQL needs the driver: pip install 'issuer[postgresql]'") from None
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Make the file of a SQLite store, for its owner only, and put it in WAL mode, which then stays.
+
+    SQLite does not wait for its lock when two connections switch at once, so the directory is locked here.
+    """
+    path = Path(str(engine.url.database))
+    try:
+        with _locked(path.parent):
+            if not path.exists():
+                path.touch(mode=0o600)
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be made: {error.strerror}") from error
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

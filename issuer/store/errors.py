@@ -1,0 +1,19 @@
+"""What goes wrong in a store."""
+
+from issuer.errors import BadRequestError, GatewayError, UnavailableError
+
+
+class StoreError(UnavailableError):
+    """The database cannot be used: not there, not migrated, locked, full."""
+
+    code = "store_unavailable"
+
+
+class DuplicateError(GatewayError):
+    """There is already a row with this key."""
+
+    code = "duplicate"
+
+
+class ValueRefusedError(BadRequestError):
+    """A value is none that the database can hold, such as a text with a NUL."""

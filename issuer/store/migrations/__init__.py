@@ -1,0 +1,1 @@
+"""Alembic's directory: `env.py` and the versions."""

@@ -1,0 +1,1 @@
+"""The migrations of the core, each in one file, numbered."""

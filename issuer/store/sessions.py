@@ -1,0 +1,144 @@
+"""Portal sessions, under the SHA-256 of their id."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
+
+from issuer.identity import Identity
+from issuer.store.database import Database
+from issuer.store.kept import Statement
+from issuer.store.tables import sessions
+from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups
+from issuer.world import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session: whose it is, how long it lasts, and the browser that began it."""
+
+    id_hash: bytes = field(repr=False)
+    identity: Identity
+    created_at: float
+    seen_at: float
+    expires_at: float
+    """The absolute end."""
+    idle_expires_at: float
+    """The end unless it is used before."""
+    address: str
+    user_agent: str
+
+
+class Sessions:
+    """The sessions of the store. An expired one is as if it were not there, purged or not."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Use a database, and a clock that tells what has expired."""
+        self._database = database
+        self._clock = clock
+        by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))
+        self._get = Statement(by_hash, database.engine.dialect)
+
+    def add(self, row: SessionRow) -> None:
+        """Begin a session."""
+        with self._database.write() as connection:
+            connection.execute(insert(sessions), _values(row))
+
+    def get(self, id_hash: bytes) -> SessionRow | None:
+        """Return the living session with this hash."""
+        row = self._database.kept.run(lambda driver: self._fetch(driver, id_hash))
+        if row is None:
+            return None
+        session = _session(row)
+        now = self._clock.now()
+        return session if session.expires_at > now and session.idle_expires_at > now else None
+
+    def _fetch(self, driver: Any, id_hash: bytes) -> Any:
+        cursor = driver.cursor()
+        cursor.execute(self._get.sql, self._get.parameters({"id_hash": id_hash}))
+        return cursor.fetchone()
+
+    def touch(self, id_hash: bytes, seen_at: float, idle_expires_at: float) -> None:
+        """Note that a session was used."""
+        values = {"seen_at": seen_at, "idle_expires_at": idle_expires_at}
+        self._change(update(sessions).where(sessions.c.id_hash == id_hash).values(values))
+
+    def end(self, id_hash: bytes) -> bool:
+        """End a session; tell whether there was one."""
+        return self._change(delete(sessions).where(sessions.c.id_hash == id_hash)) > 0
+
+    def end_of(self, backend: str, subject: str) -> int:
+        """End every session of a person; return how many there were."""
+        return self._change(delete(sessions).where(_person(backend, subject)))
+
+    def refresh(self, identity: Identity) -> int:
+        """Give every session of a person the uid, attributes and groups of now; return how many there are."""
+        values = {
+            "uid": identity.uid,
+            "attributes": dump_attributes(identity.attributes),
+            "groups": dump_groups(identity.groups),
+        }
+        person = _person(identity.backend, identity.subject)
+        return self._change(update(sessions).where(person).values(values))
+
+    def of(self, backend: str, subject: str) -> list[SessionRow]:
+        """Return the living sessions of a person, the newest first."""
+        return self._living(_person(backend, subject), limit=None)
+
+    def all(self, limit: int = 1000) -> list[SessionRow]:
+        """Return living sessions, the newest first."""
+        return self._living(sessions.c.id_hash.is_not(None), limit)
+
+    def _living(self, condition: ColumnElement[bool], limit: int | None) -> list[SessionRow]:
+        now = self._clock.now()
+        living = and_(condition, sessions.c.expires_at > now, sessions.c.idle_expires_at > now)
+        found = select(sessions).where(living).order_by(sessions.c.created_at.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [_session(row) for row in connection.execute(found)]
+
+    def _change(self, statement: Any) -> int:
+        with self._database.write() as connection:
+            return connection.execute(statement).rowcount
+
+
+def _person(backend: str, subject: str) -> ColumnElement[bool]:
+    return and_(sessions.c.backend == backend, sessions.c.subject == subject)
+
+
+def _values(row: SessionRow) -> dict[str, Any]:
+    return {
+        "id_hash": row.id_hash,
+        "backend": row.identity.backend,
+        "subject": row.identity.subject,
+        "uid": row.identity.uid,
+        "attributes": dump_attributes(row.identity.attributes),
+        "groups": dump_groups(row.identity.groups),
+        "auth_level": row.identity.auth_level,
+        "created_at": row.created_at,
+        "seen_at": row.seen_at,
+        "expires_at": row.expires_at,
+        "idle_expires_at": row.idle_expires_at,
+        "address": row.address,
+        "user_agent": row.user_agent,
+    }
+
+
+def _session(row: Any) -> SessionRow:
+    """Return the session of a row, whose columns are in the table's order."""
+    (
+        id_hash,
+        backend,
+        subject,
+        uid,
+        attributes,
+        groups,
+        level,
+        created,
+        seen,
+        end,
+        idle_end,
+        address,
+        agent,
+    ) = row
+    identity = Identity(backend, subject, uid, load_attributes(attributes), load_groups(groups), level)
+    return SessionRow(id_hash, identity, created, seen, end, idle_end, address, agent)

@@ -1,0 +1,88 @@
+"""The tables as the code of this version knows them. The migrations make them; a test compares the two.
+
+Every index is paid for at each insert: there is one only where a request or the purge needs it.
+"""
+
+from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
+
+HEAD = "0001"
+"""The newest migration, known without importing Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("uid", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),
+    Column("backend", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("auth_level", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Column("idle_expires_at", Double, nullable=False, index=True),
+    Column("address", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Index(None, "backend", "subject"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("bucket_hash", LargeBinary, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("blocked_until", Double, nullable=False),
+    Column("forget_at", Double, nullable=False, index=True),
+)
+
+known_browsers = Table(
+    "known_browsers",
+    metadata,
+    Column("account_hash", LargeBinary, primary_key=True),
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+issuances = Table(
+    "issuances",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    Column("issued_at", Double, nullable=False, index=True),
+    Column("expires_at", Double, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("backend", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("room", Text),
+    Column("tenant", Text),
+    Column("scene", Text),
+    Column("event", Text),
+    Column("identity", Text),
+    Column("kid", Text),
+    Column("address", Text),
+    Index(None, "uid", "issued_at"),
+)

@@ -1,0 +1,42 @@
+"""How values are written that a column cannot hold as they are."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from issuer.identity import Attribute
+
+
+def dump_attributes(attributes: Mapping[str, Attribute]) -> str:
+    """Return attributes as JSON, in ASCII: no character of a directory is beyond a column."""
+    return json.dumps(dict(attributes), separators=(",", ":"))
+
+
+def load_attributes(text: str) -> dict[str, Attribute]:
+    """Return the attributes of a row."""
+    return cast("dict[str, Attribute]", json.loads(text))
+
+
+def dump_groups(groups: tuple[str, ...]) -> str:
+    """Return groups as JSON, in ASCII."""
+    return json.dumps(groups, separators=(",", ":"))
+
+
+def load_groups(text: str) -> tuple[str, ...]:
+    """Return the groups of a row."""
+    return tuple(json.loads(text))
+
+
+def digest(text: str) -> bytes:
+    """Return the SHA-256 of a key that a stranger may have typed: of any length, with any character."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def storable(text: str) -> bool:
+    """Tell whether a database can hold a text: PostgreSQL takes no NUL, and neither takes lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
