@@ -80,6 +80,7 @@ def check_place(node: Node, server: str, url: str, asked: Asked) -> None:
 def check_token(node: Node, url: str, token_in: TokenPlace) -> None:
     parsed = node.url_parse(url)
     assert parsed
+    assert not {"#", "/"} & set(parsed["hash"][1:])  # where Jitsi's apps cut an address
     fragment = node.jitsi_fragment(parsed["hash"])
     if token_in == "query":
         assert parsed["search"] == f"?jwt={TOKEN}"
