@@ -31,7 +31,7 @@ class Explanation:
         ]
 
 
-def explain(text: str, scope: Scope, *, option: str = "expression") -> Explanation:
+def explain(text: str, scope: Scope, *, option: str = "EXPR") -> Explanation:
     """Compile and evaluate a text; raise a RuleError when it does not compile."""
     warnings: list[str] = []
     calls: list[str] = []

@@ -11,7 +11,8 @@ _DAY = "(?:" + "|".join(_DAYS) + ")"
 _DAY_RANGE = rf"{_DAY}(?:-{_DAY})?"
 _TIME_RANGE = r"[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}"
 _ENTRY = re.compile(rf"(?P<days>(?:{_DAY_RANGE} )*)(?P<times>(?:{_TIME_RANGE} )+)")
-_HOURS = re.compile(rf"(?:{_ENTRY.pattern.replace('?P<days>', '?:').replace('?P<times>', '?:')})+")
+_HOURS = re.compile(rf"(?:(?:{_DAY_RANGE}|{_TIME_RANGE}) )*{_TIME_RANGE} ")
+_MAX_TEXT = 1_000
 _MIDNIGHT = 24 * 60
 
 # RFC 3339 §5.6: full-date, or date-time, which has an offset.
@@ -53,9 +54,9 @@ def hours(text: str) -> tuple[Hours, ...]:
     Days come before their hours; hours without days are for every day. Commas, semicolons and spaces
     separate.
     """
-    compact = re.sub(r"\s*-\s*", "-", text.lower())
+    compact = re.sub(r"\s*-\s*", "-", text[:_MAX_TEXT].lower())
     words = re.sub(r"[\s,;]+", " ", compact).strip() + " "
-    if not _HOURS.fullmatch(words):
+    if len(text) > _MAX_TEXT or not _HOURS.fullmatch(words):
         raise ValueError("hours are written like Mon-Fri 08:00-18:00; Sat 10:00-12:00")
     return tuple(
         Hours(days, *_minutes(times))
