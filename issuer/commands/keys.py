@@ -103,7 +103,7 @@ def rotate(ctx: click.Context, use: str | None) -> None:
     for done in ring.rotate(directory, use=use, clock=clock, retention=retention):
         if done.activated is None:
             click.echo(
-                f"{done.use}: there was no next key. {done.next} is published now; nothing else has changed.\n"
+                f"{done.use}: there was no next key. {done.next} is published now; nothing else changed.\n"
                 f"Run `issuer keys rotate --use {done.use}` again when clients have had the time to fetch it."
             )
             continue
