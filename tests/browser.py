@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
@@ -54,6 +55,18 @@ class Window:
             for url, text in self._messages
             if not (url in self._documents and text.startswith("Failed to load resource"))
         ]
+
+    @property
+    def accessibility_problems(self) -> list[str]:
+        """What axe-core finds; ask for `problems` first, because this puts a script into the page."""
+        violations = Axe().run(self.page).response["violations"]
+        return [f"{found['id']}: {node['html']}" for found in violations for node in found["nodes"]]
+
+    @property
+    def overflow(self) -> int:
+        """How many pixels the page can be scrolled sideways."""
+        root = "document.documentElement"
+        return int(self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
 
 
 OpenPage = Callable[..., Window]

@@ -48,9 +48,9 @@ def _form(**changes: object) -> SimpleNamespace:
     values = {
         "action": "/jitsi/login",
         "field": "room",
-        "label": "Room name",
+        "label": "Name of the room",
         "placeholder": "monday-round",
-        "button": "Start",
+        "button": "Start or join",
     }
     return SimpleNamespace(**(values | changes))
 
@@ -112,10 +112,7 @@ CASES = {
     "home-empty": Case("home.html", {"groups": [], "tiles": []}),
     "home-long": Case(
         "home.html",
-        {
-            "groups": [LONG, *(f"group-{number}" for number in range(40))],
-            "tiles": [_tile(LONG, LONG, "apps", href="/x")],
-        },
+        {"groups": [LONG, *(f"group-{number}" for number in range(40))], "tiles": LONG_TILES},
         Person(LONG, LONG, "DD"),
         name="Anmeldedienst der Universität Beispielstadt und ihrer Freunde",
         demo=True,
