@@ -133,6 +133,7 @@ def test_reasons_and_logs_hold_no_values(caplog: pytest.LogCaptureFixture) -> No
     ):
         assert "sesame" not in judge(text, secretive).reason
     assert "sesame" not in caplog.text
+    assert [record for record in caplog.records if record.name == "cel"] == []
 
 
 NAMES = ["uid", "groups", "authLevel", "attributes", "now", "backend", "ip", "module", "room", "tenant"]
