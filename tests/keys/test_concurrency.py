@@ -37,7 +37,6 @@ class Verifier:
             key = ring.by_kid(kid)
             assert key is not None, f"{kid} is not published"
             jwt.decode(token, jwt.PyJWK.from_dict(key.jwk, self.algorithm), [self.algorithm])
-            assert kid in {published["kid"] for published in ring.jwks()["keys"]}
         self.kids.add(kid)
         self.tokens += 1
 

@@ -1,12 +1,13 @@
 """Invariant 4: a `kid` never names two keys; a key that signed an unexpired token is still published."""
 
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from issuer.keys import RETENTION_MARGIN, KeyRing, KeyRingError, admin, material
 from issuer.keys.model import PublicKey
@@ -14,8 +15,8 @@ from tests.fakes import FakeClock
 
 LONGEST = 300.0
 RETENTION = LONGEST + RETENTION_MARGIN
-USES = st.sampled_from(["jitsi", "oidc"])
-KINDS = st.sampled_from(["ed25519", "p-256"])
+USES = ("jitsi", "oidc")
+KINDS = ("ed25519", "p-256")
 ALGORITHMS = {"ed25519": "EdDSA", "p-256": "ES256"}
 
 
@@ -33,29 +34,34 @@ class KeysInUse(RuleBasedStateMachine):
     def teardown(self) -> None:
         shutil.rmtree(self.path)
 
+    @initialize()
+    def first_key(self) -> None:
+        self.command("generate", use="jitsi", kind="ed25519")
+
     def see(self, keys: tuple[PublicKey, ...]) -> None:
         for key in keys:
             assert self.named.setdefault(key.kid, key.pem) == key.pem
 
-    @rule(worker=st.integers(0, 1), use=USES, kind=KINDS, lifetime=st.floats(1, LONGEST))
-    def sign(self, worker: int, use: str, kind: str, lifetime: float) -> None:
-        try:
-            key = self.workers[worker].signing_key(use, ALGORITHMS[kind])
-        except KeyRingError:
-            return
-        assert key.public.use == use
-        self.tokens.append((key.kid, key.public.pem, self.clock.now() + lifetime))
+    @rule(worker=st.integers(0, 1), lifetime=st.sampled_from([LONGEST, 60.0]))
+    def sign(self, worker: int, lifetime: float) -> None:
+        for use, kind in itertools.product(USES, KINDS):
+            try:
+                key = self.workers[worker].signing_key(use, ALGORITHMS[kind])
+            except KeyRingError:
+                continue
+            assert key.public.use == use
+            self.tokens.append((key.kid, key.public.pem, self.clock.now() + lifetime))
 
-    @rule(use=USES, kind=KINDS)
+    @rule(use=st.sampled_from(USES), kind=st.sampled_from(KINDS))
     def generate(self, use: str, kind: str) -> None:
         self.command("generate", use=use, kind=kind)
 
-    @rule(use=USES, kid=st.sampled_from(["k1", "k2"]), kind=KINDS)
+    @rule(use=st.sampled_from(USES), kid=st.sampled_from(["k1", "k2"]), kind=st.sampled_from(KINDS))
     def import_key(self, use: str, kid: str, kind: str) -> None:
         data = material.private_pem(material.generate_private(kind)).encode()
         self.command("import_key", data, use=use, kid=kid)
 
-    @rule(use=USES | st.none())
+    @rule(use=st.sampled_from(USES) | st.none())
     def rotate(self, use: str | None) -> None:
         self.command("rotate", use=use)
 
@@ -65,7 +71,7 @@ class KeysInUse(RuleBasedStateMachine):
         if kids:
             self.command("retire", data.draw(st.sampled_from(kids)), even_if_last=even_if_last)
 
-    @rule(seconds=st.sampled_from([0.1, 0.9, 5.0, 60.0, 300.0, 371.0]) | st.floats(0, 500))
+    @rule(seconds=st.sampled_from([0.1, 0.9, 59.0, 250.0, 299.0, 371.0]))
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
@@ -90,5 +96,5 @@ class KeysInUse(RuleBasedStateMachine):
             self.see(worker.public_keys())
 
 
-KeysInUse.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+KeysInUse.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestKeysInUse = KeysInUse.TestCase
