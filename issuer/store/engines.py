@@ -24,7 +24,7 @@ def engine_for(url: str) -> Engine:
     """Return an engine for the URL of a store; nothing is connected yet."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StoreError("the store's URL cannot be read: sqlite:////path or postgresql://...") from None
     match parsed.get_backend_name():
         case "sqlite":

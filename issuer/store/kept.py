@@ -64,12 +64,21 @@ class Kept:
             result = work(connection.dbapi_connection)
         except BaseException as error:
             gone = self._is_gone(error, connection)
-            connection.invalidate()
+            self._give_up(connection)
             if gone:
                 raise _GoneError(str(error)) from error
             raise
         self._idle.append(connection)
         return result
+
+    def _give_up(self, connection: PoolProxiedConnection) -> None:
+        """End the transaction first: SQLite keeps a closed connection, and its lock, while a cursor lives."""
+        try:
+            connection.rollback()
+        except self._driver.Error:
+            connection.invalidate()
+        else:
+            self._idle.append(connection)
 
     def _take(self) -> PoolProxiedConnection:
         try:
