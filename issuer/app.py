@@ -97,6 +97,7 @@ def create_app(configuration: Configuration, world: World | None = None) -> Flas
     app = Flask("issuer")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     store = Store.open(settings.store_url, world.clock, settings.store.issuance_retention)
     try:
         _wire(app, configuration, world, store)

@@ -12,8 +12,8 @@ from issuer.store import Issuance as IssuanceRow
 _log = logging.getLogger("issuer.audit")
 
 
-def _event(event: str, level: int = logging.INFO, **fields: object) -> None:
-    _log.log(level, event, extra={"event": event, **{k: v for k, v in fields.items() if v is not None}})
+def _event(event: str, level: int = logging.INFO, /, **fields: object) -> None:
+    _log.log(level, {"event": event, **{name: v for name, v in fields.items() if v is not None}})
 
 
 def signed_in(identity: Identity, address: str) -> None:
@@ -44,7 +44,8 @@ def session_ended(identity: Identity, by: str) -> None:
 def token_issued(row: IssuanceRow) -> None:
     """A token left the house."""
     fields = asdict(row)
-    _event("token_issued", user=fields.pop("uid"), **fields)
+    named = {"user": fields.pop("uid"), "scene_id": fields.pop("scene"), "event_id": fields.pop("event")}
+    _event("token_issued", **named, **fields)
 
 
 def token_refused(instance: str, identity: Identity, variables: dict[str, str], reason: str) -> None:

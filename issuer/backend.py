@@ -1,7 +1,8 @@
 """The login backend contract: a way to sign in.
 
 A backend is one class, declared in the entry-point group `issuer.backends`: a `Settings` model (its
-section `[backends.<instance>]`) and `__init__(instance, settings, services)`. A form backend checks a login and a password.
+section `[backends.<instance>]`) and `__init__(instance, settings, services)`. A form backend checks a login
+and a password.
 """
 
 from abc import ABC, abstractmethod

@@ -105,6 +105,10 @@ class Module(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     """What people call the service, as in "to continue to Jitsi Meet"."""
+    in_sample: ClassVar[bool] = True
+    """Whether `issuer init` writes a section for it."""
+    key_uses: ClassVar[tuple[str, ...]] = ()
+    """Uses of the key ring that the module may sign with; `issuer init` makes their first keys."""
     Settings: ClassVar[type[ModuleSettings]] = ModuleSettings
 
     def __init__(self, settings: Any, gateway: Gateway) -> None:

@@ -12,9 +12,7 @@ from dataclasses import replace
 
 from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.identity import Attribute, Identity
-from issuer.passwords import Passwords
-from issuer.store import Store, User
-from issuer.world import Clock, Randomness
+from issuer.store import User
 
 UID = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 SHORTEST_PASSWORD = 8
@@ -59,19 +57,15 @@ class LocalUsers:
     """Manages local users; what changes here changes their sessions at once."""
 
     def __init__(
-        self,
-        store: Store,
-        passwords: Passwords,
-        clock: Clock,
-        randomness: Randomness,
-        instance: str = "local",
+        self, services: BackendServices, instance: str = "local", shortest_password: int = SHORTEST_PASSWORD
     ) -> None:
         """Keep what managing needs."""
-        self._store = store
-        self._passwords = passwords
-        self._clock = clock
-        self._randomness = randomness
+        self._store = services.store
+        self._passwords = services.passwords
+        self._clock = services.clock
+        self._randomness = services.randomness
         self._instance = instance
+        self._shortest = shortest_password
 
     def add(
         self, uid: str, password: str, attributes: Mapping[str, Attribute], groups: tuple[str, ...]
@@ -151,6 +145,6 @@ class LocalUsers:
         self._store.sessions.end_of(self._instance, user.id)
 
     def _hash(self, password: str) -> str:
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+        if not self._shortest <= len(password) <= LONGEST_PASSWORD:
+            raise UserError(f"a password has {self._shortest} to {LONGEST_PASSWORD} characters")
         return self._passwords.hash(password)

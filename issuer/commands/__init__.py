@@ -1,1 +1,1 @@
-"""The parts of the `issuer` command, one file per group of commands."""
+"""The commands of `issuer`, a file each; every command's context object is an `issuer.cli.Shell`."""

@@ -55,10 +55,8 @@ class Portal:
         routes = Blueprint("portal", __name__)
         add: Callable[..., None] = routes.add_url_rule
         add("/", "home", self.home)
-        add("/login", "login", self.show_login)
-        add("/login", "login", self.do_login, methods=["POST"])
-        add("/logout", "logout", self.show_logout)
-        add("/logout", "logout", self.do_logout, methods=["POST"])
+        add("/login", "login", self.login, methods=["GET", "POST"])
+        add("/logout", "logout", self.logout, methods=["GET", "POST"])
         add("/sessions", "sessions", self.sessions)
         add("/sessions/<handle>/end", "end_session", self.end_session, methods=["POST"])
         add("/sessions/end-others", "end_other_sessions", self.end_others, methods=["POST"])
@@ -70,15 +68,16 @@ class Portal:
         tiles = [tile for module in self._modules for tile in module.tiles(session)]
         return render_template("home.html", groups=session.identity.groups, tiles=tiles)
 
-    def show_login(self) -> ResponseReturnValue:
-        """Show the form; somebody who is signed in goes on."""
+    def login(self) -> ResponseReturnValue:
+        """Show the form, or check it; somebody who is signed in already goes on."""
+        if request.method == "POST":
+            return self._do_login()
         wanted = safe_next(request.args.get("next"))
         if self._current.session():
             return redirect(wanted, 303)
         return self._login_page(wanted)
 
-    def do_login(self) -> ResponseReturnValue:
-        """Check login and password; go back to what was wanted."""
+    def _do_login(self) -> ResponseReturnValue:
         self._current.check_origin()
         wanted, login = safe_next(request.form.get("next")), request.form.get("login", "")
         visitor, browser = self._current.visitor(), self._cookies.browser(request)
@@ -106,12 +105,13 @@ class Portal:
             "login.html", next=wanted, login=login, error=error, forms=True, buttons=[], service=service
         )
 
-    def show_logout(self) -> ResponseReturnValue:
-        """Show a button; a GET never signs anybody out."""
+    def logout(self) -> ResponseReturnValue:
+        """Show a button, or end the session; a GET never signs anybody out."""
+        if request.method == "POST":
+            return self._do_logout()
         return render_template("logout.html", signed_out=self._current.session() is None)
 
-    def do_logout(self) -> ResponseReturnValue:
-        """End the session."""
+    def _do_logout(self) -> ResponseReturnValue:
         self._current.check_origin()
         session = self._current.session()
         if session:

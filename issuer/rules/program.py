@@ -149,6 +149,9 @@ def _parse_error(option: str, text: str, message: str) -> RuleError:
 def _check_functions(program: cel.Program, found: list[Token], text: str, option: str) -> None:
     known = STANDARD_FUNCTIONS | FUNCTIONS.keys()
     starts = {token.text: token.start for token in reversed(found)}
+    for name in program.functions() + program.variables():
+        if name.startswith("."):
+            raise error(option, f"a name cannot begin with a dot: {name}", text, starts[name[1:]])
     for name in program.functions():
         if _NAME.fullmatch(name) and name not in known:
             problem = f"there is no function {name}{_nearest(name, known)}"

@@ -3,11 +3,11 @@
 # The list macros of the CEL language definition, "Macros"; `existsOne` is the library's other name of one.
 MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
 
-# What the library offers of the CEL standard functions.
+# What the library offers of the CEL standard functions; `has` is a macro, which programs do not list.
 STANDARD_FUNCTIONS = frozenset({
     "bytes", "contains", "double", "duration", "dyn", "endsWith", "getDate", "getDayOfMonth",
     "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes",
-    "getMonth", "getSeconds", "has", "int", "matches", "size", "startsWith", "string", "timestamp",
+    "getMonth", "getSeconds", "int", "matches", "size", "startsWith", "string", "timestamp",
     "type", "uint",
 })  # fmt: skip
 

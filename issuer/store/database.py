@@ -1,13 +1,12 @@
 """Reads and transactions on the database, with its errors made ours.
 
 Writes begin explicitly, on SQLite with `BEGIN IMMEDIATE`: then a transaction waits for its turn at the start
-(the busy timeout) and is never refused in the middle. SQLite's way of waiting is to sleep and try again, so
-the threads of one process first queue on a lock; only processes meet at SQLite's.
+and is never refused in the middle.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from issuer.store.engines import engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.kept import Kept
+from issuer.store.turn import Turn
 
 
 class Database:
@@ -25,7 +25,8 @@ class Database:
         self.engine: Engine = engine_for(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
-        self.turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._turn = Turn(Path(str(self.engine.url.database)).absolute().parent) if self.is_sqlite else None
+        self.turn = self._turn or nullcontext()
         self.kept = Kept(self.engine)
         self._writing = self.engine.execution_options()
         event.listen(self._writing, "begin", self._begin)
@@ -48,13 +49,15 @@ class Database:
     def prepare(self) -> None:
         """Make the file of a SQLite database; a PostgreSQL database is the operator's to make."""
         if self.is_sqlite:
-            with translated():
+            with translated(), self.turn:
                 prepare_sqlite(self.engine)
 
     def close(self) -> None:
         """Close every connection."""
         self.kept.close()
         self.engine.dispose()
+        if self._turn:
+            self._turn.close()
 
 
 @contextmanager

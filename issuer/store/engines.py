@@ -4,11 +4,7 @@ Drivers are left in autocommit mode, so a read is one round trip; a write begins
 (`issuer.store.database`).
 """
 
-import fcntl
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
@@ -66,24 +62,13 @@ def _postgresql(url: URL) -> Engine:
 def prepare_sqlite(engine: Engine) -> None:
     """Make the file of a SQLite store, for its owner only, and put it in WAL mode, which then stays.
 
-    SQLite does not wait for its lock when two connections switch at once, so the directory is locked here.
+    To be called in a `Turn`: SQLite does not wait when two connections switch the mode at once.
     """
     path = Path(str(engine.url.database))
     try:
-        with _locked(path.parent):
-            if not path.exists():
-                path.touch(mode=0o600)
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        if not path.exists():
+            path.touch(mode=0o600)
     except OSError as error:
         raise StoreError(f"the store {path} cannot be made: {error.strerror}") from error
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")

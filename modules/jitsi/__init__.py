@@ -1,1 +1,20 @@
-"""The Jitsi module: a browser comes with a room, and goes back with a token that Jitsi accepts."""
+"""Jitsi Meet tokens: who is signed in here enters meetings there.
+
+Owns the tokens, the names of rooms and the key server; leaves sign-in, rules, keys and the record to
+the core.
+
+Routes, below its `path`: `login?room=…` and `login/<room>` (for Jitsi's `TOKEN_AUTH_URL`), `start` (the form
+on the portal's home), `asap/<hash>.pem` (for Prosody).
+
+Configuration sample:
+
+    [modules.jitsi]
+    server_url = "https://meet.example.com"
+    app_id = "jitsi"
+    algorithm = "RS256"
+    rule = 'inGroup("staff")'
+"""
+
+from modules.jitsi.module import JitsiModule
+
+__all__ = ["JitsiModule"]

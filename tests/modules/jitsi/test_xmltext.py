@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.jitsi.xmltext import claims_text, forbidden_in_xml
+from issuer.jitsi.xmltext import claims_text, forbidden_in_xml
 
 
 @settings(deadline=None)

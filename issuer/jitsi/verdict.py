@@ -11,8 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 
-from modules.jitsi.verdict_context import judge_context, reads_room_as_pattern
-from modules.jitsi.verdict_parts import Finding, Json, TokenParts, fault, fine, seen, split_token
+from issuer.jitsi.verdict_context import judge_context, reads_room_as_pattern
+from issuer.jitsi.verdict_parts import Finding, Json, TokenParts, fault, fine, seen, split_token
 
 ALGORITHMS = frozenset({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512"})
 LARGEST_TIME = 2**53

@@ -6,7 +6,7 @@ import hmac
 import json
 from typing import Any
 
-from modules.jitsi.verdict import JitsiServer, judge_token
+from issuer.jitsi.verdict import JitsiServer, judge_token
 
 NOW = 1_800_000_000.9
 SECRET = b"s" * 64

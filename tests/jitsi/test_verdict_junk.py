@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.jitsi.verdict import judge_token
-from modules.jitsi.verdict_parts import Finding
-from tests.modules.jitsi.tokens import NOW, encode, faults, server, token
+from issuer.jitsi.verdict import judge_token
+from issuer.jitsi.verdict_parts import Finding
+from tests.jitsi.tokens import NOW, encode, faults, server, token
 
 
 @pytest.mark.parametrize(

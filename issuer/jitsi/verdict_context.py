@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from modules.jitsi.verdict_parts import Finding, Json, fault, fine, seen, texts
-from modules.jitsi.xmltext import forbidden_in_xml
+from issuer.jitsi.verdict_parts import Finding, Json, fault, fine, seen, texts
+from issuer.jitsi.xmltext import forbidden_in_xml
 
 # Names that can be names in XML without surprises.
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

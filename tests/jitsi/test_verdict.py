@@ -5,8 +5,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from modules.jitsi.verdict import judge_token
-from tests.modules.jitsi.tokens import CLAIMS, NOW, SECRET, faults, server, token
+from issuer.jitsi.verdict import judge_token
+from tests.jitsi.tokens import CLAIMS, NOW, SECRET, faults, server, token
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,59 @@
+# One command per habit; `make help` lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test accept lint format bench docs translations clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
+	@$(BIN)/issuer demo
+
+test: $(DEV_STAMP) debian-packages ## Run every test
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+accept: $(DEV_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
+	@$(BIN)/python -m tools.accept
+
+lint: $(DEV_STAMP) ## Check style, types, lengths and import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.lengths
+
+format: $(DEV_STAMP) ## Format the source
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV_STAMP) ## Measure, as ratios against baselines of the same run
+	$(BIN)/python -m bench
+
+docs: $(DEV_STAMP) ## Write the option reference
+	$(BIN)/python -m tools.reference
+
+translations: $(DEV_STAMP) ## Extract texts, and compile the French and the German ones
+	$(BIN)/python tools/translations.py
+
+clean: ## Remove what can be made again (not the demo's data)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: debian-packages
+debian-packages:
+	@tools/debian-packages
+
+$(VENV)/bin/python:
+	python3 -m venv $(VENV)
+
+$(STAMP): $(VENV)/bin/python setup.cfg constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV_STAMP): $(VENV)/bin/python setup.cfg constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(STAMP)

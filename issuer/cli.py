@@ -1,0 +1,142 @@
+"""The `issuer` command. Each command lives in `issuer.commands` and is imported when it is used."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from issuer.app import Parts
+    from issuer.identity import Identity
+    from issuer.settings.load import Configuration
+
+GROUP = "issuer.commands"
+"""Entry points of commands that need no configuration."""
+
+COMMANDS = {
+    "check": "issuer.commands.check:check",
+    "init": "issuer.commands.init:init",
+    "keys": "issuer.commands.keys:keys",
+    "rule": "issuer.commands.rule:rule",
+    "serve": "issuer.commands.serve:serve",
+    "sessions": "issuer.commands.sessions:sessions",
+    "token": "issuer.commands.token:token",
+    "user": "issuer.commands.user:user",
+}
+
+
+class Shell:
+    """What commands share (`click.Context.obj`): the configuration and the application, made when needed."""
+
+    def __init__(self, file: str | None, environ: Mapping[str, str] = os.environ) -> None:
+        """Keep the name of the configuration file, if one was given, and the environment."""
+        self.file = file
+        self.environ = environ
+        self.clock: Clock = SystemClock()
+        self.randomness: Randomness = SystemRandomness()
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        """Return the validated configuration; a bad one ends the command with every problem."""
+        from issuer.settings.load import find_file, load  # noqa: PLC0415 - `issuer --help` needs none of it
+        from issuer.settings.problems import ConfigError  # noqa: PLC0415
+
+        try:
+            return load(find_file(self.file, self.environ), self.environ)
+        except ConfigError as error:
+            raise ConfigurationFault(error) from None
+
+    @cached_property
+    def app(self) -> "Flask":
+        """Return the application on a migrated store."""
+        from issuer.app import create_app, parts  # noqa: PLC0415
+        from issuer.settings.problems import ConfigError  # noqa: PLC0415
+        from issuer.store import StoreError  # noqa: PLC0415
+
+        try:
+            if self.configuration.settings.store.url is None:
+                self.configuration.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            app = create_app(self.configuration)
+            parts(app).store.migrate()
+        except ConfigError as error:
+            raise ConfigurationFault(error) from None
+        except StoreError as error:
+            raise click.ClickException(str(error)) from None
+        return app
+
+    @property
+    def parts(self) -> "Parts":
+        """Return what the application is made of."""
+        from issuer.app import parts  # noqa: PLC0415
+
+        return parts(self.app)
+
+    def key_directory(self) -> Path:
+        """Return the folder of the key ring."""
+        return self.configuration.settings.keys.directory
+
+    def key_retention(self) -> float:
+        """Return how long a retired key stays published, in seconds."""
+        from issuer.app import key_retention  # noqa: PLC0415
+
+        return key_retention(self.configuration.settings)
+
+    def find_user(self, uid: str) -> "Identity | None":
+        """Return a local user as rules see them."""
+        from issuer.backends.local import identity_of  # noqa: PLC0415
+
+        user = self.parts.store.users.by_uid(uid)
+        return identity_of(user) if user else None
+
+
+class ConfigurationFault(click.ClickException):
+    """A configuration that cannot be used; shows every problem, one a line."""
+
+    def __init__(self, error: Any) -> None:
+        """Say how many problems there are, and which."""
+        lines = [f"  {problem}" for problem in error.problems]
+        super().__init__("\n".join(["the configuration cannot be used:", *lines]))
+
+
+class Commands(click.Group):
+    """Our commands, and those of the modules that the configuration enables."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
+        """Return the names of our own commands."""
+        return sorted({*COMMANDS, *entry_points(group=GROUP).names})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command of ours, or look for it in the enabled modules."""
+        if name in COMMANDS:
+            module, _, attribute = COMMANDS[name].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        declared: click.Command | None = next((e.load() for e in entry_points(group=GROUP, name=name)), None)
+        return declared or self._of_modules(ctx, name)
+
+    def _of_modules(self, ctx: click.Context, name: str) -> click.Command | None:
+        shell = Shell(ctx.params.get("config"))
+        commands = (c for module in shell.parts.modules.values() for c in module.commands())
+        found = next((command for command in commands if command.name == name), None)
+        if found:
+            ctx.obj = shell
+            ctx.with_resource(shell.app.app_context())
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="issuer")
+@click.option("--config", metavar="FILE", help="Configuration (default: $ISSUER_CONFIG, then ./issuer.toml).")
+@click.pass_context
+def main(ctx: click.Context, config: str | None) -> None:
+    """Token issuer gateway for Jitsi Meet, LiveKit and Matrix."""
+    ctx.obj = ctx.obj or Shell(config)

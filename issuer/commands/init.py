@@ -1,0 +1,66 @@
+"""`issuer init`: a first configuration."""
+
+import os
+from pathlib import Path
+
+import click
+
+import issuer.keys as ring
+from issuer.cli import Shell
+from issuer.module import Module
+from issuer.plugins import MODULES, PluginError, known, load
+from issuer.settings.models import Settings, TokenSettings
+from issuer.settings.sample import sample
+from issuer.world import Clock
+
+SECRET_BYTES = 32
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; raise FileExistsError rather than overwrite one."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+
+
+def module_types() -> dict[str, type[Module]]:
+    """Return the installed issuer modules."""
+    return {name: load(MODULES, name, Module) for name in known(MODULES)}
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default="issuer.toml")
+@click.option(
+    "--public-url", default="http://127.0.0.1:8080/", show_default=True, help="Where browsers reach it."
+)
+@click.option("--module", "enabled", multiple=True, help="An issuer module to enable, as in jitsi.")
+@click.pass_obj
+def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...]) -> None:
+    """Write a commented configuration FILE with fresh secrets, and make signing keys."""
+    try:
+        types = module_types()
+    except PluginError as error:
+        raise click.ClickException(str(error)) from None
+    if unknown := set(enabled) - set(types):
+        raise click.ClickException(
+            f"there is no module {sorted(unknown)[0]!r}; installed are: {', '.join(types)}"
+        )
+    models = {name: module.Settings for name, module in types.items() if module.in_sample}
+    text = sample(public_url, models, enabled, lambda: shell.randomness.bytes(SECRET_BYTES).hex())
+    try:
+        write_private(file, text)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {file}: {error.strerror}") from None
+    click.echo(f"{file} written")
+    directory = file.absolute().parent / Settings.model_fields["keys"].default.directory
+    for use in sorted({use for name in enabled for use in types[name].key_uses}):
+        make_keys(directory, use, shell.clock)
+
+
+def make_keys(directory: Path, use: str, clock: Clock) -> None:
+    """Make an active key and the next one, where there is none of that use yet."""
+    if any(key.use == use for key in ring.list_keys(directory)):
+        return
+    retention = TokenSettings().maximum_lifetime + ring.RETENTION_MARGIN
+    for made in ring.generate(directory, use=use, kind="rsa-2048", clock=clock, retention=retention):
+        click.echo(f"key {made.kid} made ({use}, {made.state})")

@@ -1,0 +1,66 @@
+"""`issuer serve`: the server."""
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from issuer import logs
+from issuer.cli import Shell
+from issuer.serving import ServeOptions
+from issuer.serving import serve as run_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from issuer.settings.load import Configuration
+
+_log = logging.getLogger(__name__)
+
+
+def options_of(configuration: "Configuration") -> ServeOptions:
+    """Return how the configuration wants to be served."""
+    server = configuration.settings.server
+    return ServeOptions(
+        bind=server.bind,
+        workers=server.worker_count,
+        threads=server.threads,
+        tls_certificate=server.tls_certificate,
+        tls_key=server.tls_key,
+        metrics_bind=server.metrics_bind,
+    )
+
+
+def load_app(configuration: "Configuration") -> "WSGIApplication":
+    """Build the application in a worker process, and start its background work."""
+    from issuer.app import World, create_app, parts  # noqa: PLC0415 - in the worker only
+    from issuer.metrics import NoMetrics, PrometheusMetrics  # noqa: PLC0415
+
+    logs.configure(configuration.settings.log)
+    metrics = PrometheusMetrics() if configuration.settings.server.metrics_bind else NoMetrics()
+    app = create_app(configuration, World(metrics=metrics))
+    parts(app).start()
+    return app
+
+
+def prepare(shell: Shell) -> None:
+    """Migrate the store and find contradictions once, before any worker starts."""
+    from issuer.app import parts  # noqa: PLC0415
+
+    parts(shell.app).store.close()
+
+
+def run(shell: Shell) -> int:
+    """Serve until told to stop; return the exit status."""
+    configuration = shell.configuration
+    logs.configure(configuration.settings.log)
+    prepare(shell)
+    return run_server(lambda: load_app(configuration), options_of(configuration))
+
+
+@click.command()
+@click.pass_obj
+def serve(shell: Shell) -> None:
+    """Serve the gateway until it is told to stop (SIGTERM or SIGINT)."""
+    sys.exit(run(shell))

@@ -1,0 +1,85 @@
+"""Runs the WSGI application for one request and sends what it answers."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from issuer.serving.environ import Scope, environ_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_log = logging.getLogger(__name__)
+
+Fields = list[tuple[str, str]]
+TEXTS = {
+    400: "The body of this request did not arrive in full.\n",
+    408: "The body of this request took too long to arrive.\n",
+    413: "The body of this request is too large.\n",
+    500: "Something went wrong here.\n",
+    503: "This service is busy right now. Please try again in a moment.\n",
+}
+
+
+class Exchange(Protocol):
+    """How Granian gives the body of a request and takes the answer (RSGI 1.5, HTTP protocol)."""
+
+    def __call__(self) -> Awaitable[bytes]:
+        """Return the whole body."""
+        ...
+
+    def __aiter__(self) -> "Exchange": ...
+
+    async def __anext__(self) -> bytes: ...
+
+    def response_bytes(self, status: int, headers: Fields, body: bytes) -> None:
+        """Send the answer; may be called from any thread."""
+        ...
+
+
+class Started:
+    """What the application told `start_response`."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: Fields = []
+        self.written: list[bytes] = []
+
+    def __call__(self, status: str, headers: Fields, _exc_info: Any = None) -> Callable[[bytes], object]:
+        """Take status and headers (PEP 3333, `start_response`); nothing was sent yet, so they may change."""
+        self.status, self.headers = int(status[:3]), headers
+        return self.written.append
+
+
+def answer(app: "WSGIApplication", scope: Scope, body: bytes, exchange: Exchange) -> None:
+    """Answer a request; the answer is collected before it is sent, so a failure is always a clean 500."""
+    try:
+        started, content = _run(app, scope, body)
+    except Exception:
+        _log.exception("the application failed")
+        refuse(exchange, 500)
+    else:
+        exchange.response_bytes(started.status, started.headers, content)
+
+
+def refuse(exchange: Exchange, status: int) -> None:
+    """Answer with an error of the server itself."""
+    headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+    if status == 503:
+        headers.append(("retry-after", "1"))
+    exchange.response_bytes(status, headers, TEXTS[status].encode())
+
+
+def _run(app: "WSGIApplication", scope: Scope, body: bytes) -> tuple[Started, bytes]:
+    started = Started()
+    chunks = app(environ_of(scope, body), started)
+    try:
+        content = b"".join([*started.written, *chunks])
+    finally:
+        if close := getattr(chunks, "close", None):
+            close()
+    if not started.status:
+        raise RuntimeError("the application did not call start_response")
+    if not all(value.isascii() for _, value in started.headers):
+        raise RuntimeError("the application set a header that is not ASCII")
+    return started, content

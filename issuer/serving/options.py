@@ -1,0 +1,34 @@
+"""What `serve` can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to listen, with how many processes and threads, and what a request may cost."""
+
+    bind: str
+    """`host:port`; an empty host means every IPv4 address."""
+    workers: int
+    """Worker processes."""
+    threads: int
+    """Request threads of each worker."""
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain; given together with `tls_key`."""
+    tls_key: Path | None = None
+    """PEM file with the certificate's private key."""
+    metrics_bind: str | None = None
+    """`host:port` for the Prometheus exporter; None for no exporter."""
+    body_limit: int = 65536
+    """Bytes that a request body may have; more is answered with 413."""
+    body_seconds: float = 5.0
+    """Seconds in which a request body must have arrived; later is answered with 408."""
+    waiting: int = 512
+    """Requests that may wait for a thread, in each worker; more are answered with 503."""
+    stop_seconds: float = 10.0
+    """Seconds that requests in flight get to finish when the server stops."""
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why, for the operator."""

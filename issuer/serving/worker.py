@@ -1,0 +1,115 @@
+"""A worker process: Granian's HTTP engine before the threads that run the application.
+
+Only Granian's engine is used, and this file alone touches it. Its names are private, which is why setup.cfg
+pins Granian's minor version. Granian's own WSGI server reads bodies in request threads and without
+a deadline, and its process manager gives up when a worker dies twice within seconds.
+"""
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import granian._granian
+from granian.http import HTTP1Settings
+
+from issuer.serving.children import Ready
+from issuer.serving.dispatch import Dispatcher
+from issuer.serving.listen import BACKLOG
+from issuer.serving.options import ServeOptions
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+engine: Any = granian._granian
+
+HEADER_SECONDS = 75
+"""Seconds in which the header of a request must have arrived. An idle connection ends after as long: that is
+longer than the 60 seconds for which nginx keeps one to reuse it."""
+HEADER_BYTES = 65536
+CONNECTIONS = 4096
+
+
+class Worker:
+    """What one worker process does."""
+
+    def __init__(
+        self,
+        number: int,
+        listeners: Sequence[socket.socket],
+        load_app: Callable[[], "WSGIApplication"],
+        on_stop: Callable[["WSGIApplication"], None],
+        options: ServeOptions,
+    ) -> None:
+        """Prepare worker `number`, counted from 0, which listens on the listener of that number."""
+        self._number = number
+        self._listeners = listeners
+        self._load_app = load_app
+        self._on_stop = on_stop
+        self._options = options
+
+    def __call__(self, ready: Ready) -> None:
+        """Serve until SIGTERM; then finish what is in flight."""
+        for number, listener in enumerate(self._listeners):
+            if number != self._number:
+                listener.close()
+        app = self._load_app()
+        try:
+            self._serve(app, ready)
+        finally:
+            self._on_stop(app)
+
+    def _serve(self, app: "WSGIApplication", ready: Ready) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        finished = asyncio.Event()
+        stop = engine.WorkerSignal()
+        stop.add_cb(lambda: loop.call_soon_threadsafe(finished.set))
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        dispatcher = Dispatcher(app, self._options, loop)
+        self._engine().serve_str(_scheduler(loop, dispatcher), loop, stop)
+        ready()
+        loop.run_until_complete(finished.wait())
+        loop.close()
+
+    def _engine(self) -> Any:
+        descriptor = self._listeners[self._number].detach()
+        return engine.RSGIWorker(
+            self._number + 1,
+            (None, engine.SocketHolder(descriptor, False, BACKLOG)),
+            None,  # no pipe for Granian's own metrics
+            1,  # threads of the HTTP engine
+            1,  # threads for its files, of which we serve none
+            1,  # threads that call our scheduler
+            30,  # seconds until such a thread ends
+            _connections(),
+            "1",  # HTTP/1.1 alone, as reverse proxies speak it
+            HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEADER_BYTES),
+            None,
+            False,  # no WebSockets
+            None,
+            *_tls(self._options),
+            (None, None),
+        )
+
+
+def _scheduler(loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher) -> Any:
+    scheduler = engine.CallbackScheduler(loop, None, None, None, None)
+    scheduler._schedule_fn = dispatcher.schedule
+    return scheduler
+
+
+def _tls(options: ServeOptions) -> tuple[Any, ...]:
+    certificate, key = options.tls_certificate, options.tls_key
+    if not certificate or not key:
+        return (False, None, None, None, "tls1.2", None, [], False)
+    return (True, str(certificate), str(key), None, "tls1.2", None, [], False)
+
+
+def _connections() -> int:
+    """Allow as many open files as the system does, and keep half of them for connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return min(CONNECTIONS, most // 2)

@@ -1,0 +1,14 @@
+"""The demo: everything to see the whole trip with nothing installed. Never part of a real service.
+
+Owns a meeting page that stands in for Jitsi, on a port and so an origin of its own, and the command `issuer
+demo`, which prepares users, a key and a configuration. It has no routes in the portal.
+
+Configuration sample:
+
+    [modules.demo]
+    meeting_bind = "127.0.0.1:8081"
+"""
+
+from modules.demo.module import DemoModule
+
+__all__ = ["DemoModule"]

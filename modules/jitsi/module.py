@@ -1,0 +1,111 @@
+"""The routes and abilities of a Jitsi instance."""
+
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+import click
+from flask import Blueprint, Response, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from issuer.check import Check
+from issuer.identity import Identity
+from issuer.keys import KeyRingError
+from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
+from issuer.sessions import Session
+from modules.jitsi.asked import parse_asked
+from modules.jitsi.commands import verify
+from modules.jitsi.errors import MissingRoomError, refusal
+from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings
+from modules.jitsi.rooms import AskedError, clean_room
+from modules.jitsi.settings import JitsiSettings
+
+PEM_TYPE = "application/x-pem-file"
+PEM_CACHE = "public, max-age=3600"
+
+
+class JitsiModule(Module):
+    """Gives Jitsi Meet tokens to people who are signed in."""
+
+    name = "jitsi"
+    title = "Jitsi Meet"
+    key_uses = (KEY_USE,)
+    Settings = JitsiSettings
+    settings: JitsiSettings
+
+    def __init__(self, settings: JitsiSettings, gateway: Gateway) -> None:
+        """Compile the rules, and find the signing key.
+
+        Raises:
+            issuer.rules.RuleError: a rule or an expression does not compile.
+            ConfigurationError: an RS algorithm has no key.
+        """
+        super().__init__(settings, gateway)
+        self._meetings = Meetings(settings, gateway)
+        self._check_key()
+
+    def blueprint(self) -> Blueprint:
+        """Return `login`, `login/<room>`, `start` and `asap/<hash>.pem`."""
+        routes = Blueprint("jitsi", __name__, template_folder="templates")
+        add: Callable[..., None] = routes.add_url_rule
+        add("/login", "login", self.login)
+        add("/login/<path:room>", "login_room", self.login)
+        add("/start", "start", self.begin)
+        add("/asap/<path:name>", "asap", self.asap)
+        return routes
+
+    def login(self, room: str | None = None) -> ResponseReturnValue:
+        """Give the browser a token and send it to the meeting."""
+        rooms = request.args.getlist("room") + ([room] if room is not None else [])
+        try:
+            asked = parse_asked(rooms, request.args.getlist("tenant"), request.args.getlist("state"))
+        except AskedError as error:
+            raise refusal(error) from None
+        return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
+
+    def begin(self) -> ResponseReturnValue:
+        """Take what was typed on the portal's home, and drop what cannot be in a room's name."""
+        room = clean_room(request.args.get("room", ""))
+        if not room:
+            raise MissingRoomError("the form was empty")
+        return redirect(f"{self.settings.path}/login?room={quote(room, safe='')}", 303)
+
+    def asap(self, name: str) -> ResponseReturnValue:
+        """Serve a public key to Prosody: 200 only ever with a key, which it keeps until it restarts."""
+        digest = name.removeprefix("/").removesuffix(".pem")
+        key = self.gateway.keys.by_kid_sha256(digest, KEY_USE) if name.endswith(".pem") else None
+        if key is None:
+            return Response("no such key\n", 404, content_type="text/plain")
+        return Response(key.pem, content_type=PEM_TYPE, headers={"Cache-Control": PEM_CACHE})
+
+    def checks(self) -> Iterable[Check]:
+        """Return the check of the signing key."""
+        return [Check("signing key", self._check_key)]
+
+    def _check_key(self) -> None:
+        if self.settings.app_secret is not None:
+            return
+        try:
+            self.gateway.keys.signing_key(KEY_USE, self.settings.algorithm)
+        except KeyRingError as error:
+            raise ConfigurationError("algorithm", str(error)) from None
+
+    def tiles(self, session: Session) -> Iterable[Tile]:  # noqa: ARG002 - everybody sees it
+        """Return the "start a meeting" form."""
+        form = TileForm(f"{self.settings.path}/start", "room", _("Name of the room"), _("Start or join"))
+        return [
+            Tile(_("Video meeting"), _("Start a meeting, or join one by its name."), form=form, icon="video")
+        ]
+
+    def destinations(self) -> Iterable[str]:
+        """Return the Jitsi server, to which a sign-in leads."""
+        return [self.settings.server_url]
+
+    def commands(self) -> Iterable[click.Command]:
+        """Return `issuer verify`."""
+        return [verify]
+
+    def token(self, identity: Identity, wishes: dict[str, str]) -> str:
+        """Issue a token for somebody: wishes are `room` and `tenant`."""
+        asked = parse_asked([wishes["room"]] if "room" in wishes else [], [wishes.get("tenant", "")])
+        return self.gateway.issuance.issue(JitsiPhases(self._meetings, asked), identity, None).text

@@ -1,0 +1,104 @@
+"""Jitsi's own part of each phase of an issuance."""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from flask import Response, render_template
+from flask.typing import ResponseReturnValue
+
+from issuer.identity import Identity
+from issuer.issuance import Phases, Subject, Token
+from issuer.module import Gateway
+from issuer.rules import Rule, Scope
+from issuer.signing import RingSigner, SecretSigner, Signer
+from modules.jitsi.asked import Asked
+from modules.jitsi.claims import Claims
+from modules.jitsi.redirect import app_link, meeting_url
+from modules.jitsi.settings import JitsiSettings
+
+KEY_USE = "jitsi"
+
+
+class Meetings:
+    """What all issuances of an instance share: its settings, compiled rules and claims, and its signer."""
+
+    def __init__(self, settings: JitsiSettings, gateway: Gateway) -> None:
+        """Compile; raise `RuleError` for what does not."""
+        self.settings = settings
+        self.gateway = gateway
+        self.claims = Claims(settings, gateway)
+        self._rule = self.claims.rule("rule", settings.rule)
+        self._room_rules = [
+            (item.match, self.claims.rule(f"rooms.{number}.rule", item.rule))
+            for number, item in enumerate(settings.rooms)
+        ]
+        self.signer: Signer = (
+            SecretSigner(settings.algorithm, settings.app_secret)
+            if settings.app_secret is not None
+            else RingSigner(gateway.keys, KEY_USE, settings.algorithm)
+        )
+
+    def rule_for(self, room: str) -> Rule:
+        """Return the rule of the first pattern that matches, else the use rule."""
+        return next((rule for match, rule in self._room_rules if fnmatchcase(room, match)), self._rule)
+
+
+class JitsiPhases(Phases):
+    """One token for one meeting."""
+
+    module = "jitsi"
+    backdate = 10
+
+    def __init__(self, meetings: Meetings, asked: Asked) -> None:
+        """Keep what was asked for."""
+        self.instance = meetings.gateway.instance
+        self._meetings = meetings
+        self._asked = asked
+
+    def authenticate(self) -> Identity:
+        """Return who is signed in; anybody else is sent to the sign-in page."""
+        return self._meetings.gateway.require().identity
+
+    def variables(self) -> dict[str, str]:
+        """Return room and tenant, in their normal form."""
+        return {
+            "room": self._asked.room.name,
+            "tenant": self._asked.tenant.name if self._asked.tenant else "",
+        }
+
+    def rule(self) -> Rule:
+        """Return the rule of the room."""
+        return self._meetings.rule_for(self._asked.room.name)
+
+    def lifetime(self) -> float:
+        """Return the configured lifetime, in seconds."""
+        return self._meetings.settings.expiration
+
+    def claims(self, scope: Scope) -> dict[str, Any]:
+        """Return Jitsi's claims."""
+        return self._meetings.claims.all(scope, self._asked.room, self._asked.tenant)
+
+    def signer(self) -> Signer:
+        """Return what signs for this Jitsi server."""
+        return self._meetings.signer
+
+    def subject(self) -> Subject:
+        """Return the room and the tenant, for the record."""
+        tenant = self._asked.tenant
+        return Subject(room=self._asked.room.name, tenant=tenant.name if tenant else None)
+
+    def answer(self, token: Token) -> ResponseReturnValue:
+        """Send the browser to the meeting; an app gets a page with its link."""
+        settings, asked = self._meetings.settings, self._asked
+        url = meeting_url(
+            settings.server_url,
+            asked.room,
+            asked.tenant,
+            token.text,
+            token_in=settings.token_in,
+            overrides=asked.state.overrides,
+        )
+        platform = asked.state.platform
+        if platform is None:
+            return Response(status=302, headers={"Location": url})
+        return render_template("jitsi/app.html", room=asked.room.name, app=app_link(platform, url), url=url)

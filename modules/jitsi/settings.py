@@ -1,0 +1,110 @@
+"""The options of a Jitsi server's section, `[modules.<instance>]`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from issuer.module import ModuleSettings
+from issuer.settings.base import Section
+from issuer.settings.secrets import weakness
+from issuer.settings.types import Duration, Secret
+from issuer.signing import HMAC_BYTES
+from modules.jitsi.redirect import clean_server_url
+from modules.jitsi.rooms import normal_form
+
+Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"]
+ServerUrl = Annotated[str, AfterValidator(clean_server_url)]
+
+
+class RoomRule(Section):
+    """A rule for some rooms; the first one that matches decides instead of the use rule."""
+
+    match: Annotated[str, AfterValidator(normal_form)] = Field(min_length=1)
+    """Rooms, by their name in lower case; `*` stands for any text, `?` for one character."""
+    rule: str
+    """Who may enter them."""
+
+
+class UserClaims(Section):
+    """Expressions for `context.user`; what has no value is left out of the token."""
+
+    id: str = ""
+    """The person's identifier; default: the main identifier."""
+    name: str = "cn"
+    """The name that others see."""
+    email: str = "mail"
+    """The mail address, of which Jitsi may make a Gravatar."""
+    avatar: str | None = None
+    """The address of a picture."""
+    affiliation: str = '"owner"'
+    """`owner`, `moderator` and `teacher` become owners, anything else a member; `member` when it fails."""
+    moderator: str | None = None
+    """Yes makes an owner, whatever the affiliation says."""
+    role: str | None = None
+    """`visitor` joins as a visitor."""
+    lobby_bypass: str | None = None
+    """Yes lets the person past the lobby."""
+    security_bypass: str | None = None
+    """Yes lets the person past the password."""
+    lobby: str | None = None
+    """Yes makes the person wait in the lobby."""
+    hidden_from_recorder: str | None = None
+    """Yes keeps the person out of recordings."""
+
+
+class RoomClaims(Section):
+    """Expressions for `context.room`."""
+
+    lobby: str | None = None
+    """Yes turns the lobby on."""
+    lobby_autostart: str | None = None
+    """Yes turns the lobby on when the conference begins."""
+    password: str | None = None
+    """The password of the conference."""
+
+
+class JitsiSettings(ModuleSettings):
+    """One Jitsi server."""
+
+    server_url: ServerUrl = Field(examples=["https://meet.example.com"])
+    """The address of Jitsi Meet, as in "https://meet.example.com"."""
+    app_id: str = Field(min_length=1, max_length=200, examples=["jitsi"])
+    """The application id; Jitsi's `JWT_APP_ID` and `JWT_ACCEPTED_AUDIENCES`."""
+    algorithm: Algorithm = "HS256"
+    """How tokens are signed: HS* with the shared secret, RS* with a key of the ring (use `jitsi`)."""
+    app_secret: Secret | None = None
+    """The secret shared with Jitsi, for HS* only; Jitsi's `JWT_APP_SECRET`."""
+    allow_weak_secret: bool = False
+    """Take an `app_secret` that is short or known; only for experiments."""
+    issuer: str | None = Field(default=None, min_length=1)
+    """The `iss` claim; default: the public URL, with its final slash. Jitsi's `JWT_ACCEPTED_ISSUERS`."""
+    domain: str = "*"
+    """The `sub` claim when no tenant is asked for: `*`, or Prosody's XMPP domain where Jitsi verifies it."""
+    expiration: Duration = 300.0
+    """How long a token is good for entering."""
+    token_in: Literal["query", "fragment"] = "query"  # noqa: S105 - a place, not a token
+    """Where the token stands in the address of the meeting; `fragment` keeps it out of web server logs."""
+    rooms: list[RoomRule] = Field(default=[])
+    """Rules for some rooms, as a list of `[[modules.<instance>.rooms]]`."""
+    wildcard_room: str | None = None
+    """Expression; yes gives a token that opens every conference. Leave it out unless you need it."""
+    user: UserClaims = UserClaims()
+    room: RoomClaims = RoomClaims()
+    group: str | None = None
+    """Expression for `context.group`."""
+    tenant: str | None = None
+    """Expression for `context.tenant`."""
+    features: dict[str, str] | None = None
+    """Expressions for `context.features`: once there is one, only what says yes is allowed."""
+
+    @model_validator(mode="after")
+    def _secret_fits(self) -> Self:
+        least = HMAC_BYTES.get(self.algorithm)
+        if least is None:
+            if self.app_secret is not None:
+                raise ValueError(f"app_secret is for HS* only, and algorithm is {self.algorithm}: remove one")
+        elif self.app_secret is None:
+            raise ValueError(f"app_secret is required with algorithm {self.algorithm} (or use RS256)")
+        elif not self.allow_weak_secret and (reason := weakness(self.app_secret, least)):
+            raise ValueError(f"app_secret {reason}")
+        return self
