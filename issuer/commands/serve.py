@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from flask import Flask
 
 from issuer import logs
 from issuer.cli import Shell
@@ -32,7 +33,7 @@ def options_of(configuration: "Configuration") -> ServeOptions:
     )
 
 
-def load_app(configuration: "Configuration") -> "WSGIApplication":
+def load_app(configuration: "Configuration") -> Flask:
     """Build the application in a worker process, and start its background work."""
     from issuer.app import World, create_app, parts  # noqa: PLC0415 - in the worker only
     from issuer.metrics import NoMetrics, PrometheusMetrics  # noqa: PLC0415
@@ -42,6 +43,14 @@ def load_app(configuration: "Configuration") -> "WSGIApplication":
     app = create_app(configuration, World(metrics=metrics))
     parts(app).start()
     return app
+
+
+def stop_app(app: "WSGIApplication") -> None:
+    """End the background work of a worker that stops."""
+    from issuer.app import parts  # noqa: PLC0415 - in the worker only
+
+    if isinstance(app, Flask):
+        parts(app).stop()
 
 
 def prepare(shell: Shell) -> None:
@@ -56,7 +65,7 @@ def run(shell: Shell) -> int:
     configuration = shell.configuration
     logs.configure(configuration.settings.log)
     prepare(shell)
-    return run_server(lambda: load_app(configuration), options_of(configuration))
+    return run_server(lambda: load_app(configuration), options_of(configuration), on_stop=stop_app)
 
 
 @click.command()
