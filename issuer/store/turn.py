@@ -1,9 +1,9 @@
 """Whose turn it is to write to a SQLite file.
 
-SQLite lets one connection write at a time, and lets the others sleep and try again, longer each time. So writers
-queue before they come to it: the threads of a process on a lock, the processes on a lock of the kernel on the
-file's directory, which wakes the next at once and is let go when a process dies. Whoever does not know of the
-queue (the `sqlite3` shell) still meets SQLite's own lock.
+SQLite lets one connection write at a time, and lets the others sleep and try again, longer each time. So
+writers queue before they come to it: the threads of a process on a lock, the processes on a lock of the
+kernel on the directory, which wakes the next at once and is let go when a process dies. Whoever does not know
+of the queue (the `sqlite3` shell) still meets SQLite's own lock.
 """
 
 import fcntl

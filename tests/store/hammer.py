@@ -1,9 +1,10 @@
-"""A process of its own that uses a store: `python -m tests.store.hammer record|reserve|migrate URL ...`."""
+"""A process of its own: `python -m tests.store.hammer record|reserve|migrate|hold URL ...`."""
 
 import sys
 import threading
 
 from issuer.store import AttemptPolicy, Store
+from issuer.store.database import Database
 from issuer.world import SystemClock
 from tests.store.samples import issuance
 
@@ -46,6 +47,14 @@ def migrate(store: Store) -> None:
     store.check()
 
 
+def hold(url: str) -> None:
+    """Begin to write, and do not end."""
+    with Database(url).write():
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+
+
 def main(what: str, url: str, argument: str = "") -> None:
     store = Store.open(url, SystemClock())
     match what:
@@ -55,6 +64,8 @@ def main(what: str, url: str, argument: str = "") -> None:
             reserve(store, argument)
         case "migrate":
             migrate(store)
+        case "hold":
+            hold(url)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,6 @@ def test_check_makes_no_file(sqlite_url: str, tmp_path: Path, clock: FakeClock) 
 
 def test_migrate_says_when_there_is_no_such_directory(tmp_path: Path, clock: FakeClock) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'no' / 'issuer.db'}", clock)
-    with pytest.raises(StoreError, match="cannot be made: No such file or directory"):
+    with pytest.raises(StoreError, match="/no: No such file or directory"):
         store.migrate()
     store.close()

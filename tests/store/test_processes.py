@@ -4,10 +4,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Thread
 
 from issuer.store import Store
 from issuer.world import SystemClock
+from tests.fakes import FakeClock
 from tests.store.hammer import POLICY
+from tests.store.samples import user
 
 DEADLINE = 60.0
 
@@ -61,3 +64,17 @@ def test_what_was_recorded_survives_sigkill_of_two_writers(any_url: str) -> None
     store.close()
     assert len(acknowledged) >= 200
     assert set(acknowledged) <= recorded
+
+
+def test_a_dead_writer_gives_up_its_turn(sqlite_url: str, clock: FakeClock) -> None:
+    store = Store.open(sqlite_url, clock)
+    store.migrate()
+    with hammer("hold", sqlite_url) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        waiting = Thread(target=store.users.add, args=[user()])
+        waiting.start()
+        process.kill()
+        waiting.join(DEADLINE)
+    assert store.users.all() == [user()]
+    store.close()
