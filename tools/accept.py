@@ -27,7 +27,8 @@ class Acceptance:
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep the tests whose docstring quotes a line."""
-        kept, others = [], []
+        kept: list[pytest.Item] = []
+        others: list[pytest.Item] = []
         for item in items:
             docstring = plain(getattr(getattr(item, "obj", None), "__doc__", None) or "")
             quoted = [line for line in self.tests if line in docstring]
