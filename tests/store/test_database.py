@@ -1,6 +1,6 @@
+import sqlite3
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -8,10 +8,9 @@ from sqlalchemy import text
 
 from issuer.store import Store, StoreError
 from issuer.store.database import Database
-from issuer.store.group_commit import GroupCommit
 from tests.fakes import FakeClock
 from tests.postgresql import PostgreSQL
-from tests.store.samples import at_once, id_hash, issuance, session
+from tests.store.samples import id_hash, issuance, session
 
 
 @pytest.mark.parametrize(
@@ -82,48 +81,14 @@ def test_a_cut_connection_is_replaced_unnoticed(
     store.close()
 
 
-def test_rows_that_come_during_a_commit_share_the_next_one() -> None:
-    batches: list[list[int]] = []
-    began, go_on = threading.Event(), threading.Event()
-
-    def write(rows: list[int]) -> None:
-        batches.append(sorted(rows))
-        began.set()
-        assert go_on.wait(10)
-
-    group = GroupCommit(lambda rows: write(list(rows)))
-    leader = threading.Thread(target=group.submit, args=[0])
-    leader.start()
-    assert began.wait(10)
-    followers = [threading.Thread(target=group.submit, args=[number]) for number in (1, 2, 3)]
-    for thread in followers:
-        thread.start()
-    while len(group._queue) < 3:
-        assert leader.is_alive()
-    go_on.set()
-    for thread in (leader, *followers):
-        thread.join()
-    assert batches == [[0], [1, 2, 3]]
-
-
-def test_when_the_database_fails_everybody_hears_it() -> None:
-    def write(rows: object) -> None:
-        raise StoreError("disk full")
-
-    errors = at_once(5, GroupCommit(write).submit)
-    assert [str(error) for error in errors] == ["disk full"] * 5
-    assert len({id(error) for error in errors}) == 5
-
-
-def test_an_interrupted_write_is_no_success() -> None:
-    def write(rows: object) -> None:
-        raise SystemExit
-
-    group = GroupCommit(write)
-    began = threading.Barrier(2)
-
-    def follow(number: int) -> None:
-        began.wait()
-        group.submit(number)
-
-    assert None not in at_once(2, follow)
+def test_a_write_takes_the_lock_when_it_begins(sqlite_url: str, clock: FakeClock) -> None:
+    store = Store.open(sqlite_url, clock)
+    store.migrate()
+    database = Database(sqlite_url)
+    shell = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)
+    with database.write(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        shell.execute("BEGIN IMMEDIATE")
+    shell.execute("BEGIN IMMEDIATE")
+    shell.close()
+    database.close()
+    store.close()

@@ -1,0 +1,60 @@
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from issuer.store import StoreError
+from issuer.store.group_commit import GroupCommit
+from tests.store.samples import at_once
+
+DEADLINE = 10.0
+
+
+class Writes:
+    """Commits that note their rows; the first waits, those after it may raise."""
+
+    def __init__(self, later: BaseException | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self.began, self.go_on = threading.Event(), threading.Event()
+        self.later = later
+
+    def __call__(self, rows: Sequence[int]) -> None:
+        self.batches.append(sorted(rows))
+        if len(self.batches) == 1:
+            self.began.set()
+            assert self.go_on.wait(DEADLINE)
+        elif self.later:
+            raise self.later
+
+
+def submit_during_a_commit(writes: Writes, followers: int) -> list[BaseException | None]:
+    """Submit row 0, and the rows of the followers while 0 is being committed; return what each one raised."""
+    group = GroupCommit(writes)
+    with ThreadPoolExecutor(followers + 1) as pool:
+        futures = [pool.submit(group.submit, 0)]
+        assert writes.began.wait(DEADLINE)
+        futures += [pool.submit(group.submit, number + 1) for number in range(followers)]
+        while len(group._queue) < followers:
+            assert not futures[0].done()
+        writes.go_on.set()
+    return [future.exception() for future in futures]
+
+
+def test_rows_that_come_during_a_commit_share_the_next_one() -> None:
+    writes = Writes()
+    assert submit_during_a_commit(writes, 3) == [None] * 4
+    assert writes.batches == [[0], [1, 2, 3]]
+
+
+def test_when_the_database_fails_everybody_hears_it() -> None:
+    def write(rows: object) -> None:
+        raise StoreError("disk full")
+
+    errors = at_once(5, GroupCommit(write).submit)
+    assert [str(error) for error in errors] == ["disk full"] * 5
+    assert len({id(error) for error in errors}) == 5
+
+
+def test_a_commit_that_was_interrupted_is_no_success_for_those_who_wait() -> None:
+    leader, *errors = submit_during_a_commit(Writes(later=SystemExit()), 3)
+    assert leader is None
+    assert sorted(type(error).__name__ for error in errors) == ["StoreError", "StoreError", "SystemExit"]
