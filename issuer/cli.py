@@ -97,6 +97,12 @@ class Shell:
         user = self.parts.store.users.by_uid(uid)
         return identity_of(user) if user else None
 
+    def find_option(self, path: str) -> str | None:
+        """Return the text of an option of the configuration, as in "modules.jitsi.rule"."""
+        from issuer.settings.option import option_text  # noqa: PLC0415
+
+        return option_text(self.configuration, path)
+
 
 class ConfigurationFault(click.ClickException):
     """A configuration that cannot be used; shows every problem, one a line."""

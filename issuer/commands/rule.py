@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from issuer.cli import Shell
 from issuer.identity import Identity
 from issuer.rules import RuleError, Scope
 from issuer.rules.cases import CasesError, Sources, run_cases
@@ -15,9 +16,10 @@ from issuer.rules.explain import explain
 def sources(context: click.Context) -> Sources:
     """Return where people, the texts of options and the time come from."""
     found = context.find_object(Sources)
-    if found is None:
-        raise click.ClickException("there is no configuration to read users and options from")
-    return found
+    if found is not None:
+        return found
+    shell = context.find_object(Shell) or Shell(None)
+    return Sources(shell.find_user, shell.find_option, shell.clock)
 
 
 @click.command()

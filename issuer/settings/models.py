@@ -27,7 +27,7 @@ class ServerSettings(Section):
     tls_key: ConfigPath | None = None
     """PEM file with the certificate's private key."""
     trusted_proxies: list[Network] = Field(default=[])
-    """Addresses of reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed."""
+    """Addresses of reverse proxies whose `X-Forwarded-For` is believed."""
     metrics_bind: Bind | None = None
     """Address and port for `/metrics` (Prometheus); off when absent. Do not open it to the public."""
 
