@@ -48,6 +48,7 @@ class Exporter:
         MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call]
         server = WSGIServer(("", 0), _QuietHandler, bind_and_activate=False)
         server.socket = self._listener
+        server.server_name, server.server_port = self._listener.getsockname()[:2]
         server.setup_environ()
         server.set_app(make_wsgi_app(registry))
         ready()

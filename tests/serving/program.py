@@ -1,0 +1,92 @@
+"""The server under test: `python -m tests.serving.program '{"bind": …}'` with a small Flask application."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+
+from issuer.serving import ServeOptions, serve
+
+
+def load_app() -> Flask:
+    app = Flask(__name__)
+
+    @app.get("/")
+    def process() -> str:
+        return str(os.getpid())
+
+    @app.post("/form")
+    def form() -> str:
+        return request.form["name"]
+
+    @app.post("/length")
+    def length() -> str:
+        return str(len(request.get_data()))
+
+    @app.get("/slow/<float:seconds>")
+    def slow(seconds: float) -> str:
+        time.sleep(seconds)
+        return "slow"
+
+    @app.get("/fail")
+    def fail() -> Response:
+        return Response(_failing())
+
+    @app.get("/umlaut")
+    def umlaut() -> Response:
+        return Response(headers={"X-Name": "ü"})
+
+    @app.get("/imported/<module>")
+    def imported(module: str) -> str:
+        return str(module in sys.modules)
+
+    @app.route("/environ", defaults={"rest": ""})
+    @app.route("/environ/<path:rest>")
+    def environ(rest: str) -> dict[str, Any]:
+        return {key: value for key, value in request.environ.items() if isinstance(value, str)}
+
+    return app
+
+
+def _failing() -> Any:
+    yield b"half an answer"
+    raise RuntimeError("half-way")
+
+
+def load_counting() -> Flask:
+    from prometheus_client import CollectorRegistry, Counter
+
+    app = load_app()
+    asked = Counter("asked", "Requests", registry=CollectorRegistry())
+    app.before_request(asked.inc)
+    return app
+
+
+def load_broken() -> Flask:
+    raise ValueError("the store is on fire")
+
+
+LOADERS = {"plain": load_app, "counting": load_counting, "broken": load_broken}
+
+
+def main() -> int:
+    logging.basicConfig(level="INFO", format="%(message)s")
+    given = json.loads(sys.argv[1])
+    loader, stopped = LOADERS[given.pop("app", "plain")], given.pop("stopped", None)
+    for name in ("tls_certificate", "tls_key"):
+        given[name] = Path(given[name]) if given.get(name) else None
+    return serve(
+        loader,
+        ServeOptions(**given),
+        on_ready=lambda: print("ready", flush=True),
+        on_stop=lambda _app: Path(stopped, str(os.getpid())).touch() if stopped else None,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
