@@ -16,7 +16,7 @@ CLIENT_NAMES = {"hidden_from_recorder": "hidden-from-recorder"}
 FLAGS = frozenset(
     {"moderator", "lobby_bypass", "security_bypass", "lobby", "hidden_from_recorder", "lobby_autostart"}
 )
-LONGEST_TEXT = 400
+LONGEST_TEXT = 300
 """Bytes of a text claim in JSON, so that the whole token stays below the 8 KB that Prosody takes."""
 
 

@@ -7,21 +7,30 @@ import click
 from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from werkzeug.routing import BaseConverter
 
 from issuer.check import Check
+from issuer.errors import ForbiddenError
 from issuer.identity import Identity
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.sessions import Session
 from modules.jitsi.asked import parse_asked
 from modules.jitsi.commands import verify
-from modules.jitsi.errors import MissingRoomError, refusal
+from modules.jitsi.errors import MissingRoomError, RoomForbiddenError, refusal
 from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings
 from modules.jitsi.rooms import AskedError, clean_room
 from modules.jitsi.settings import JitsiSettings
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
+
+
+class RestOfPath(BaseConverter):
+    """Everything to the end of a path, leading slashes and line breaks too: our own code shall refuse it."""
+
+    regex = r"[\s\S]+"
+    part_isolating = False
 
 
 class JitsiModule(Module):
@@ -47,11 +56,13 @@ class JitsiModule(Module):
     def blueprint(self) -> Blueprint:
         """Return `login`, `login/<room>`, `start` and `asap/<hash>.pem`."""
         routes = Blueprint("jitsi", __name__, template_folder="templates")
+        routes.record(lambda setup: setup.app.url_map.converters.update(rest=RestOfPath))
         add: Callable[..., None] = routes.add_url_rule
         add("/login", "login", self.login)
-        add("/login/<path:room>", "login_room", self.login)
+        add("/login/<rest:room>", "login_room", self.login)
         add("/start", "start", self.begin)
-        add("/asap/<path:name>", "asap", self.asap)
+        add("/asap", "asap_root", self.asap)
+        add("/asap/<rest:name>", "asap", self.asap)
         return routes
 
     def login(self, room: str | None = None) -> ResponseReturnValue:
@@ -61,7 +72,10 @@ class JitsiModule(Module):
             asked = parse_asked(rooms, request.args.getlist("tenant"), request.args.getlist("state"))
         except AskedError as error:
             raise refusal(error) from None
-        return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
+        try:
+            return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
+        except ForbiddenError as error:
+            raise RoomForbiddenError(str(error)) from None
 
     def begin(self) -> ResponseReturnValue:
         """Take what was typed on the portal's home, and drop what cannot be in a room's name."""
@@ -70,7 +84,7 @@ class JitsiModule(Module):
             raise MissingRoomError("the form was empty")
         return redirect(f"{self.settings.path}/login?room={quote(room, safe='')}", 303)
 
-    def asap(self, name: str) -> ResponseReturnValue:
+    def asap(self, name: str = "") -> ResponseReturnValue:
         """Serve a public key to Prosody: 200 only ever with a key, which it keeps until it restarts."""
         digest = name.removeprefix("/").removesuffix(".pem")
         key = self.gateway.keys.by_kid_sha256(digest, KEY_USE) if name.endswith(".pem") else None

@@ -1,8 +1,8 @@
 """The options of a Jitsi server's section, `[modules.<instance>]`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from issuer.module import ModuleSettings
 from issuer.settings.base import Section
@@ -10,16 +10,29 @@ from issuer.settings.secrets import weakness
 from issuer.settings.types import Duration, Secret
 from issuer.signing import HMAC_BYTES
 from modules.jitsi.redirect import clean_server_url
-from modules.jitsi.rooms import normal_form
+from modules.jitsi.rooms import DROPPED, normal_form
+
+
+def _room_pattern(text: str) -> str:
+    """Return a pattern in the form that rooms have; refuse one that no room can match."""
+    pattern = normal_form(text)
+    if never := sorted((DROPPED - {"*", "?"}) & set(pattern)):
+        raise ValueError(
+            f"no room's name has {' '.join(never)}; `*` stands for any text, `?` for one character"
+        )
+    return pattern
+
 
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"]
 ServerUrl = Annotated[str, AfterValidator(clean_server_url)]
+RoomPattern = Annotated[str, Field(min_length=1), AfterValidator(_room_pattern)]
+FeatureName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,39}$")]
 
 
 class RoomRule(Section):
     """A rule for some rooms; the first one that matches decides instead of the use rule."""
 
-    match: Annotated[str, AfterValidator(normal_form)] = Field(min_length=1)
+    match: RoomPattern
     """Rooms, by their name in lower case; `*` stands for any text, `?` for one character."""
     rule: str
     """Who may enter them."""
@@ -72,13 +85,13 @@ class JitsiSettings(ModuleSettings):
     """The application id; Jitsi's `JWT_APP_ID` and `JWT_ACCEPTED_AUDIENCES`."""
     algorithm: Algorithm = "HS256"
     """How tokens are signed: HS* with the shared secret, RS* with a key of the ring (use `jitsi`)."""
-    app_secret: Secret | None = None
-    """The secret shared with Jitsi, for HS* only; Jitsi's `JWT_APP_SECRET`."""
     allow_weak_secret: bool = False
     """Take an `app_secret` that is short or known; only for experiments."""
-    issuer: str | None = Field(default=None, min_length=1)
+    app_secret: Secret | None = None
+    """The secret shared with Jitsi, for HS* only; Jitsi's `JWT_APP_SECRET`."""
+    issuer: str | None = Field(default=None, min_length=1, max_length=200)
     """The `iss` claim; default: the public URL, with its final slash. Jitsi's `JWT_ACCEPTED_ISSUERS`."""
-    domain: str = "*"
+    domain: str = Field(default="*", min_length=1, max_length=253)
     """The `sub` claim when no tenant is asked for: `*`, or Prosody's XMPP domain where Jitsi verifies it."""
     expiration: Duration = 300.0
     """How long a token is good for entering."""
@@ -94,17 +107,18 @@ class JitsiSettings(ModuleSettings):
     """Expression for `context.group`."""
     tenant: str | None = None
     """Expression for `context.tenant`."""
-    features: dict[str, str] | None = None
+    features: dict[FeatureName, str] | None = Field(default=None, max_length=20)
     """Expressions for `context.features`: once there is one, only what says yes is allowed."""
 
-    @model_validator(mode="after")
-    def _secret_fits(self) -> Self:
-        least = HMAC_BYTES.get(self.algorithm)
-        if least is None:
-            if self.app_secret is not None:
-                raise ValueError(f"app_secret is for HS* only, and algorithm is {self.algorithm}: remove one")
-        elif self.app_secret is None:
-            raise ValueError(f"app_secret is required with algorithm {self.algorithm} (or use RS256)")
-        elif not self.allow_weak_secret and (reason := weakness(self.app_secret, least)):
-            raise ValueError(f"app_secret {reason}")
-        return self
+    @field_validator("app_secret")
+    @classmethod
+    def _secret_fits(cls, secret: Secret | None, info: ValidationInfo) -> Secret | None:
+        algorithm = info.data.get("algorithm")
+        least = HMAC_BYTES.get(algorithm) if algorithm else 0
+        if least is None and secret is not None:
+            raise ValueError(f"is for HS* only, and algorithm is {algorithm}: remove one")
+        if least and secret is None:
+            raise ValueError(f"is required with algorithm {algorithm}, at least {least} bytes (or use RS256)")
+        if least and secret and not info.data.get("allow_weak_secret") and (why := weakness(secret, least)):
+            raise ValueError(why)
+        return secret
