@@ -161,6 +161,10 @@ def test_a_request_beyond_recognition_is_refused(server: Server) -> None:
         assert server.ask(request)[0] == 400
 
 
+def test_a_header_beyond_measure_gets_431(server: Server) -> None:
+    assert server.get("/", b"X-Long: %s\r\n" % (b"x" * 4 * LIMIT))[0] == 431
+
+
 def test_a_length_beside_chunks_is_not_believed(server: Server) -> None:
     """RFC 9112 §6.3: Transfer-Encoding overrides Content-Length."""
     request = CHUNKED[:-2] + b"Content-Length: 3\r\n\r\n" + chunk(b"hello") + chunk(b"")
