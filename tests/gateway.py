@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 
 from issuer.app import Parts, World, create_app, key_retention, parts
 from issuer.backends.local import LocalUsers, identity_of
-from issuer.identity import Attribute
+from issuer.identity import Attribute, Identity
 from issuer.keys import generate
 from issuer.portal.cookies import Cookies
 from issuer.sessions import Visitor
@@ -61,7 +61,11 @@ class LocalGateway:
         """Return a browser with a session of a user, without the cost of the form and the password."""
         user = self.parts.store.users.by_uid(uid)
         assert user
-        session_id = self.parts.sessions.start(identity_of(user), VISITOR)
+        return self.sign_in_as(identity_of(user))
+
+    def sign_in_as(self, identity: Identity) -> FlaskClient:
+        """Return a browser with a session of anybody, as another backend might know them."""
+        session_id = self.parts.sessions.start(identity, VISITOR)
         client = self.client()
         client.set_cookie(Cookies(self.parts.settings).session_name, session_id)
         return client
@@ -88,7 +92,7 @@ def gateway_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     folder = tmp_path_factory.mktemp("gateway")
     retention = key_retention(Settings(public_url=PUBLIC_URL))
     for use in KEY_USES:
-        generate(folder / "keys", use=use, kind="rsa-2048", clock=FakeClock(), retention=retention)
+        generate(folder / "keys" / use, use=use, kind="rsa-2048", clock=FakeClock(), retention=retention)
     store = Store.open(f"sqlite:///{folder / 'issuer.db'}", FakeClock())
     store.migrate()
     store.close()
@@ -97,9 +101,10 @@ def gateway_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 @pytest.fixture
 def build_gateway(tmp_path: Path, gateway_templates: Templates) -> Iterator[BuildGateway]:
-    """Builds applications: `build_gateway(data, users={"dwho": ("users",)}, environ={}, keys=True)`.
+    """Builds applications: `build_gateway(data, users={"dwho": ("users",)}, environ={}, keys=("jitsi",))`.
 
-    `data` is the configuration file as a dictionary; what a test does not care for has a value already.
+    `data` is the configuration file as a dictionary; what a test does not care for has a value already. `keys`
+    are the uses of the keys that there are: each costs time to read.
     """
     built: list[LocalGateway] = []
 
@@ -107,12 +112,12 @@ def build_gateway(tmp_path: Path, gateway_templates: Templates) -> Iterator[Buil
         data: Mapping[str, Any],
         users: Mapping[str, tuple[str, ...]] | None = None,
         environ: Mapping[str, str] | None = None,
-        keys: bool = True,
+        keys: tuple[str, ...] = ("jitsi",),
     ) -> LocalGateway:
         folder = tmp_path / f"gateway{len(built)}"
         folder.mkdir()
-        if keys:
-            shutil.copytree(gateway_templates.keys, folder / "keys")
+        for use in keys:
+            shutil.copytree(gateway_templates.keys / use, folder / "keys", dirs_exist_ok=True)
         (folder / "data").mkdir()
         shutil.copy(gateway_templates.database, folder / "data/issuer.db")
         gateway = _build({"public_url": PUBLIC_URL, **data}, Context(environ or {}, folder))

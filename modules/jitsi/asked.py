@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from modules.jitsi.rooms import (
     LONGEST_LOCALPART,
@@ -24,6 +24,14 @@ class Asked:
     room: Room
     tenant: Tenant | None
     state: JitsiState
+
+
+def parameters(query: bytes) -> dict[str, list[str]]:
+    """Decode a query once; what is no UTF-8 becomes U+FFFD, as in a path (Flask would leave it encoded)."""
+    found: dict[str, list[str]] = {"room": [], "tenant": [], "state": []}
+    for name, value in parse_qsl(query.decode(errors="replace"), keep_blank_values=True):
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def parse_asked(rooms: Sequence[str], tenants: Sequence[str] = (), states: Sequence[str] = ()) -> Asked:

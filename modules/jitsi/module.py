@@ -15,7 +15,7 @@ from issuer.identity import Identity
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.sessions import Session
-from modules.jitsi.asked import parse_asked
+from modules.jitsi.asked import parameters, parse_asked
 from modules.jitsi.commands import verify
 from modules.jitsi.errors import MissingRoomError, RoomForbiddenError, refusal
 from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings
@@ -67,9 +67,10 @@ class JitsiModule(Module):
 
     def login(self, room: str | None = None) -> ResponseReturnValue:
         """Give the browser a token and send it to the meeting."""
-        rooms = request.args.getlist("room") + ([room] if room is not None else [])
+        query = parameters(request.query_string)
+        rooms = query["room"] + ([room] if room is not None else [])
         try:
-            asked = parse_asked(rooms, request.args.getlist("tenant"), request.args.getlist("state"))
+            asked = parse_asked(rooms, query["tenant"], query["state"])
         except AskedError as error:
             raise refusal(error) from None
         try:

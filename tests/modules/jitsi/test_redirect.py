@@ -1,6 +1,3 @@
-# ruff: noqa: RUF001 - look-alikes are part of what is thrown
-
-import json
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -12,21 +9,11 @@ from modules.jitsi.asked import Asked, parse_asked
 from modules.jitsi.redirect import TokenPlace, app_link, clean_server_url, meeting_page, meeting_url
 from modules.jitsi.rooms import AskedError, parse_room, parse_tenant
 from modules.jitsi.state import Platform
+from tests.modules.jitsi.nasty import NASTY, STATES
 from tests.node import Node
 
 SERVERS = ["https://meet.example.com", "http://127.0.0.1:8443/", "https://example.com/a/video/"]
 TOKEN = "eyJh.eyJi.c2ln-_"
-TRICKS = st.sampled_from(
-    ["//evil.example", "..", "%2e%2e", "http://evil.example/x", "\\\\evil.example", "?x", "#x", "\n", "@evil"]
-)
-LETTERS = st.text(alphabet="aZ9._~%-\\| üΣ🎉２．／", max_size=8)
-NASTY = st.text(max_size=20) | LETTERS | st.lists(LETTERS | TRICKS, max_size=4).map("".join)
-STATES = (
-    st.fixed_dictionaries(
-        {}, optional={"room": NASTY, "tenant": NASTY, "config.x": NASTY, "iceServers.y": st.lists(NASTY)}
-    ).map(json.dumps)
-    | NASTY
-)
 
 
 def asked_for(room: str | None, tenant: str | None, state: str | None) -> list[Asked]:
