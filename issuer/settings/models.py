@@ -6,6 +6,7 @@ Issuer modules and login backends declare their own sections (`modules.<instance
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
@@ -166,7 +167,7 @@ class Settings(Section):
         """Return the URL of the database (it may hold a password)."""
         if self.store.url is not None:
             return self.store.url.get_secret_value()
-        return f"sqlite:///{self.data_dir / 'issuer.db'}"
+        return f"sqlite:///{quote(str(self.data_dir / 'issuer.db'))}"
 
     @property
     def secure(self) -> bool:
