@@ -4,7 +4,6 @@ Every line is one JSON object on the logger `issuer.audit`; `event` names what h
 """
 
 import logging
-from dataclasses import asdict
 
 from issuer.identity import Identity
 from issuer.store import Issuance as IssuanceRow
@@ -43,9 +42,24 @@ def session_ended(identity: Identity, by: str) -> None:
 
 def token_issued(row: IssuanceRow) -> None:
     """A token left the house."""
-    fields = asdict(row)
-    named = {"user": fields.pop("uid"), "scene_id": fields.pop("scene"), "event_id": fields.pop("event")}
-    _event("token_issued", **named, **fields)
+    _event(
+        "token_issued",
+        token_id=row.token_id,
+        issued_at=row.issued_at,
+        expires_at=row.expires_at,
+        instance=row.instance,
+        module=row.module,
+        backend=row.backend,
+        subject=row.subject,
+        user=row.uid,
+        room=row.room,
+        tenant=row.tenant,
+        scene_id=row.scene,
+        event_id=row.event,
+        identity=row.identity,
+        kid=row.kid,
+        address=row.address,
+    )
 
 
 def token_refused(instance: str, identity: Identity, variables: dict[str, str], reason: str) -> None:

@@ -1,11 +1,14 @@
 """Security headers of every answer."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
-from werkzeug.wrappers import Response
 
 from issuer.portal.urls import origin
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HSTS = "max-age=31536000"
 
@@ -23,6 +26,25 @@ def content_security_policy(destinations: Iterable[str]) -> str:
     )
 
 
+class SecurityHeaders:
+    """Adds headers to every answer of a WSGI application; what the answer has already stays."""
+
+    def __init__(self, app: "WSGIApplication", headers: dict[str, str]) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._headers = [(name, name.lower(), value) for name, value in headers.items()]
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request."""
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            given = {name.lower() for name, _ in headers}
+            ours = [(name, value) for name, lower, value in self._headers if lower not in given]
+            return start_response(status, headers + ours, *error)
+
+        return self._app(environ, start)
+
+
 def register(app: Flask, destinations: Iterable[str], secure: bool) -> None:
     """Add the headers to every answer; what a route set itself stays.
 
@@ -35,14 +57,8 @@ def register(app: Flask, destinations: Iterable[str], secure: bool) -> None:
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+        "Cache-Control": "no-store",
     }
     if secure:
         headers["Strict-Transport-Security"] = HSTS
-
-    def add(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
-    app.after_request(add)
+    app.wsgi_app = SecurityHeaders(app.wsgi_app, headers)  # type: ignore[method-assign]

@@ -1,0 +1,70 @@
+"""Prints the table; the exit status says whether every figure holds."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
+from bench.load import LoadError, require_wrk
+from bench.product import Product
+from bench.servers import baseline, free_port
+
+FEW, MANY = 1_000, 1_000_000
+NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions")
+
+
+def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
+    """Measure what is wanted, one after the other."""
+    product = Product(directory / "few", FEW)
+    alone: dict[str, Callable[[Product], Figure]] = {"start": start, "memory": memory}
+    yield from (measure(product) for name, measure in alone.items() if name in wanted)
+    with ExitStack() as stack:
+        stack.enter_context(product.running())
+        product.check()
+        port = free_port()
+        stack.enter_context(baseline(directory, port))
+        bare = f"http://127.0.0.1:{port}"
+        if "rs256" in wanted:
+            yield rs256(product)
+        if "hs256" in wanted:
+            yield hs256(product, bare)
+        if "asap" in wanted:
+            yield asap(product, bare)
+        if "sessions" in wanted:
+            full = Product(directory / "many", MANY)
+            stack.enter_context(full.running())
+            full.check()
+            yield many_sessions(product, full)
+
+
+def line(figure: Figure) -> str:
+    unit = f" {figure.unit}" if figure.unit else ""
+    demanded = f"{'<=' if figure.is_most else '>='} {figure.bound:g}{unit}"
+    verdict = "pass" if figure.passes else "FAIL"
+    spread = f"{min(figure.values):.3g}-{max(figure.values):.3g}"
+    measured = f"{figure.value:.3g}{unit}"
+    return f"{figure.name:<52} {measured:>10}  {demanded:>9}  {verdict}  {spread:<12} {figure.note}".rstrip()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("figure", nargs="*", choices=[*NAMES, []], help=f"default: all of {', '.join(NAMES)}")
+    wanted = parser.parse_args().figure or list(NAMES)
+    try:
+        require_wrk()
+        print(f"{'figure (median of 5)':<52} {'measured':>10}  {'demanded':>9}        {'spread':<12} medians")
+        with tempfile.TemporaryDirectory(prefix="issuer-bench-") as directory:
+            passes = []
+            for figure in figures(Path(directory), wanted):
+                print(line(figure), flush=True)
+                passes.append(figure.passes)
+    except LoadError as error:
+        sys.exit(f"bench: {error}")
+    return 0 if all(passes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

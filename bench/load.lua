@@ -1,0 +1,24 @@
+-- What wrk sends. Arguments: how many sessions the store has (0: send none), and milliseconds of pause.
+-- Each request is of a random session and a room of its own.
+function init(arguments)
+  sessions, pause = tonumber(arguments[1]), tonumber(arguments[2])
+  math.randomseed(os.time())
+  if pause > 0 then
+    delay = function() return math.random(0, 2 * pause) end
+  end
+  if sessions > 0 then
+    request = function()
+      local cookie = string.format("issuer_session=bench-%037d", math.random(0, sessions - 1))
+      local path = string.format("%s?room=b%d", wrk.path, math.random(1000000))
+      return wrk.format("GET", path, { ["Cookie"] = cookie, ["Host"] = wrk.host })
+    end
+  end
+end
+
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '{"requests": %d, "seconds": %f, "failed": %d, "p99": %f}\n',
+    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(99) / 1e3))
+end
