@@ -150,9 +150,9 @@ class Settings(Section):
     sign_in: SignInSettings = SignInSettings()
     keys: KeySettings = KeySettings()
     tokens: TokenSettings = TokenSettings()
-    backends: dict[str, dict[str, Any]] = Field(default={})
+    backends: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """Login backends, one section each; without any, the local users."""
-    modules: dict[str, dict[str, Any]] = Field(default={})
+    modules: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """Issuer modules, one section for each instance."""
 
     @model_validator(mode="after")
