@@ -93,6 +93,7 @@ SPELLINGS = ["Board-1", "BOARD-1", "board-1", "Ｂｏａｒｄ-1", "ｂoard-1", 
     [
         {"rule": '!room.startsWith("board-") || inGroup("board")'},
         {"rooms": [{"match": "Board-*", "rule": 'inGroup("board")'}]},
+        {"rule": 'room == "my röom" || room == "boardroom" || room == "%42oard-1" || inGroup("board")'},
         {"rooms": [{"match": "board-?", "rule": 'inGroup("board")'}, {"match": "*", "rule": "accept"}]},
     ],
 )
@@ -107,7 +108,9 @@ def test_rules_see_the_same_form(build_gateway: BuildGateway, options: dict[str,
         for route, url in routes(name).items():
             assert outsider.get(url).status_code == 403, (name, route)
     assert claims_of(chair.get(routes("Ｂｏａｒｄ-1")["path"]))["room"] == "board-1"
-    assert claims_of(outsider.get(routes("boardroom")["path"]))["room"] == "boardroom"
+    for name, claim in {"boardroom": "boardroom", "My R\u004f\u0308om": "my%20r%c3%b6om"}.items():
+        for route, url in routes(name).items():
+            assert claims_of(outsider.get(url))["room"] == claim, (name, route)
     assert outsider.get("/jitsi/login?room=%42oard-1").status_code == 403
     assert claims_of(outsider.get("/jitsi/login?room=%2542oard-1"))["room"] == "%2542oard-1"
 
