@@ -28,6 +28,7 @@ from issuer.settings.load import Configuration
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, Problem
 from issuer.store import Store
+from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
 
 BODY_LIMIT = 64 * 1024
@@ -53,6 +54,7 @@ class Parts:
     keys: KeyRing
     sessions: Sessions
     issuance: Issuance
+    upstream: Upstream
     backends: dict[str, Backend]
     modules: dict[str, Module]
     services: BackendServices
@@ -68,6 +70,7 @@ class Parts:
         """End background work and close what is open."""
         for module in self.modules.values():
             module.stop()
+        self.upstream.stop()
         self.housekeeper.stop()
         self.store.close()
 
@@ -120,6 +123,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
         sessions=sessions,
         issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics),
+        upstream=Upstream(settings.upstream, clock, settings.server.threads),
         backends={},
         modules={},
         services=services,
@@ -207,6 +211,7 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         store=house.store,
         keys=house.keys,
         issuance=house.issuance,
+        upstream=house.upstream,
         session=current.session,
         require=current.require,
         address=current.address,

@@ -22,6 +22,7 @@ from issuer.settings.base import Section
 from issuer.settings.models import Settings
 from issuer.settings.types import MountPath
 from issuer.store import Store
+from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness
 
 
@@ -89,6 +90,8 @@ class Gateway:
     store: Store
     keys: KeyRing
     issuance: Issuance
+    upstream: Upstream
+    """Calls to other servers."""
     session: Callable[[], Session | None]
     """The session of the request in hand, or None."""
     require: Callable[[], Session]

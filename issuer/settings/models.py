@@ -133,6 +133,34 @@ class TokenSettings(Section):
         return self
 
 
+class UpstreamSettings(Section):
+    """Calls to other servers: homeservers, SFUs, identity providers."""
+
+    connect_timeout: Duration = 3.0
+    """Longest time to find a server's address, connect and agree on TLS."""
+    total_timeout: Duration = 10.0
+    """Longest time for a call, redirects included; for a homeserver, its discovery included."""
+    largest_answer: int = Field(default=65536, ge=1024)
+    """Most bytes of an answer that are read; a longer one is refused."""
+    redirects: int = Field(default=5, ge=0, le=20)
+    """Most redirects that are followed, where any are."""
+    per_destination: int = Field(default=0, ge=0)
+    """Calls of one worker to one server at the same time; 0 means three quarters of `server.threads`.
+    For a server that strangers named, never more than a quarter."""
+    ca_file: ConfigPath | None = None
+    """PEM file with certificate authorities to trust besides the system's."""
+    allow_private_networks: bool = False
+    """Let homeservers that strangers name be in private networks; they can then make us connect there."""
+    refused_networks: list[Network] = Field(default=[])
+    """Further networks that strangers cannot make this machine connect to."""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.connect_timeout > self.total_timeout:
+            raise ValueError("connect_timeout is longer than total_timeout: make it shorter")
+        return self
+
+
 class Settings(Section):
     """The whole configuration file."""
 
@@ -150,6 +178,7 @@ class Settings(Section):
     sign_in: SignInSettings = SignInSettings()
     keys: KeySettings = KeySettings()
     tokens: TokenSettings = TokenSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
     backends: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """Login backends, one section each; without any, the local users."""
     modules: dict[str, dict[str, Any]] = Field(default={}, repr=False)

@@ -1,0 +1,163 @@
+"""What modules ask of homeservers."""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import dns.asyncresolver
+
+from issuer.matrix.errors import NoClientApiError, OpenIdRefusedError
+from issuer.matrix.names import BadNameError, ServerName, parse_server_name, parse_user_id
+from issuer.matrix.resolution import Destination, Resolution
+from issuer.matrix.services import Services
+from issuer.matrix.well_known import ClientApis, Delegations, Fetch
+from issuer.upstream import Answer, Call, Party, UnreachableError, Upstream
+from issuer.world import Clock
+
+T = TypeVar("T")
+
+USERINFO = "/_matrix/federation/v1/openid/userinfo"
+LONGEST_TOKEN = 4096
+"""Synapse leaves requests of more than 16 KB without an answer; its tokens have 24 characters."""
+
+
+class Homeservers:
+    """Homeservers by their names. All methods are for request threads, and wait."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        clock: Clock,
+        *,
+        listed: Iterable[str],
+        overrides: Mapping[str, str],
+        insecure: bool = False,
+        name_servers: dns.asyncresolver.Resolver | None = None,
+    ) -> None:
+        """Know nothing of any homeserver yet.
+
+        Args:
+            upstream: makes the calls.
+            clock: the clock.
+            listed: server names in the configuration, exempt from the guard with what their discovery
+                names; "*" exempts nobody.
+            overrides: base URLs of client-server APIs by server name.
+            insecure: verify no certificate of a homeserver, and lift the guard. For a lab.
+            name_servers: asked for SRV records; default: the system's.
+        """
+        self._upstream = upstream
+        self._listed = frozenset(listed) - {"*"}
+        self._overrides = dict(overrides)
+        self._insecure = insecure
+        self._known = {
+            party: _Known(upstream, clock, self._fetch_by(party), name_servers)
+            for party in (Party.LISTED, Party.STRANGER)
+        }
+
+    def party(self, server_name: str) -> Party:
+        """Return who named a homeserver: the configuration, or a stranger."""
+        return Party.LISTED if server_name in self._listed else Party.STRANGER
+
+    def verify_openid(self, server_name: str, access_token: str) -> str:
+        """Return the user (as "@alice:example.org") to whom a homeserver gave an OpenID token; never cached.
+
+        Raises:
+            OpenIdRefusedError: when the homeserver refuses the token, names a user of another server, or when
+                `server_name` is no server name.
+            issuer.upstream.TooManyCallsError: when too many calls are in flight.
+            issuer.upstream.UpstreamError: when the homeserver gives no usable answer.
+        """
+        name = _parsed(server_name)
+        if not access_token.isascii() or not 0 < len(access_token) <= LONGEST_TOKEN:
+            raise OpenIdRefusedError("an OpenID token is empty, too long, or not ASCII")
+        answer = self._wait(name, lambda: self._userinfo(name, access_token))
+        if answer.status != 200:
+            raise OpenIdRefusedError(f"{name.text} refused an OpenID token with status {answer.status}")
+        return _user_of(name, answer)
+
+    def client_server_api(self, server_name: str) -> str:
+        """Return the base URL of a homeserver's client-server API, without a final slash.
+
+        Raises:
+            NoClientApiError: when it cannot be found.
+            issuer.upstream.UpstreamError: when the homeserver cannot be asked.
+        """
+        if server_name in self._overrides:
+            return self._overrides[server_name].rstrip("/")
+        try:
+            name = parse_server_name(server_name)
+        except BadNameError as error:
+            raise NoClientApiError(f"not a server name: {error}") from None
+        url = self._wait(name, lambda: self._knowledge(name).client_apis.of(name))
+        if url is None:
+            raise NoClientApiError(f"{name.text} does not say where its client-server API is")
+        return url
+
+    def resolve(self, server_name: str) -> Destination:
+        """Return where a homeserver is.
+
+        Raises:
+            OpenIdRefusedError: when `server_name` is no server name.
+            issuer.upstream.UpstreamError: when it cannot be found out.
+        """
+        name = _parsed(server_name)
+        return self._wait(name, lambda: self._knowledge(name).resolution.destination(name))
+
+    async def _userinfo(self, name: ServerName, access_token: str) -> Answer:
+        destination = await self._knowledge(name).resolution.destination(name)
+        query = urlencode({"access_token": access_token})
+        failure = UnreachableError(f"{name.text} has no address")
+        for host, port in destination.targets:
+            authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            url = f"https://{authority}{USERINFO}?{query}"
+            call = Call(
+                url, self.party(name.text), server_name=destination.server_name, insecure=self._insecure
+            )
+            try:
+                return await self._upstream.fetch(call)
+            except UnreachableError as error:
+                failure = error
+        raise failure
+
+    def _wait(self, name: ServerName, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        with self._upstream.held(name.text, self.party(name.text)):
+            return self._upstream.call(make(), self._upstream.settings.total_timeout)
+
+    def _knowledge(self, name: ServerName) -> "_Known":
+        return self._known[self.party(name.text)]
+
+    def _fetch_by(self, party: Party) -> Fetch:
+        async def fetch(url: str) -> Answer:
+            return await self._upstream.fetch(Call(url, party, follow=True, insecure=self._insecure))
+
+        return fetch
+
+
+class _Known:
+    """What was learnt of homeservers; strangers' apart: they cannot crowd out the listed ones."""
+
+    def __init__(
+        self, upstream: Upstream, clock: Clock, fetch: Fetch, resolver: dns.asyncresolver.Resolver | None
+    ) -> None:
+        services = Services(clock, upstream.settings.connect_timeout, resolver)
+        self.resolution = Resolution(Delegations(clock, fetch), services)
+        self.client_apis = ClientApis(clock, fetch)
+
+
+def _parsed(server_name: str) -> ServerName:
+    try:
+        return parse_server_name(server_name)
+    except BadNameError as error:
+        raise OpenIdRefusedError(f"not a server name: {error}") from None
+
+
+def _user_of(name: ServerName, answer: Answer) -> str:
+    found = answer.json()
+    sub = found.get("sub") if isinstance(found, dict) else None
+    try:
+        user = parse_user_id(sub) if isinstance(sub, str) else None
+    except BadNameError:
+        user = None
+    if user is None or user.server.text != name.text:
+        raise OpenIdRefusedError(f"{name.text} named a user who is not its own")
+    return user.text

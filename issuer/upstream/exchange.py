@@ -1,0 +1,126 @@
+"""One call: the request, redirects judged again, errors without the URL (which may hold a token)."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+from yarl import URL
+
+from issuer.settings.models import UpstreamSettings
+from issuer.upstream.addresses import AddressRefusedError
+from issuer.upstream.answer import Answer
+from issuer.upstream.bounded import REDIRECTS
+from issuer.upstream.errors import BadAnswerError, RefusedError, UnreachableError
+from issuer.upstream.party import Party
+from issuer.upstream.pools import Pools
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to another server."""
+
+    url: str = field(repr=False)
+    """Percent-encoded already."""
+    named_by: Party
+    method: str = "GET"
+    server_name: str | None = None
+    """The name to ask for (`Host`) where the URL has another; the certificate must be for it."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    follow: bool = False
+    """Follow redirects, without `headers`."""
+    insecure: bool = False
+    """Towards homeservers: verify no certificate, and lift the guard. For a lab."""
+
+
+async def exchange(pools: Pools, settings: UpstreamSettings, call: Call) -> Answer:
+    """Make a call, and follow its redirects when it says so.
+
+    Raises:
+        issuer.upstream.UpstreamError: when there is no answer, or no usable one.
+    """
+    url = first = URL(call.url, encoded=True)
+    for _ in range(settings.redirects + 1):
+        guarded = _is_guarded(settings, call, redirected=not _same(url, first))
+        pool = pools.guarded if guarded else pools.exempt
+        answer = await _once(pools, pool, url, call if url is first else _redirected(call))
+        location = answer.headers.get("Location")
+        if not call.follow or answer.status not in REDIRECTS or location is None:
+            return answer
+        url = _target(url, location)
+    raise BadAnswerError(f"{where(first)} redirects more than {settings.redirects} times")
+
+
+def _same(url: URL, other: URL) -> bool:
+    return (url.host, url.port) == (other.host, other.port)
+
+
+def _is_guarded(settings: UpstreamSettings, call: Call, *, redirected: bool) -> bool:
+    if call.named_by is Party.OPERATOR:
+        return redirected
+    lifted = call.insecure or settings.allow_private_networks
+    return not lifted and (redirected or call.named_by is Party.STRANGER)
+
+
+def _redirected(call: Call) -> Call:
+    return Call("", call.named_by, follow=True, insecure=call.insecure)
+
+
+def _target(url: URL, location: str) -> URL:
+    try:
+        target = url.join(URL(location))
+        allowed = {"https"} if url.scheme == "https" else {"http", "https"}
+        if target.scheme in allowed and target.host and not target.user and location.isascii():
+            return target
+    except ValueError:
+        pass
+    raise BadAnswerError(f"{where(url)} redirects to where we do not follow")
+
+
+async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call) -> Answer:
+    headers = {"Host": call.server_name, **call.headers} if call.server_name else dict(call.headers)
+    if pool is pools.guarded and not pools.kept.may_keep(where(url)):
+        headers["Connection"] = "close"
+    try:
+        async with pool.request(
+            call.method,
+            url,
+            headers=headers,
+            data=call.body,
+            allow_redirects=False,
+            ssl=pools.unverified if call.insecure and call.named_by.is_homeserver else True,
+            server_hostname=_host(call.server_name),
+            middlewares=(),
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+    except aiohttp.ClientConnectorError as error:
+        raise _no_connection(url, error.os_error) from None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise UnreachableError(f"{where(url)}: {_reason(error)}") from None
+
+
+def _no_connection(url: URL, error: OSError) -> RefusedError | UnreachableError:
+    if isinstance(error, AddressRefusedError):
+        return RefusedError(
+            f"no connection to {where(url)} at {error.address}: it is not an address of the Internet, and not"
+            " of a server that the configuration names; upstream.allow_private_networks would allow it"
+        )
+    return UnreachableError(f"{where(url)}: {error}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        certificate_error = error.certificate_error
+        if isinstance(certificate_error, ssl.SSLCertVerificationError):
+            return f"its certificate is refused: {certificate_error.verify_message}"
+    return type(error).__name__
+
+
+def _host(server_name: str | None) -> str | None:
+    return URL(f"https://{server_name}/", encoded=True).host if server_name else None
+
+
+def where(url: URL) -> str:
+    """Return host and port of a URL, which is what a log may know of it."""
+    return f"{url.host}:{url.port}"

@@ -1,0 +1,145 @@
+"""What the rest of the gateway calls."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from issuer.settings.models import UpstreamSettings
+from issuer.upstream.answer import Answer
+from issuer.upstream.bulkheads import Bulkheads
+from issuer.upstream.errors import UnreachableError
+from issuer.upstream.exchange import Call, exchange, where
+from issuer.upstream.loop import LoopThread
+from issuer.upstream.party import Party
+from issuer.upstream.pools import Lookup, Pools
+from issuer.world import Clock
+
+T = TypeVar("T")
+
+SPARE = 1.0
+"""Seconds that a request thread waits longer than a call may last, for the loop to say how it ended."""
+
+
+class Upstream:
+    """All calls of a process to other servers. Threads use it; `fetch` is for coroutines on its loop."""
+
+    def __init__(
+        self, settings: UpstreamSettings, clock: Clock, threads: int, *, lookup: Lookup = socket.getaddrinfo
+    ) -> None:
+        """Prepare for `threads` request threads; the loop starts at the first use.
+
+        Args:
+            settings: the section `[upstream]`.
+            clock: the clock.
+            threads: request threads of this process, which the bulkheads share out.
+            lookup: the system's resolver.
+        """
+        self.settings = settings
+        self._clock = clock
+        self._lookup = lookup
+        self._bulkheads = Bulkheads(threads, settings.per_destination)
+        self._loop = LoopThread()
+        self._opening = threading.Lock()
+        self._pools: Pools | None = None
+
+    def start(self) -> None:
+        """Start the loop now rather than at the first call."""
+        self._open()
+
+    def stop(self) -> None:
+        """Cancel what is in flight, close every connection, end the loop. A later use starts again."""
+        with self._opening:
+            if self._pools:
+                self._loop.run(self._pools.close(), self.settings.total_timeout)
+            self._pools = None
+        self._loop.stop()
+
+    def call(self, coroutine: Coroutine[Any, Any, T], deadline: float) -> T:
+        """Run a coroutine on the loop, and wait at most `deadline` seconds for it; then it is cancelled.
+
+        Raises:
+            UnreachableError: when the time is up.
+        """
+        self._open()
+        return self._loop.run(coroutine, deadline)
+
+    def held(self, destination: str, named_by: Party) -> AbstractContextManager[None]:
+        """Count the request thread in hand, within a `with`, as waiting for a destination.
+
+        `get` and `post` do that by themselves; around `call` it is up to you.
+
+        Raises:
+            TooManyCallsError: when too many wait already.
+        """
+        return self._bulkheads.held(destination, named_by)
+
+    def get(
+        self,
+        url: str,
+        *,
+        named_by: Party,
+        server_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a GET from a request thread; redirects are not followed.
+
+        Raises:
+            UpstreamError: when there is no answer, or no usable one.
+        """
+        return self._send(Call(url, named_by, "GET", server_name, headers or {}))
+
+    def post(
+        self,
+        url: str,
+        *,
+        named_by: Party,
+        body: bytes,
+        server_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a POST from a request thread; redirects are not followed.
+
+        Raises:
+            UpstreamError: when there is no answer, or no usable one.
+        """
+        return self._send(Call(url, named_by, "POST", server_name, headers or {}, body))
+
+    async def fetch(self, call: Call) -> Answer:
+        """Make a call from a coroutine on the loop; the bulkheads do not count it.
+
+        Raises:
+            UpstreamError: when there is no answer, or no usable one.
+        """
+        if self._pools is None:
+            raise UnreachableError("this process is ending")
+        try:
+            async with asyncio.timeout(self.settings.total_timeout):
+                return await exchange(self._pools, self.settings, call)
+        except TimeoutError:
+            raise UnreachableError(f"{where(URL(call.url, encoded=True))}: no answer in time") from None
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return a session for libraries that are built on aiohttp, for destinations of the configuration.
+
+        It belongs to the loop: use it in coroutines for `call`, and do not close it. A redirect is an error.
+        """
+        return self._open().exempt
+
+    def _send(self, call: Call) -> Answer:
+        with self.held(where(URL(call.url, encoded=True)), call.named_by):
+            return self.call(self.fetch(call), self.settings.total_timeout + SPARE)
+
+    def _open(self) -> Pools:
+        with self._opening:
+            if self._pools is None:
+                self._pools = self._loop.run(self._new_pools(), self.settings.total_timeout)
+            return self._pools
+
+    async def _new_pools(self) -> Pools:
+        return Pools(self.settings, self._clock, self._lookup)
