@@ -1,15 +1,20 @@
 """Signers: what makes a JWT of claims (RFC 7519), with a shared secret or with the key ring."""
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import jwt
+from jwt.algorithms import Algorithm, get_default_algorithms
 from pydantic import SecretStr
 
 from issuer.keys import KeyRing
 
 HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Least length of a shared secret, in bytes (RFC 7518 §3.2)."""
+
+
+_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Signer(Protocol):
@@ -26,11 +31,13 @@ class SecretSigner:
     def __init__(self, algorithm: str, secret: SecretStr) -> None:
         """Keep the secret; its length is the settings' business."""
         self._algorithm = algorithm
-        self._secret = secret.get_secret_value().encode()
+        self._signature = get_default_algorithms()[algorithm]
+        self._secret = self._signature.prepare_key(secret.get_secret_value())
 
     def sign(self, claims: Mapping[str, Any]) -> tuple[str, None]:
         """Return the token and no `kid`."""
-        return jwt.encode(dict(claims), self._secret, self._algorithm), None
+        header = {"alg": self._algorithm, "typ": "JWT"}
+        return compact(header, claims, self._signature, self._secret), None
 
 
 class RingSigner:
@@ -41,6 +48,7 @@ class RingSigner:
         self._keys = keys
         self._use = use
         self._algorithm = algorithm
+        self._signature = get_default_algorithms()[algorithm]
 
     def sign(self, claims: Mapping[str, Any]) -> tuple[str, str]:
         """Return the token and the `kid` of the active key.
@@ -49,4 +57,19 @@ class RingSigner:
             issuer.keys.KeyRingError: there is no active key that fits.
         """
         key = self._keys.signing_key(self._use, self._algorithm)
-        return jwt.encode(dict(claims), key.private, self._algorithm, {"kid": key.kid}), key.kid
+        header = {"alg": self._algorithm, "kid": key.kid, "typ": "JWT"}
+        return compact(header, claims, self._signature, key.private), key.kid
+
+
+def compact(header: Mapping[str, Any], claims: Mapping[str, Any], signature: Algorithm, key: Any) -> str:
+    """Return a signed token in compact form (RFC 7515 §3.1), with an algorithm of PyJWT.
+
+    PyJWT's own `encode` judges the key anew for each token: a quarter of the time of a whole HS256 login.
+    """
+    text = b".".join(_base64url(_json.encode(part).encode()) for part in (header, claims))
+    return b".".join((text, _base64url(signature.sign(text, key)))).decode()
+
+
+def _base64url(data: bytes) -> bytes:
+    """RFC 7515 §2: without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=")

@@ -59,6 +59,9 @@ class Program:
         reserved = self._offered | PLACE_VARIABLES
         found = ((name, getter(name, reserved)) for name in self.variables)
         self._getters = [(name, get) for name, get in found if get is not None]
+        self._bare = self._getters[0][1] if self._getters and self.variables == [text.strip()] else None
+        is_literal = not self.variables and not self._program.functions()
+        self._literal = self._program.execute(cel.Context({}, {})) if is_literal else None
 
     def unknown_variables(self) -> Iterable[str]:
         """Give a warning for each variable that is neither offered nor a usual attribute."""
@@ -74,6 +77,9 @@ class Program:
 
     def run(self, scope: Scope, trace: Bind | None = None) -> object:
         """Evaluate; raise a FailureError when that fails. `trace` may wrap our functions to see calls."""
+        known = self._without_library(scope)
+        if known is not None:
+            return known
         functions: dict[str, Callable[..., bool]] = {
             name: partial(FUNCTIONS[name].call, scope) for name in self.functions
         }
@@ -88,6 +94,12 @@ class Program:
             raise
         except Exception as failure:  # the library raises many kinds, and everything that fails is a "no"
             raise FailureError(self._cause(failure)) from None
+
+    def _without_library(self, scope: Scope) -> str | bool | None:
+        """Return the value of a literal or of a bare attribute, as most claims are; None of all else."""
+        value = self._bare(scope) if self._bare else self._literal
+        # What is not ASCII the library judges, which refuses half a surrogate pair.
+        return value if isinstance(value, bool) or (isinstance(value, str) and value.isascii()) else None
 
     @staticmethod
     def _require_short(values: dict[str, object]) -> None:
