@@ -47,8 +47,13 @@ class Cache(Generic[V]):
         task = self._making.get(name)
         if task is None:
             task = self._making[name] = asyncio.create_task(self._make(name, make, found and found[0]))
-            task.add_done_callback(lambda _: self._making.pop(name, None))
+            task.add_done_callback(lambda done: self._made(name, done))
         return await asyncio.shield(task)
+
+    def _made(self, name: str, task: asyncio.Task[V]) -> None:
+        del self._making[name]
+        if not task.cancelled():
+            task.exception()  # nobody may be left to hear of it
 
     async def _make(self, name: str, make: Make[V], last: V | None) -> V:
         entry = await make(last)

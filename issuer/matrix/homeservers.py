@@ -1,5 +1,6 @@
 """What modules ask of homeservers."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -11,7 +12,7 @@ from issuer.matrix.names import BadNameError, ServerName, parse_server_name, par
 from issuer.matrix.resolution import Destination, Resolution
 from issuer.matrix.services import Services
 from issuer.matrix.well_known import ClientApis, Delegations, Fetch
-from issuer.upstream import Answer, Call, Party, UnreachableError, Upstream
+from issuer.upstream import Answer, Call, Party, RefusedError, UnreachableError, Upstream, UpstreamError
 from issuer.world import Clock
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Homeservers:
             name_servers: asked for SRV records; default: the system's.
         """
         self._upstream = upstream
+        self._seconds = upstream.settings.total_timeout
         self._listed = frozenset(listed) - {"*"}
         self._overrides = dict(overrides)
         self._insecure = insecure
@@ -106,7 +108,7 @@ class Homeservers:
     async def _userinfo(self, name: ServerName, access_token: str) -> Answer:
         destination = await self._knowledge(name).resolution.destination(name)
         query = urlencode({"access_token": access_token})
-        failure = UnreachableError(f"{name.text} has no address")
+        failure: UpstreamError = UnreachableError(f"{name.text} has no address")
         for host, port in destination.targets:
             authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             url = f"https://{authority}{USERINFO}?{query}"
@@ -115,20 +117,32 @@ class Homeservers:
             )
             try:
                 return await self._upstream.fetch(call)
-            except UnreachableError as error:
+            except (RefusedError, UnreachableError) as error:
                 failure = error
         raise failure
 
     def _wait(self, name: ServerName, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         with self._upstream.held(name.text, self.party(name.text)):
-            return self._upstream.call(make(), self._upstream.settings.total_timeout)
+            return self._upstream.call(self._in_time(name, make()), self._seconds + 1)
+
+    async def _in_time(self, name: ServerName, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await coroutine
+        except TimeoutError:
+            raise UnreachableError(f"{name.text}: no answer in {self._seconds:g} s") from None
 
     def _knowledge(self, name: ServerName) -> "_Known":
         return self._known[self.party(name.text)]
 
     def _fetch_by(self, party: Party) -> Fetch:
         async def fetch(url: str) -> Answer:
-            return await self._upstream.fetch(Call(url, party, follow=True, insecure=self._insecure))
+            call = Call(url, party, follow=True, insecure=self._insecure)
+            try:
+                async with asyncio.timeout(self._seconds / 2):  # the other half is for what discovery is for
+                    return await self._upstream.fetch(call)
+            except TimeoutError:
+                raise UnreachableError("no answer in time") from None
 
         return fetch
 

@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from yarl import URL
+
 from issuer.matrix.cache import Cache, Entry
 from issuer.matrix.freshness import LONGEST, seconds_fresh
 from issuer.matrix.names import BadNameError, ServerName, parse_server_name
-from issuer.settings.types import BaseUrl
-from issuer.upstream import Answer, RefusedError, UpstreamError
+from issuer.upstream import Answer, UpstreamError
 from issuer.world import Clock
-
-__all__ = ["BaseUrl", "ClientApis", "Delegations", "Fetch"]
 
 Fetch = Callable[[str], Awaitable[Answer]]
 """Fetches a URL, follows redirects."""
@@ -19,6 +18,7 @@ ABSENT = 600.0
 """Seconds for which "there is none" is believed."""
 FAILURE = 60.0
 """Seconds after which a failure is tried again."""
+TEMPORARY = frozenset({429, *range(500, 600)})
 CLIENT = 4 * 3600.0
 
 
@@ -40,11 +40,9 @@ class Delegations:
         now = self._clock.now()
         try:
             answer = await self._fetch(f"https://{name.authority}/.well-known/matrix/server")
-        except RefusedError:
-            raise
         except UpstreamError:
             return Entry(self._still(last, now), FAILURE)
-        if answer.status >= 500:
+        if answer.status in TEMPORARY:
             return Entry(self._still(last, now), FAILURE)
         to = _server(answer)
         if to is None:
@@ -77,9 +75,9 @@ class ClientApis:
     async def _ask(self, name: ServerName, last: str | None) -> Entry[str | None]:
         try:
             answer = await self._fetch(f"https://{name.text}/.well-known/matrix/client")
-        except RefusedError:
-            raise
         except UpstreamError:
+            return Entry(last, FAILURE)
+        if answer.status in TEMPORARY:
             return Entry(last, FAILURE)
         url = _base_url(answer)
         return Entry(url, CLIENT if url else FAILURE)
@@ -96,7 +94,17 @@ def _server(answer: Answer) -> ServerName | None:
 def _base_url(answer: Answer) -> str | None:
     homeserver = _member(answer, "m.homeserver")
     url = homeserver.get("base_url") if isinstance(homeserver, dict) else None
-    return url.rstrip("/") if isinstance(url, str) and url.startswith("https://") else None
+    return url.rstrip("/") if isinstance(url, str) and _is_base_url(url) else None
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        url = URL(text, encoded=True)
+    except ValueError:
+        return False
+    extras = "@" in url.raw_authority or url.raw_query_string or url.raw_fragment
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' \\"<>')
+    return url.scheme == "https" and bool(url.host) and plain and not extras
 
 
 def _member(answer: Answer, name: str) -> Any:

@@ -5,7 +5,7 @@
     api = LiveKitAPI(url, key, secret, session=upstream.session(), failover=False)
 
 What a stranger names (`Party.STRANGER`) is judged by the guard at every connection. Calls in flight are
-counted by destination (`issuer.upstream.bulkheads`). What is asked of whom is up to `issuer.matrix` and modules.
+counted by destination (`issuer.upstream.bulkheads`). Whom to ask what is up to `issuer.matrix` and modules.
 """
 
 from issuer.settings.models import UpstreamSettings

@@ -1,8 +1,8 @@
 """Bulkheads: how many request threads may wait for which servers; one that hangs cannot hold them all.
 
 All destinations that strangers can name hold together at most half of the request threads of a worker, and
-one of them at most a quarter; beyond it a call is refused at once. A destination of the configuration holds at
-most three quarters; there, a call beyond it waits for a moment, as a healthy server finishes others meanwhile.
+one of them at most a quarter; beyond it a call is refused at once. A destination of the configuration holds
+at most three quarters; there, a call beyond it waits for a moment, as a healthy server finishes others.
 """
 
 import threading

@@ -53,7 +53,7 @@ async def exchange(pools: Pools, settings: UpstreamSettings, call: Call) -> Answ
 
 
 def _same(url: URL, other: URL) -> bool:
-    return (url.host, url.port) == (other.host, other.port)
+    return where(url).lower() == where(other).lower()
 
 
 def _is_guarded(settings: UpstreamSettings, call: Call, *, redirected: bool) -> bool:
@@ -71,7 +71,12 @@ def _target(url: URL, location: str) -> URL:
     try:
         target = url.join(URL(location))
         allowed = {"https"} if url.scheme == "https" else {"http", "https"}
-        if target.scheme in allowed and target.host and not target.user and location.isascii():
+        if (
+            target.scheme in allowed
+            and target.host
+            and "@" not in target.raw_authority
+            and location.isascii()
+        ):
             return target
     except ValueError:
         pass
@@ -80,7 +85,7 @@ def _target(url: URL, location: str) -> URL:
 
 async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call) -> Answer:
     headers = {"Host": call.server_name, **call.headers} if call.server_name else dict(call.headers)
-    if pool is pools.guarded and not pools.kept.may_keep(where(url)):
+    if call.named_by is Party.STRANGER and not pools.kept.may_keep(where(url)):
         headers["Connection"] = "close"
     try:
         async with pool.request(
@@ -95,18 +100,18 @@ async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call)
         ) as response:
             return Answer(response.status, response.headers, await response.read())
     except aiohttp.ClientConnectorError as error:
-        raise _no_connection(url, error.os_error) from None
+        raise _no_connection(url, call.named_by, error.os_error) from None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise UnreachableError(f"{where(url)}: {_reason(error)}") from None
 
 
-def _no_connection(url: URL, error: OSError) -> RefusedError | UnreachableError:
-    if isinstance(error, AddressRefusedError):
-        return RefusedError(
-            f"no connection to {where(url)} at {error.address}: it is not an address of the Internet, and not"
-            " of a server that the configuration names; upstream.allow_private_networks would allow it"
-        )
-    return UnreachableError(f"{where(url)}: {error}")
+def _no_connection(url: URL, named_by: Party, error: OSError) -> RefusedError | UnreachableError:
+    if not isinstance(error, AddressRefusedError):
+        return UnreachableError(f"{where(url)}: {error}")
+    text = f"{where(url)} is at {error.address}, to which a stranger or a redirect shall not lead us"
+    if named_by.is_homeserver:
+        text += "; for a homeserver of yours, list it by name, or set upstream.allow_private_networks"
+    return RefusedError(text)
 
 
 def _reason(error: Exception) -> str:
