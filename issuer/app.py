@@ -141,7 +141,7 @@ def _finish(app: Flask, house: Parts, current: Current) -> None:
     modules = house.modules.values()
     _mount(app, house.modules)
     health.register(app, house.checks, house.keys)
-    ErrorHandler(house.world.randomness).register(app)
+    ErrorHandler(house.world.randomness, modules).register(app)
     headers.register(app, [url for m in modules for url in m.destinations()], house.settings.secure)
     language.register(app)
     site = {"name": house.settings.portal.name, "demo": house.settings.portal.demo}
@@ -185,12 +185,19 @@ class _Collected:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, RuleError):
-            self._problems.append(Problem("", str(error)))
-        elif isinstance(error, ConfigurationError):
-            path = ".".join(filter(None, [self._path, error.option]))
-            self._problems.append(Problem(path, str(error)))
-        return isinstance(error, RuleError | ConfigurationError)
+        errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+        if not all(isinstance(one, RuleError | ConfigurationError) for one in errors):
+            return False
+        self._problems += [self._problem(one) for one in errors]
+        return True
+
+    def _problem(self, error: BaseException | None) -> Problem:
+        path = (
+            ".".join(filter(None, [self._path, error.option]))
+            if isinstance(error, ConfigurationError)
+            else ""
+        )
+        return Problem(path, str(error))
 
 
 def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:
@@ -230,4 +237,4 @@ def _mount(app: Flask, modules: dict[str, Module]) -> None:
             if root.setdefault((method, rule), name) != name:
                 text = f"wants {method} {rule} at the root, and so does modules.{root[method, rule]}"
                 raise ConfigError([Problem(f"modules.{name}", text)])
-            app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method])
+            app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method], provide_automatic_options=False)

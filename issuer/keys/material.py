@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from issuer.keys.certificates import self_signed
 from issuer.keys.model import KeyRingError, KeyState, Kty, PrivateKey, PublicKey, kid_digest
 
 KINDS = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256", "ed25519")
@@ -132,4 +133,5 @@ def publish(private: PrivateKey, kid: str, use: str, state: KeyState) -> PublicK
     pem = private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return PublicKey(kid, use, kty, state, pem, jwk, kid_digest(kid))
+    certificate = self_signed(private, kid) if isinstance(private, rsa.RSAPrivateKey) else None
+    return PublicKey(kid, use, kty, state, pem, jwk, kid_digest(kid), certificate)

@@ -40,6 +40,8 @@ class PublicKey:
     pem: bytes
     jwk: dict[str, str]
     kid_sha256: str
+    certificate: bytes | None
+    """The self-signed X.509 certificate in PEM, of RSA keys only."""
 
 
 @dataclass(frozen=True, slots=True)

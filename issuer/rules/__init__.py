@@ -5,12 +5,14 @@ evaluation. It leaves to others where rules stand in the configuration and what 
 read docs/rules.md.
 """
 
+from issuer.rules.compiler import Compiler
 from issuer.rules.program import FailureError
 from issuer.rules.rule import Decision, Expression, Rule, Value, compile_expression, compile_rule
 from issuer.rules.scope import Scope
 from issuer.rules.text import RuleError
 
 __all__ = [
+    "Compiler",
     "Decision",
     "Expression",
     "FailureError",

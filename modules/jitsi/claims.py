@@ -6,12 +6,11 @@ from typing import Any
 
 from issuer.jitsi.xmltext import claims_text
 from issuer.module import Gateway
-from issuer.rules import Expression, Rule, Scope, compile_expression, compile_rule
+from issuer.rules import Compiler, Expression, Scope
 from issuer.settings.base import Section
 from modules.jitsi.rooms import Room, Tenant
 from modules.jitsi.settings import JitsiSettings
 
-VARIABLES = ("room", "tenant")
 CLIENT_NAMES = {"hidden_from_recorder": "hidden-from-recorder"}
 FLAGS = frozenset(
     {"moderator", "lobby_bypass", "security_bypass", "lobby", "hidden_from_recorder", "lobby_autostart"}
@@ -21,42 +20,35 @@ LONGEST_TEXT = 300
 
 
 class Claims:
-    """Compiles the expressions of an instance once; gives the claims of each token."""
+    """Gives the claims of each token, from expressions that are compiled once."""
 
-    def __init__(self, settings: JitsiSettings, gateway: Gateway) -> None:
-        """Compile; raise `RuleError` for the first expression that does not."""
+    def __init__(self, settings: JitsiSettings, gateway: Gateway, compiler: Compiler) -> None:
+        """Compile the expressions."""
+        self._compiler = compiler
         self._settings = settings
         self._gateway = gateway
         self._user = dict(self._compiled("user", settings.user))
         self._room = dict(self._compiled("room", settings.room))
         self._context = {
-            name: self.expression(name, text)
+            name: compiler.expression(name, text)
             for name, text in (("group", settings.group), ("tenant", settings.tenant))
             if text
         }
         self._features = (
             None
             if settings.features is None
-            else {name: self.expression(f"features.{name}", text) for name, text in settings.features.items()}
+            else {
+                name: compiler.expression(f"features.{name}", text)
+                for name, text in settings.features.items()
+            }
         )
-        self._wildcard = self.expression("wildcard_room", settings.wildcard_room or "false")
-
-    def rule(self, option: str, text: str) -> Rule:
-        """Compile a rule of this instance."""
-        return compile_rule(text, option=self._path(option), variables=VARIABLES)
-
-    def expression(self, option: str, text: str) -> Expression:
-        """Compile an expression of this instance."""
-        return compile_expression(text, option=self._path(option), variables=VARIABLES)
-
-    def _path(self, option: str) -> str:
-        return f"modules.{self._gateway.instance}.{option}"
+        self._wildcard = compiler.expression("wildcard_room", settings.wildcard_room or "false")
 
     def _compiled(self, name: str, section: Section) -> Iterator[tuple[str, Expression]]:
         for option in type(section).model_fields:
             text = getattr(section, option)
             if text:
-                yield option, self.expression(f"{name}.{option}", text)
+                yield option, self._compiler.expression(f"{name}.{option}", text)
 
     def all(self, scope: Scope, room: Room, tenant: Tenant | None) -> dict[str, Any]:
         """Return every claim but the times and the id, which are the host's."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 import click
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.routing import BaseConverter
@@ -24,6 +24,7 @@ from modules.jitsi.settings import JitsiSettings
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
+CERTIFICATES_CACHE = "public, max-age=60"
 
 
 class RestOfPath(BaseConverter):
@@ -46,7 +47,7 @@ class JitsiModule(Module):
         """Compile the rules, and find the signing key.
 
         Raises:
-            issuer.rules.RuleError: a rule or an expression does not compile.
+            ExceptionGroup: of RuleError, rules and expressions that do not compile.
             ConfigurationError: an RS algorithm has no key.
         """
         super().__init__(settings, gateway)
@@ -54,13 +55,14 @@ class JitsiModule(Module):
         self._check_key()
 
     def blueprint(self) -> Blueprint:
-        """Return `login`, `login/<room>`, `start` and `asap/<hash>.pem`."""
+        """Return `login`, `login/<room>`, `start`, `keys.json` and `asap/<hash>.pem`."""
         routes = Blueprint("jitsi", __name__, template_folder="templates")
         routes.record(lambda setup: setup.app.url_map.converters.update(rest=RestOfPath))
         add: Callable[..., None] = routes.add_url_rule
         add("/login", "login", self.login)
         add("/login/<rest:room>", "login_room", self.login)
         add("/start", "start", self.begin)
+        add("/keys.json", "certificates", self.certificates)
         add("/asap", "asap_root", self.asap)
         add("/asap/<rest:name>", "asap", self.asap)
         return routes
@@ -92,6 +94,13 @@ class JitsiModule(Module):
         if key is None:
             return Response("no such key\n", 404, content_type="text/plain")
         return Response(key.pem, content_type=PEM_TYPE, headers={"Cache-Control": PEM_CACHE})
+
+    def certificates(self) -> ResponseReturnValue:
+        """Serve certificates by `kid`, for Prosody's `cache_keys_url`; it asks again after `max-age`."""
+        keys = self.gateway.keys.public_keys(KEY_USE)
+        answer = jsonify({key.kid: key.certificate.decode() for key in keys if key.certificate})
+        answer.headers["Cache-Control"] = CERTIFICATES_CACHE
+        return answer
 
     def checks(self) -> Iterable[Check]:
         """Return the check of the signing key."""

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from issuer.identity import Identity
 from issuer.issuance import Phases, Subject, Token
 from issuer.module import Gateway
-from issuer.rules import Rule, Scope
+from issuer.rules import Compiler, Rule, Scope
 from issuer.signing import RingSigner, SecretSigner, Signer
 from modules.jitsi.asked import Asked
 from modules.jitsi.claims import Claims
@@ -17,21 +17,24 @@ from modules.jitsi.redirect import app_link, meeting_url
 from modules.jitsi.settings import JitsiSettings
 
 KEY_USE = "jitsi"
+VARIABLES = ("room", "tenant")
 
 
 class Meetings:
     """What all issuances of an instance share: its settings, compiled rules and claims, and its signer."""
 
     def __init__(self, settings: JitsiSettings, gateway: Gateway) -> None:
-        """Compile; raise `RuleError` for what does not."""
+        """Compile; raise an ExceptionGroup of `RuleError` for what does not."""
         self.settings = settings
         self.gateway = gateway
-        self.claims = Claims(settings, gateway)
-        self._rule = self.claims.rule("rule", settings.rule)
+        compiler = Compiler(f"modules.{gateway.instance}", VARIABLES)
+        self.claims = Claims(settings, gateway, compiler)
+        self._rule = compiler.rule("rule", settings.rule)
         self._room_rules = [
-            (item.match, self.claims.rule(f"rooms.{number}.rule", item.rule))
+            (item.match, compiler.rule(f"rooms.{number}.rule", item.rule))
             for number, item in enumerate(settings.rooms)
         ]
+        compiler.finish()
         self.signer: Signer = (
             SecretSigner(settings.algorithm, settings.app_secret)
             if settings.app_secret is not None
