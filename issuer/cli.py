@@ -47,11 +47,12 @@ class Shell:
     @cached_property
     def configuration(self) -> "Configuration":
         """Return the validated configuration; a bad one ends the command with every problem."""
-        from issuer.settings.load import find_file, load  # noqa: PLC0415 - `issuer --help` needs none of it
+        from issuer import environments  # noqa: PLC0415 - `issuer --help` needs none of it
+        from issuer.settings.load import find_file  # noqa: PLC0415
         from issuer.settings.problems import ConfigError  # noqa: PLC0415
 
         try:
-            return load(find_file(self.file, self.environ), self.environ)
+            return environments.load(find_file(self.file, self.environ), self.environ)
         except ConfigError as error:
             raise ConfigurationFault(error) from None
 
@@ -109,8 +110,9 @@ class ConfigurationFault(click.ClickException):
 
     def __init__(self, error: Any) -> None:
         """Say how many problems there are, and which."""
-        lines = [f"  {problem}" for problem in error.problems]
-        super().__init__("\n".join(["the configuration cannot be used:", *lines]))
+        head, problems = "the configuration cannot be used:", [str(problem) for problem in error.problems]
+        one_line = len(problems) == 1 and "\n" not in problems[0]
+        super().__init__(f"{head} {problems[0]}" if one_line else "\n  ".join([head, *problems]))
 
 
 class Commands(click.Group):

@@ -4,6 +4,8 @@ An error class carries `code` (for programs), `status` (HTTP) and `description` 
 shown). The instance's argument is for the log alone. `issuer.portal.errors` is the one handler.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from flask_babel import lazy_gettext as _
@@ -23,6 +25,16 @@ class GatewayError(Exception):
         """Keep what the log shall say, and headers that the answer needs."""
         super().__init__(log or self.code)
         self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error on its way to a client: ours if it is one, and the id of an unknown one."""
+
+    status: int
+    error: GatewayError | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error_id: str | None = None
 
 
 class BadRequestError(GatewayError):

@@ -32,7 +32,7 @@ def register(app: Flask, checks: Callable[[], Iterable[Check]], keys: KeyRing) -
         answer.headers["Access-Control-Allow-Origin"] = "*"
         return answer
 
-    app.add_url_rule("/healthz", "healthz", healthz)
+    app.add_url_rule("/healthz", "healthz", healthz, provide_automatic_options=False)
     app.add_url_rule("/readyz", "readyz", readyz)
     app.add_url_rule("/.well-known/jwks.json", "jwks", jwks)
 

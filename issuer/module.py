@@ -14,6 +14,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from issuer.check import Check
+from issuer.errors import Refusal
 from issuer.identity import Identity
 from issuer.issuance import Issuance
 from issuer.keys import KeyRing
@@ -141,6 +142,14 @@ class Module(ABC):
 
     def root_routes(self) -> Iterable[RootRoute]:
         """Return routes that must be at the root of the host."""
+        return ()
+
+    def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:  # noqa: ARG002 - for those who override it
+        """Return the answer to an error on a path that this instance `owns`; None for the portal's page."""
+        return None
+
+    def warnings(self) -> Iterable[str]:
+        """Return what operators must hear at every start: dangerous options that are on."""
         return ()
 
     def commands(self) -> Iterable[click.Command]:

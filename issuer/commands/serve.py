@@ -54,16 +54,22 @@ def stop_app(app: "WSGIApplication") -> None:
 
 
 def prepare(shell: Shell) -> None:
-    """Migrate the store and find contradictions once, before any worker starts."""
+    """Migrate the store, and find contradictions and what is dangerous once, before any worker starts."""
     from issuer.app import parts  # noqa: PLC0415
 
-    parts(shell.app).store.close()
+    house = parts(shell.app)
+    house.store.close()
+    for name, module in house.modules.items():
+        for warning in module.warnings():
+            _log.warning("modules.%s: %s", name, warning)
 
 
 def run(shell: Shell) -> int:
     """Serve until told to stop; return the exit status."""
     configuration = shell.configuration
     logs.configure(configuration.settings.log)
+    for warning in configuration.warnings:
+        _log.warning("%s", warning)
     prepare(shell)
     return run_server(lambda: load_app(configuration), options_of(configuration), on_stop=stop_app)
 

@@ -1,13 +1,15 @@
 """The one error handler: what the client reads is the class's text, what the log says is the instance's."""
 
 import logging
+from collections.abc import Collection
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from issuer.errors import BadRequestError, GatewayError, NotFoundError
+from issuer.errors import BadRequestError, GatewayError, NotFoundError, Refusal
+from issuer.module import Module
 from issuer.portal.current import SignInRequiredError
 from issuer.world import Randomness
 
@@ -15,11 +17,12 @@ _log = logging.getLogger(__name__)
 
 
 class ErrorHandler:
-    """Turns every exception into an answer."""
+    """Turns every exception into an answer; on a module's paths the module may have one of its own."""
 
-    def __init__(self, randomness: Randomness) -> None:
-        """Keep where error ids come from."""
+    def __init__(self, randomness: Randomness, modules: Collection[Module] = ()) -> None:
+        """Keep where error ids come from, and who else may answer."""
         self._randomness = randomness
+        self._modules = modules
 
     def register(self, app: Flask) -> None:
         """Handle our errors, HTTP errors, and everything unknown."""
@@ -35,27 +38,38 @@ class ErrorHandler:
     def known(self, error: GatewayError) -> ResponseReturnValue:
         """Answer with one of our own errors."""
         _log.info("%s %s: %s: %s", request.method, request.path, error.code, error)
-        return _answer(error)
+        told = self._of_module(Refusal(error.status, error, error.headers))
+        return _answer(error) if told is None else told
 
     def http(self, error: HTTPException) -> ResponseReturnValue:
         """Answer with an error of the framework, in our words."""
         status = error.code or 500
         if status < 400:
             return error
+        headers = {k: v for k, v in error.get_headers() if k in {"Allow", "Retry-After"}}
+        told = self._of_module(Refusal(status, None, headers))
+        if told is not None:
+            return told
         if status == HTTPStatus.NOT_FOUND:
             return _answer(NotFoundError())
         if error.response is not None:
             return error.response
         answer = _page(status, HTTPStatus(status).phrase, BadRequestError.description, BadRequestError.remedy)
-        headers = [(k, v) for k, v in error.get_headers() if k in {"Allow", "Retry-After"}]
         return answer, status, headers
 
     def unknown(self, error: Exception) -> ResponseReturnValue:
         """Answer with a fixed text and an id that is in the log too."""
         error_id = self._randomness.bytes(6).hex()
         _log.error("error %s at %s %s", error_id, request.method, request.path, exc_info=error)
+        told = self._of_module(Refusal(500, None, {}, error_id))
+        if told is not None:
+            return told
         page = _page(500, GatewayError.code, GatewayError.description, GatewayError.remedy, error_id)
         return page, 500
+
+    def _of_module(self, refusal: Refusal) -> ResponseReturnValue | None:
+        owner = next((module for module in self._modules if module.owns(request.path)), None)
+        return owner.refusal(refusal) if owner else None
 
 
 def _answer(error: GatewayError) -> ResponseReturnValue:

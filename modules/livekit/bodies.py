@@ -1,0 +1,156 @@
+"""The bodies of requests, read strictly: what clients of MSC4195 send, and nothing else."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from issuer.matrix.answers import BadJsonError, NotJsonError
+from modules.livekit import names
+
+Shape = Mapping[str, Any]
+"""The fields of an object: their types, and the shape of an object that is inside."""
+
+NUMBER = (int, float)
+OPENID_TOKEN: Shape = {
+    "access_token": str,
+    "token_type": str,
+    "matrix_server_name": str,
+    "expires_in": NUMBER,
+}
+DELAY: Shape = {"delay_id": str, "delay_timeout": int, "delay_cs_api_url": str}
+MEMBER: Shape = {"id": str, "claimed_user_id": str, "claimed_device_id": str}
+GET_TOKEN: Shape = {"room_id": str, "slot_id": str, "openid_token": OPENID_TOKEN, "member": MEMBER, **DELAY}
+SFU_GET: Shape = {"room": str, "openid_token": OPENID_TOKEN, "device_id": str, **DELAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, before anybody has vouched for the user."""
+
+    room_id: str
+    slot_id: str
+    device_id: str
+    server_name: str
+    access_token: str = field(repr=False)
+    member_id: str | None = None
+    """None for /sfu/get."""
+    claimed_user_id: str | None = None
+    """None for /sfu/get."""
+    has_delay: bool = False
+
+    @property
+    def livekit_room(self) -> str:
+        """Return the name of the room on the SFU."""
+        return names.room_name(self.room_id, self.slot_id)
+
+    def livekit_identity(self, user_id: str) -> str:
+        """Return the name of the participant on the SFU."""
+        if self.member_id is None:
+            return f"{user_id}:{self.device_id}"
+        return names.digest(user_id, self.device_id, self.member_id)
+
+
+def parse_get_token(body: bytes) -> Asked:
+    """Read the body of /get_token.
+
+    Raises:
+        NotJsonError: it is no JSON object of the expected types, or has an unknown field.
+        BadJsonError: a field is missing, empty, or no Unicode text.
+    """
+    data = _read(body, GET_TOKEN)
+    member = data.get("member", {})
+    return Asked(
+        room_id=_required(data, "room_id"),
+        slot_id=_required(data, "slot_id"),
+        device_id=_required(member, "claimed_device_id", "member."),
+        member_id=_required(member, "id", "member."),
+        claimed_user_id=_required(member, "claimed_user_id", "member."),
+        **_common(data),
+    )
+
+
+def parse_sfu_get(body: bytes) -> Asked:
+    """Read the body of /sfu/get; raises as `parse_get_token` does."""
+    data = _read(body, SFU_GET)
+    return Asked(
+        room_id=_required(data, "room"),
+        slot_id=names.LEGACY_SLOT,
+        device_id=data.get("device_id", ""),
+        **_common(data),
+    )
+
+
+def _common(data: dict[str, Any]) -> dict[str, Any]:
+    token = data.get("openid_token", {})
+    return {
+        "access_token": _required(token, "access_token", "openid_token."),
+        "server_name": _required(token, "matrix_server_name", "openid_token."),
+        "has_delay": _has_delay(data),
+    }
+
+
+def _has_delay(data: dict[str, Any]) -> bool:
+    delay_id, timeout = data.get("delay_id", ""), data.get("delay_timeout", 0)
+    if bool(delay_id) != bool(timeout) or timeout < 0:
+        raise BadJsonError("delay_id and delay_timeout go together, and the timeout is more than 0")
+    return bool(delay_id)
+
+
+def _required(data: dict[str, Any], name: str, prefix: str = "") -> str:
+    value: str = data.get(name, "")
+    if not value:
+        raise BadJsonError(f"{prefix}{name} is missing or empty")
+    return value
+
+
+def _read(body: bytes, shape: Shape) -> dict[str, Any]:
+    data = _shaped(_decoded(body), shape)
+    for text in _texts(data):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise BadJsonError("a field has a lone surrogate") from None
+    return data
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        # RFC 8259 §8.1: UTF-8, without a byte order mark
+        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise NotJsonError("the body is not JSON") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _no_number(_text: str) -> NoReturn:
+    raise ValueError("JSON has no NaN and no infinity (RFC 8259 §6)")
+
+
+def _shaped(value: Any, shape: Shape) -> dict[str, Any]:
+    """Return an object that has the shape; fields that are null are absent."""
+    if not isinstance(value, dict) or value.keys() - shape.keys():
+        raise NotJsonError("the body has an unknown field, or is no object where it should be one")
+    return {name: _typed(inner, shape[name]) for name, inner in value.items() if inner is not None}
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    if isinstance(kind, Mapping):
+        return _shaped(value, kind)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise NotJsonError("a field of the body has the wrong type")
+    return value
+
+
+def _texts(data: dict[str, Any]) -> Iterator[str]:
+    for value in data.values():
+        if isinstance(value, dict):
+            yield from _texts(value)
+        elif isinstance(value, str):
+            yield value

@@ -1,0 +1,106 @@
+"""The routes and abilities of a LiveKit instance."""
+
+import warnings
+from collections.abc import Callable, Iterable
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from jwt import InsecureKeyLengthWarning
+
+from issuer.errors import Refusal
+from issuer.matrix.answers import error_body
+from issuer.module import Gateway, Module, RootRoute
+from issuer.settings.secrets import weakness
+from issuer.signing import HMAC_BYTES
+from modules.livekit import cors
+from modules.livekit.bodies import Asked, parse_get_token, parse_sfu_get
+from modules.livekit.phases import Calls, LiveKitPhases
+from modules.livekit.settings import ALGORITHM, EVERY, LiveKitSettings
+
+BELOW = "/jwt"
+"""What stands between the instance's path and the paths of MSC4195."""
+
+
+class LiveKitModule(Module):
+    """Gives LiveKit tokens to Matrix users."""
+
+    name = "livekit"
+    title = "LiveKit"
+    Settings = LiveKitSettings
+    settings: LiveKitSettings
+
+    def __init__(self, settings: LiveKitSettings, gateway: Gateway) -> None:
+        """Compile the rules.
+
+        Raises:
+            issuer.rules.RuleError: a rule or an expression does not compile.
+        """
+        super().__init__(settings, gateway)
+        self._calls = Calls(settings, gateway)
+        self._views: dict[str, Callable[[], ResponseReturnValue]] = {
+            "/get_token": self.get_token,
+            "/sfu/get": self.sfu_get,
+        }
+
+    def blueprint(self) -> Blueprint:
+        """Return `jwt/get_token`, `jwt/sfu/get` and `jwt/healthz`."""
+        routes = Blueprint("livekit", __name__)
+        for path, view in self._views.items():
+            endpoint = path.strip("/").replace("/", "_")
+            routes.add_url_rule(BELOW + path, endpoint, view, methods=["POST", "OPTIONS"])
+        routes.add_url_rule(f"{BELOW}/healthz", "healthz", self.healthz, provide_automatic_options=False)
+        return routes
+
+    def root_routes(self) -> Iterable[RootRoute]:
+        """Return the same at the root, when the configuration wants that."""
+        if self.settings.at_root:
+            for path, view in self._views.items():
+                yield "POST", path, view
+                yield "OPTIONS", path, view
+
+    def owns(self, path: str) -> bool:
+        """Tell whether a path is one of this instance's routes."""
+        return super().owns(path) or (self.settings.at_root and path.rstrip("/") in self._views)
+
+    def get_token(self) -> ResponseReturnValue:
+        """Answer today's clients."""
+        return self._answer(parse_get_token)
+
+    def sfu_get(self) -> ResponseReturnValue:
+        """Answer older clients."""
+        return self._answer(parse_sfu_get)
+
+    def healthz(self) -> ResponseReturnValue:
+        """Say that this process is alive."""
+        return Response("ok\n", content_type="text/plain")
+
+    def _answer(self, parse: Callable[[bytes], Asked]) -> ResponseReturnValue:
+        if request.method == "OPTIONS":
+            return cors.preflight()
+        asked = parse(request.get_data(cache=False))
+        return self.gateway.issuance.respond(LiveKitPhases(self._calls, asked), self.gateway.address())
+
+    def refusal(self, refusal: Refusal) -> ResponseReturnValue:
+        """Tell a client of an error as Matrix does."""
+        return cors.answer(error_body(refusal), refusal.status, refusal.headers)
+
+    def warnings(self) -> Iterable[str]:
+        """Return what is dangerous in the configuration."""
+        settings = self.settings
+        if why := weakness(settings.api_secret, HMAC_BYTES[ALGORITHM]):
+            yield f"api_secret {why}. WHOEVER GUESSES IT CAN JOIN EVERY CALL"
+        if settings.insecure_skip_verify_tls:
+            yield (
+                "insecure_skip_verify_tls: NO CERTIFICATE OF A HOMESERVER IS VERIFIED, so whoever is on the way "
+                "to it can be anybody there, and strangers can make this machine connect to private networks"
+            )
+        if settings.full_access_homeservers == [EVERY]:
+            yield (
+                'full_access_homeservers is "*": every Matrix user can create rooms; homeservers in private '
+                "networks must be named, or allowed with upstream.allow_private_networks"
+            )
+
+    def start(self) -> None:
+        """Let a weak secret be, once its warning was given: PyJWT would repeat it."""
+        if weakness(self.settings.api_secret, HMAC_BYTES[ALGORITHM]):
+            warnings.simplefilter("ignore", InsecureKeyLengthWarning)

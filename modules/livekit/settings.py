@@ -1,0 +1,83 @@
+"""The options of a LiveKit server's section, `[modules.<instance>]`."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from issuer.matrix import BadNameError, parse_server_name
+from issuer.module import ModuleSettings
+from issuer.settings.secrets import weakness
+from issuer.settings.types import BaseUrl, Duration, Secret
+from issuer.signing import HMAC_BYTES
+
+ALGORITHM = "HS256"
+EVERY = "*"
+
+
+def _sfu_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"ws", "wss", "http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise ValueError('not the address of an SFU: write it as "wss://sfu.example.com"')
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("the address of an SFU has no user, no query and no fragment")
+    parts.port  # noqa: B018 - raises ValueError when the port is out of range
+    return text
+
+
+def _server_name(text: str) -> str:
+    try:
+        return text if text == EVERY else parse_server_name(text).text
+    except BadNameError:
+        raise ValueError(f'"{text}" is not a server name: write it as "example.com"') from None
+
+
+SfuUrl = Annotated[str, AfterValidator(_sfu_url)]
+HomeserverName = Annotated[str, AfterValidator(_server_name)]
+
+
+class LiveKitSettings(ModuleSettings):
+    """One LiveKit server (SFU), for Matrix users."""
+
+    url: SfuUrl = Field(examples=["wss://sfu.example.com"])
+    """The websocket address of the SFU. Clients get it with their token; rooms are created there too."""
+    api_key: str = Field(min_length=1, max_length=200, examples=["APIexample"])
+    """The API key, as the SFU's configuration has it in `keys`."""
+    allow_weak_secret: bool = False
+    """Take an `api_secret` that is short or known; only for experiments."""
+    api_secret: Secret
+    """The secret of the API key."""
+    full_access_homeservers: list[HomeserverName] = Field(examples=[["example.com"]])
+    """Homeservers whose users get the room created if it is not there; `["*"]` for all. Users of others can
+    only join. These servers may be in private networks."""
+    full_access: str = "1"
+    """Who of those users has full access."""
+    expiration: Duration = 3600.0
+    """How long a token is good for joining."""
+    at_root: bool = False
+    """Answer at the root of the host too, for reverse proxies that strip a prefix."""
+    cs_api_urls: dict[HomeserverName, BaseUrl] = Field(default={})
+    """Addresses of client-server APIs by server name, where well-known files do not say them."""
+    insecure_skip_verify_tls: bool = False
+    """Verify no certificate of a homeserver, and connect to private networks. Only for a lab."""
+
+    @field_validator("api_secret")
+    @classmethod
+    def _secret_fits(cls, secret: Secret, info: ValidationInfo) -> Secret:
+        if not secret.get_secret_value():
+            raise ValueError("is empty")
+        if not info.data.get("allow_weak_secret") and (why := weakness(secret, HMAC_BYTES[ALGORITHM])):
+            raise ValueError(why)
+        return secret
+
+    @field_validator("full_access_homeservers")
+    @classmethod
+    def _star_stands_alone(cls, names: list[str]) -> list[str]:
+        if EVERY in names and len(names) > 1:
+            raise ValueError('"*" means every homeserver: write it alone, or leave it out')
+        return names
+
+    def lists(self, server_name: str) -> bool:
+        """Tell whether a homeserver is on the full-access list."""
+        return server_name in self.full_access_homeservers or self.full_access_homeservers == [EVERY]
