@@ -1,6 +1,7 @@
 """Forwarded headers, believed only from configured reverse proxies."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class TrustedProxies:
         return any(address in network for network in self._trusted)
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> IPv4Address | IPv6Address | None:
     """Return an address, IPv4-mapped ones as IPv4 (RFC 4291 §2.5.5.2); None when the text is none."""
     try:

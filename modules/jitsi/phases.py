@@ -1,10 +1,11 @@
 """Jitsi's own part of each phase of an issuance."""
 
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, render_template
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import Headers
 
 from issuer.identity import Identity
 from issuer.issuance import Phases, Subject, Token
@@ -16,8 +17,23 @@ from modules.jitsi.claims import Claims
 from modules.jitsi.redirect import app_link, meeting_url
 from modules.jitsi.settings import JitsiSettings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 KEY_USE = "jitsi"
 VARIABLES = ("room", "tenant")
+
+
+class Found(Response):
+    """A redirect to an address that is a URI already; werkzeug would take it apart to make it one."""
+
+    def __init__(self, url: str) -> None:
+        """Lead to an address."""
+        super().__init__(status=302, headers={"Location": url})
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug passes it
+        """Return the headers as they are."""
+        return self.headers
 
 
 class Meetings:
@@ -103,5 +119,5 @@ class JitsiPhases(Phases):
         )
         platform = asked.state.platform
         if platform is None:
-            return Response(status=302, headers={"Location": url})
+            return Found(url)
         return render_template("jitsi/app.html", room=asked.room.name, app=app_link(platform, url), url=url)
