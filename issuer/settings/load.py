@@ -1,11 +1,10 @@
 """Reads the configuration: the file, the environment over it, the plugins' sections; all errors at once."""
 
-import json
 import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,13 +14,13 @@ from issuer.backend import Backend, BackendSettings
 from issuer.module import Module, ModuleSettings
 from issuer.plugins import BACKENDS, MODULES, PluginError
 from issuer.plugins import load as load_plugin
-from issuer.settings.base import SOURCES, Context
+from issuer.settings.base import Context
+from issuer.settings.environment import Overlay
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, Problem, problems_of
 
-PREFIX = "ISSUER__"
 DEFAULT_FILE = Path("issuer.toml")
-INSTANCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+INSTANCE_NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 P = TypeVar("P", Module, Backend)
 
@@ -42,6 +41,8 @@ class Configuration:
     settings: Settings
     modules: tuple[Instance[Module], ...]
     backends: tuple[Instance[Backend], ...]
+    warnings: tuple[str, ...] = ()
+    """What works, and should not stay so."""
 
 
 def find_file(option: str | None, environ: Mapping[str, str]) -> Path | None:
@@ -52,64 +53,41 @@ def find_file(option: str | None, environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Configuration:
-    """Read and validate the configuration.
+def load(
+    path: Path | None, environ: Mapping[str, str] = os.environ, base: Mapping[str, Any] | None = None
+) -> Configuration:
+    """Read and validate the configuration; `base` stands in for the file where there is none.
 
     Raises:
         ConfigError: with everything that is wrong.
     """
-    data = _read(path) if path else {}
-    over = _from_environment(environ)
-    if path is None and not over:
+    data = _read(path) if path else dict(base or {})
+    overlay = Overlay(data, environ)
+    if not data:
         raise ConfigError(
             [Problem("", "there is no configuration: run `issuer init`, or name a file with --config")]
         )
-    _overlay(data, over)
-    return parse(data, Context(environ, (path or DEFAULT_FILE).absolute().parent))
+    context = Context(environ, (path or DEFAULT_FILE).absolute().parent)
+    try:
+        found = parse(data, context)
+    except ConfigError as error:
+        raise ConfigError(map(overlay.named, error.problems)) from None
+    if path and context.plain_secret:
+        context.warn_of_readers(path)
+    if found.settings.server.tls_key:
+        context.warn_of_readers(found.settings.server.tls_key)
+    return replace(found, warnings=tuple(context.warnings))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem(str(path), "is not UTF-8 text")]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([Problem(str(path), f"is not valid TOML: {error}")]) from None
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name in sorted(n for n in environ if n.startswith(PREFIX)):
-        *sections, option = name[len(PREFIX) :].lower().split("__")
-        node = tree
-        for section in sections:
-            node = node.setdefault(section, {})
-            if not isinstance(node, dict):
-                raise ConfigError([Problem(name, "contradicts another variable that sets a whole section")])
-        node[option] = _environment_value(environ[name])
-    return tree
-
-
-def _environment_value(text: str) -> Any:
-    if text[:1] in {"[", "{"}:
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return text
-    return text
-
-
-def _overlay(data: dict[str, Any], over: dict[str, Any]) -> None:
-    for name, value in over.items():
-        if isinstance(value, dict) and isinstance(data.get(name), dict):
-            _overlay(data[name], value)
-            continue
-        bare = name.removesuffix("_env").removesuffix("_file")
-        for other in (bare, *(bare + source for source in SOURCES)):
-            data.pop(other, None)
-        data[name] = value
 
 
 def parse(data: dict[str, Any], context: Context) -> Configuration:
@@ -146,24 +124,22 @@ def _plugins(
         if not INSTANCE_NAME.fullmatch(name):
             problems.append(Problem(path, "not a name: use lower-case letters, digits, - and _"))
         elif isinstance(section, dict):
+            type_name = section.get("type", name)
             try:
-                found.append(_instance(group, kind, name, section, context))
+                plugin = load_plugin(group, str(type_name)[:80], kind)
+                found.append(_instance(plugin, name, {"type": type_name, **section}, context))
             except PluginError as error:
                 problems.append(Problem(f"{path}.type" if "type" in section else path, str(error)))
             except ValidationError as error:
-                model = load_plugin(group, str(section.get("type", name)), kind).Settings
-                problems += problems_of(error, model, path)
+                problems += problems_of(error, plugin.Settings, path)
     return found
 
 
-def _instance(group: str, kind: type[P], name: str, section: dict[str, Any], context: Context) -> Instance[P]:
-    type_name = str(section.get("type", name))
-    plugin = load_plugin(group, type_name, kind)
+def _instance(plugin: type[P], name: str, section: dict[str, Any], context: Context) -> Instance[P]:
     model: type[ModuleSettings | BackendSettings] = plugin.Settings
-    data = {"type": type_name, **section}
     if issubclass(model, ModuleSettings):
-        data.setdefault("path", "/" + name)
-    return Instance(name, plugin, model.model_validate(data, context=context))
+        section.setdefault("path", "/" + name)
+    return Instance(name, plugin, model.model_validate(section, context=context))
 
 
 def _clashes(modules: list[Instance[Module]]) -> list[Problem]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import Field, model_validator
 
 from issuer.settings.base import ConfigPath, Section
-from issuer.settings.types import Bind, Duration, Network, PublicUrl, Secret, bind_parts
+from issuer.settings.types import Bind, Duration, Network, PublicUrl, Secret, is_loopback
 
 
 class ServerSettings(Section):
@@ -186,9 +186,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _demo_stays_home(self) -> Self:
-        host = bind_parts(self.server.bind)[0]
-        if self.portal.demo and host not in {"127.0.0.1", "::1", "localhost"}:
-            raise ValueError("a demo listens on loopback only: set server.bind to 127.0.0.1")
+        binds = {"bind": self.server.bind, "metrics_bind": self.server.metrics_bind}
+        for name, bind in binds.items():
+            if self.portal.demo and bind and not is_loopback(bind):
+                raise ValueError(f"a demo listens on loopback only: let server.{name} begin with 127.0.0.1")
         return self
 
     @property

@@ -5,9 +5,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from issuer.settings.base import SOURCES, is_secret
+from issuer.settings.base import SOURCES, SecretFault, Section, is_secret, mentions
+
+LONGEST_SHOWN = 80
+"""A longer text is not repeated: it may be a table in JSON, with a secret in it."""
+
+PLAIN_TEXTS = {
+    "dict_type": "must be a table, as in [section] (in a variable: JSON)",
+    "model_type": "must be a table, as in [section] (in a variable: JSON)",
+    "list_type": 'must be a list, as in ["one", "two"] (in a variable: JSON)',
+    "string_type": "must be text in quotation marks",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+}
+"""What pydantic's types of errors mean in a configuration file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +71,9 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
 def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> Problem:
     location = [str(part) for part in detail["loc"] if not str(part).startswith("function-")]
     context = detail.get("ctx", {})
-    if detail["type"] == "secret_source":
-        location.append(context["field"])
+    fault = detail.get("input")
+    if isinstance(fault, SecretFault):
+        return Problem(".".join(filter(None, [prefix, *location[:-1], fault.option])), fault.text)
     path = ".".join(filter(None, [prefix, *location]))
     section = _section_at(model, detail["loc"][:-1])
     if detail["type"] == "extra_forbidden" and section:
@@ -64,7 +81,8 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> Pro
     if detail["type"] == "missing":
         return Problem(path, "is required")
     text = str(context["error"]) if detail["type"] == "value_error" else detail["msg"]
-    return Problem(path, text + _shown(detail, section))
+    text = PLAIN_TEXTS.get(detail["type"], text)
+    return Problem(path, text + _shown(detail, model))
 
 
 def _section_at(model: type[BaseModel], location: Iterable[Any]) -> type[BaseModel] | None:
@@ -82,9 +100,12 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _shown(detail: dict[str, Any], section: type[BaseModel] | None) -> str:
-    value, name = detail.get("input"), str(detail["loc"][-1]) if detail["loc"] else ""
-    field = section.model_fields.get(name) if section else None
-    if field is None or is_secret(field.annotation) or not isinstance(value, str | int | float | bool):
+def _shown(detail: dict[str, Any], model: type[BaseModel]) -> str:
+    names = [part for part in detail["loc"] if isinstance(part, str)]
+    holder = _section_at(model, names[:-1])
+    field = holder.model_fields.get(names[-1]) if holder and names else None
+    if field is None or mentions(field.annotation, SecretStr, dict, Section):
         return ""
-    return "" if "@" in str(value) else f" (given: {value!r:.80})"
+    value = detail.get("input")
+    shown = repr(value) if isinstance(value, str | int | float | bool) else ""
+    return f" (given: {shown})" if shown and "@" not in shown and len(shown) <= LONGEST_SHOWN else ""

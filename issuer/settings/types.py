@@ -1,18 +1,21 @@
 """Types that options are made of: durations, network binds, addresses, secrets."""
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_DURATION = 100 * 365 * 86400.0
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 BIND = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]/\s]*):(?P<port>\d{1,5})")
 
 
 def _duration(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError('not a duration: write seconds, or a text such as "5m"')  # noqa: TRY004 - pydantic's
     if isinstance(value, str):
         match = DURATION.fullmatch(value.strip())
         if not match:
@@ -21,9 +24,9 @@ def _duration(value: Any) -> Any:
     return value
 
 
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be more than nothing")
+def _bounded(value: float) -> float:
+    if not 0 < value <= LONGEST_DURATION:
+        raise ValueError("must be more than nothing and at most 100 years")
     return value
 
 
@@ -38,9 +41,20 @@ def _network(value: Any) -> Any:
 
 def _bind(value: str) -> str:
     match = BIND.fullmatch(value)
-    if not match or int(match["port"]) > 65535:
+    if not match or int(match["port"]) > 65535 or not _is_host(match["host"]):
         raise ValueError('not an address to listen on: write "127.0.0.1:8080", ":8080" or "[::1]:8080"')
     return value
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a host is absent, an address, or a name that is not meant as an address."""
+    if not host.startswith("[") and not re.fullmatch(r"[\d.]+", host):
+        return True
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _base_url(value: str) -> str:
@@ -66,7 +80,7 @@ def _mount_path(value: str) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_duration), AfterValidator(_positive)]
+Duration = Annotated[float, BeforeValidator(_duration), AfterValidator(_bounded)]
 """Seconds; in the file a number of seconds or a text such as "90s", "5m", "12h", "30d"."""
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
@@ -94,3 +108,12 @@ def bind_parts(bind: str) -> tuple[str, int]:
     if not match:
         raise ValueError(bind)
     return match["host"].strip("[]") or "0.0.0.0", int(match["port"])  # noqa: S104 - the operator asks for it
+
+
+def is_loopback(bind: str) -> bool:
+    """Tell whether only this machine reaches a `Bind`."""
+    host = bind_parts(bind)[0]
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
