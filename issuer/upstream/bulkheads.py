@@ -2,19 +2,22 @@
 
 All destinations that strangers can name hold together at most half of the request threads of a worker, and
 one of them at most a quarter; beyond it a call is refused at once. A destination of the configuration holds
-at most three quarters; there, a call beyond it waits for a moment, as a healthy server finishes others.
+at most three quarters. There, a call beyond it waits a moment for its turn: a healthy server finishes others.
 """
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from issuer.upstream.errors import TooManyCallsError
 from issuer.upstream.party import Party
 
-MOMENT = 0.1
+MOMENT = 0.5
 """Seconds for which a call to a destination of the configuration waits for its turn."""
+
+Key = tuple[str, bool]
+"""A destination, and whether a stranger named it."""
 
 
 class Bulkheads:
@@ -22,12 +25,13 @@ class Bulkheads:
 
     def __init__(self, threads: int, per_destination: int) -> None:
         """Share out `threads` request threads; `per_destination` 0 means three quarters of them."""
-        self._for_strangers = max(1, threads // 2)
         most = per_destination or max(1, threads * 3 // 4)
         self._most = {True: min(most, max(1, threads // 4)), False: most}
+        self._for_strangers = max(1, threads // 2)
         self._strangers = 0
-        self._calls: Counter[tuple[str, bool]] = Counter()
-        self._changed = threading.Condition()
+        self._calls: Counter[Key] = Counter()
+        self._queues: defaultdict[Key, deque[threading.Event]] = defaultdict(deque)
+        self._lock = threading.Lock()
 
     @contextmanager
     def held(self, destination: str, named_by: Party) -> Iterator[None]:
@@ -36,31 +40,44 @@ class Bulkheads:
         Raises:
             TooManyCallsError: when no further one may.
         """
-        by_stranger = named_by is Party.STRANGER
-        key = destination, by_stranger
-        with self._changed:
-            self._enter(key)
+        key = destination, named_by is Party.STRANGER
+        turn = self._enter(key)
+        if turn and not turn.wait(MOMENT):
+            self._give_up(key, turn)
         try:
             yield
         finally:
-            with self._changed:
-                self._leave(key)
+            self._leave(key)
 
-    def _enter(self, key: tuple[str, bool]) -> None:
+    def _enter(self, key: Key) -> threading.Event | None:
+        """Count a call, or return what to wait for."""
         destination, by_stranger = key
-        if by_stranger and self._strangers >= self._for_strangers:
-            raise TooManyCallsError("servers that strangers named hold their half of the request threads")
-        if not self._changed.wait_for(lambda: self._has_room(key), 0 if by_stranger else MOMENT):
-            raise TooManyCallsError(f"{self._calls[key]} calls to {destination} are in flight")
-        self._calls[key] += 1
-        self._strangers += by_stranger
+        with self._lock:
+            if by_stranger and self._strangers >= self._for_strangers:
+                raise TooManyCallsError("servers that strangers named hold their half of the request threads")
+            if self._calls[key] < self._most[by_stranger]:
+                self._calls[key] += 1
+                self._strangers += by_stranger
+                return None
+            if by_stranger:
+                raise TooManyCallsError(f"{self._calls[key]} calls to {destination} are in flight")
+            turn = threading.Event()
+            self._queues[key].append(turn)
+            return turn
 
-    def _has_room(self, key: tuple[str, bool]) -> bool:
-        return self._calls[key] < self._most[key[1]]
+    def _give_up(self, key: Key, turn: threading.Event) -> None:
+        with self._lock:
+            if not turn.is_set():
+                self._queues[key].remove(turn)
+                raise TooManyCallsError(f"{self._calls[key]} calls to {key[0]} are in flight")
 
-    def _leave(self, key: tuple[str, bool]) -> None:
-        self._strangers -= key[1]
-        self._calls[key] -= 1
-        if not self._calls[key]:
-            del self._calls[key]
-        self._changed.notify_all()
+    def _leave(self, key: Key) -> None:
+        with self._lock:
+            if queue := self._queues.get(key):
+                queue.popleft().set()  # whose call takes the place of this one
+                return
+            self._queues.pop(key, None)
+            self._strangers -= key[1]
+            self._calls[key] -= 1
+            if not self._calls[key]:
+                del self._calls[key]

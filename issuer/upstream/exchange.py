@@ -70,13 +70,8 @@ def _redirected(call: Call) -> Call:
 def _target(url: URL, location: str) -> URL:
     try:
         target = url.join(URL(location))
-        allowed = {"https"} if url.scheme == "https" else {"http", "https"}
-        if (
-            target.scheme in allowed
-            and target.host
-            and "@" not in target.raw_authority
-            and location.isascii()
-        ):
+        secure = target.scheme == "https" or target.scheme == url.scheme == "http"
+        if secure and target.host and "@" not in target.raw_authority and location.isascii():
             return target
     except ValueError:
         pass

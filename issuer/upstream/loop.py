@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from issuer.upstream.errors import UnreachableError
@@ -32,11 +32,13 @@ class LoopThread:
         future = asyncio.run_coroutine_threadsafe(coroutine, self.start())
         try:
             return future.result(seconds)
-        except FutureTimeoutError:
+        except TimeoutError:
             if future.done():  # the coroutine's own timeout
                 raise UnreachableError("the time was up") from None
             future.cancel()
             raise UnreachableError(f"no answer in {seconds:g} s") from None
+        except CancelledError:
+            raise UnreachableError("this process is ending") from None
 
     def start(self) -> asyncio.AbstractEventLoop:
         """Return the loop; the first call starts it."""

@@ -41,7 +41,7 @@ class SystemResolver(AbstractResolver):
         """Return the addresses of a host."""
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._threads, self._ask, host, port, family)
-        return [_result(host, port, info) for info in found]
+        return [_result(host, info) for info in found]
 
     def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[tuple[Any, ...]]:
         try:
@@ -54,11 +54,11 @@ class SystemResolver(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _result(host: str, port: int, info: tuple[Any, ...]) -> ResolveResult:
-    address = str(info[4][0])
-    if info[0] == socket.AF_INET6 and len(info[4]) > 3 and info[4][3] and "%" not in address:
-        address += f"%{info[4][3]}"
-    return ResolveResult(hostname=host, host=address, port=port, family=info[0], proto=0, flags=0)
+def _result(host: str, info: tuple[Any, ...]) -> ResolveResult:
+    family, _, _, _, (address, port, *scope) = info
+    if any(scope[1:]):
+        address += f"%{scope[1]}"
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
 
 
 class Kept:

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 SPARE = 1.0
 """Seconds that a request thread waits longer than a call may last, for the loop to say how it ended."""
+OPENING = 30.0
+"""Seconds that reading the system's certificate authorities may take, or closing all connections."""
 
 
 class Upstream:
@@ -56,7 +58,7 @@ class Upstream:
         """Cancel what is in flight, close every connection, end the loop. A later use starts again."""
         with self._opening:
             if self._pools:
-                self._loop.run(self._pools.close(), self.settings.total_timeout)
+                self._loop.run(self._pools.close(), OPENING)
             self._pools = None
         self._loop.stop()
 
@@ -66,7 +68,11 @@ class Upstream:
         Raises:
             UnreachableError: when the time is up.
         """
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            coroutine.close()
+            raise
         return self._loop.run(coroutine, deadline)
 
     def held(self, destination: str, named_by: Party) -> AbstractContextManager[None]:
@@ -138,7 +144,7 @@ class Upstream:
     def _open(self) -> Pools:
         with self._opening:
             if self._pools is None:
-                self._pools = self._loop.run(self._new_pools(), self.settings.total_timeout)
+                self._pools = self._loop.run(self._new_pools(), OPENING)
             return self._pools
 
     async def _new_pools(self) -> Pools:
