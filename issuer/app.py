@@ -27,11 +27,13 @@ from issuer.sessions import Sessions
 from issuer.settings.load import Configuration
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, Problem
-from issuer.store import Store
+from issuer.store import Store, StoreError
 from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
 
 BODY_LIMIT = 64 * 1024
+STATIC_SECONDS = 3600
+ROOT_ROUTES = (("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/.well-known/jwks.json"))
 RESERVED = ("/login", "/logout", "/sessions", "/static", "/healthz", "/readyz", "/.well-known")
 
 
@@ -99,15 +101,23 @@ def create_app(configuration: Configuration, world: World | None = None) -> Flas
     settings = configuration.settings
     app = Flask("issuer")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_SECONDS
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    store = Store.open(settings.store_url, world.clock, settings.store.issuance_retention)
+    store = _open_store(settings, world)
     try:
         _wire(app, configuration, world, store)
     except BaseException:
         store.close()
         raise
     return app
+
+
+def _open_store(settings: Settings, world: World) -> Store:
+    try:
+        return Store.open(settings.store_url, world.clock, settings.store.issuance_retention)
+    except StoreError as error:
+        raise ConfigError([Problem("store.url", str(error))]) from None
 
 
 def _wire(app: Flask, configuration: Configuration, world: World, store: Store) -> None:
@@ -227,14 +237,26 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
 
 
 def _mount(app: Flask, modules: dict[str, Module]) -> None:
-    root: dict[tuple[str, str], str] = {}
+    problems = [*_bad_paths(modules), *_bad_root_routes(modules)]
+    if problems:
+        raise ConfigError(problems)
+    for name, module in modules.items():
+        app.register_blueprint(module.blueprint(), url_prefix=module.settings.path, name=name)
+        for method, rule, view in module.root_routes():
+            app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method], provide_automatic_options=False)
+
+
+def _bad_paths(modules: dict[str, Module]) -> Iterable[Problem]:
     for name, module in modules.items():
         path = module.settings.path
         if any(path == taken or path.startswith(taken + "/") for taken in RESERVED):
-            raise ConfigError([Problem(f"modules.{name}.path", f'"{path}" is the portal\'s: choose another')])
-        app.register_blueprint(module.blueprint(), url_prefix=path, name=name)
-        for method, rule, view in module.root_routes():
-            if root.setdefault((method, rule), name) != name:
-                text = f"wants {method} {rule} at the root, and so does modules.{root[method, rule]}"
-                raise ConfigError([Problem(f"modules.{name}", text)])
-            app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method], provide_automatic_options=False)
+            yield Problem(f"modules.{name}.path", f'"{path}" is the portal\'s: choose another')
+
+
+def _bad_root_routes(modules: dict[str, Module]) -> Iterable[Problem]:
+    owners = dict.fromkeys(ROOT_ROUTES, "the portal")
+    for name, module in modules.items():
+        for method, rule, _ in module.root_routes():
+            owner = owners.setdefault((method, rule), f"modules.{name}")
+            if owner != f"modules.{name}":
+                yield Problem(f"modules.{name}", f"wants {method} {rule} at the root, and so does {owner}")

@@ -65,7 +65,7 @@ class Shell:
 
         try:
             if self.configuration.settings.store.url is None:
-                self.configuration.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._make_data_dir()
             app = create_app(self.configuration)
             parts(app).store.migrate()
         except ConfigError as error:
@@ -73,6 +73,13 @@ class Shell:
         except StoreError as error:
             raise click.ClickException(str(error)) from None
         return app
+
+    def _make_data_dir(self) -> None:
+        directory = self.configuration.settings.data_dir
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.ClickException(f"data_dir {directory} cannot be made: {error.strerror}") from None
 
     @property
     def parts(self) -> "Parts":
@@ -96,7 +103,14 @@ class Shell:
         from issuer.backends.local import identity_of  # noqa: PLC0415
 
         user = self.parts.store.users.by_uid(uid)
-        return identity_of(user) if user else None
+        return identity_of(user, self.local_instances()[0]) if user else None
+
+    def local_instances(self) -> tuple[str, ...]:
+        """Return the names of the login backends that sign in the users of the store."""
+        from issuer.backends.local import LocalBackend  # noqa: PLC0415
+
+        found = (item.name for item in self.configuration.backends if issubclass(item.plugin, LocalBackend))
+        return tuple(found) or ("local",)
 
     def find_option(self, path: str) -> str | None:
         """Return the text of an option of the configuration, as in "modules.jitsi.rule"."""

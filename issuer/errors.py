@@ -72,6 +72,14 @@ class NotFoundError(GatewayError):
     remedy = _("Check the address, or start from the home page.")
 
 
+class TooLargeError(BadRequestError):
+    """The body of the request is larger than we take."""
+
+    code = "too_large"
+    status = 413
+    description = _("This form holds more than can be sent here.")
+
+
 class TooManyRequestsError(GatewayError):
     """Somebody tried too often; the answer carries `Retry-After`."""
 

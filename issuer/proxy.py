@@ -53,6 +53,7 @@ def parse(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text.strip().strip("[]"))
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
-    return address
+    if not isinstance(address, IPv6Address):
+        return address
+    # A zone (RFC 4007 §11) is free text, and says nothing on another machine.
+    return address.ipv4_mapped or IPv6Address(int(address))

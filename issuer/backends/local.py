@@ -7,9 +7,10 @@ Configuration sample:
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from issuer.accounts import account_bucket, account_key, normal_login
 from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.identity import Attribute, Identity
 from issuer.store import User
@@ -47,24 +48,34 @@ class LocalBackend(FormBackend):
 
     def authenticate(self, login: str, password: str) -> Identity | None:
         """Return the user with this login and password; unknown and disabled ones cost the same."""
-        user = self._users.by_uid(login.strip().lower())
+        user = self._users.by_uid(normal_login(login))
         hashed = user.password_hash if user and user.enabled else None
         right = self._passwords.verify(hashed, password[: LONGEST_PASSWORD + 1])
-        return identity_of(user, self.instance) if user and right else None
+        return self._identity(user) if user and right else None
+
+    def _identity(self, user: User) -> Identity | None:
+        """Look again: the account may have changed while its password was being verified."""
+        now = self._users.by_id(user.id)
+        if now is None or not now.enabled or now.password_hash != user.password_hash:
+            return None
+        return identity_of(now, self.instance)
 
 
 class LocalUsers:
     """Manages local users; what changes here changes their sessions at once."""
 
     def __init__(
-        self, services: BackendServices, instance: str = "local", shortest_password: int = SHORTEST_PASSWORD
+        self,
+        services: BackendServices,
+        instances: Sequence[str] = ("local",),
+        shortest_password: int = SHORTEST_PASSWORD,
     ) -> None:
-        """Keep what managing needs."""
+        """Keep what managing needs; `instances` are the backends that sign these users in."""
         self._store = services.store
         self._passwords = services.passwords
         self._clock = services.clock
         self._randomness = services.randomness
-        self._instance = instance
+        self._instances = tuple(instances)
         self._shortest = shortest_password
 
     def add(
@@ -100,11 +111,13 @@ class LocalUsers:
         return user
 
     def set_password(self, uid: str, password: str) -> None:
-        """Change a password; every session of the user ends, and no browser is known any more."""
+        """Change a password; the user's sessions end, no browser is known any more, and a pause is over."""
         user = self.get(uid)
         self._change(replace(user, password_hash=self._hash(password)))
         self._end_sessions(user)
-        self._store.browsers.forget_account(uid)
+        account = account_key(user.uid)
+        self._store.browsers.forget_account(account)
+        self._store.attempts.clear(account_bucket(account))
 
     def change(
         self,
@@ -127,7 +140,8 @@ class LocalUsers:
         )
         self._change(user)
         if user.enabled:
-            self._store.sessions.refresh(identity_of(user, self._instance))
+            for instance in self._instances:
+                self._store.sessions.refresh(identity_of(user, instance))
         else:
             self._end_sessions(user)
         return user
@@ -136,13 +150,15 @@ class LocalUsers:
         """Remove a user; every session of theirs ends."""
         user = self.get(uid)
         self._store.users.remove(user.id)
+        self._store.browsers.forget_account(account_key(user.uid))
         self._end_sessions(user)
 
     def _change(self, user: User) -> None:
         self._store.users.update(replace(user, changed_at=self._clock.now()))
 
     def _end_sessions(self, user: User) -> None:
-        self._store.sessions.end_of(self._instance, user.id)
+        for instance in self._instances:
+            self._store.sessions.end_of(instance, user.id)
 
     def _hash(self, password: str) -> str:
         if not self._shortest <= len(password) <= LONGEST_PASSWORD:

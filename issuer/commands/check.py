@@ -1,10 +1,14 @@
 """`issuer check`: validates the configuration without dialling anybody."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from issuer.cli import ConfigurationFault, Shell
+
+if TYPE_CHECKING:
+    from issuer.app import Parts
 
 
 @click.command()
@@ -18,6 +22,17 @@ def check(shell: Shell) -> None:
         house = parts(create_app(shell.configuration))
     except ConfigError as error:
         raise ConfigurationFault(error) from None
+    warnings = [f"modules.{name}: {text}" for name, m in house.modules.items() for text in m.warnings()]
+    for warning in [*shell.configuration.warnings, *warnings]:
+        click.echo(f"warn {warning}")
+    failed = _run_checks(house)
+    instances = ", ".join(f"{name} ({m.name} at {m.settings.path})" for name, m in house.modules.items())
+    good = f"ok   configuration; modules: {instances or 'none'}"
+    click.echo("the configuration has faults" if failed else good)
+    sys.exit(1 if failed else 0)
+
+
+def _run_checks(house: "Parts") -> int:
     failed = 0
     for item in (item for item in house.checks() if item.offline):
         try:
@@ -27,10 +42,4 @@ def check(shell: Shell) -> None:
             failed += 1
         else:
             click.echo(f"ok   {item.name}")
-    instances = ", ".join(f"{name} ({m.name} at {m.settings.path})" for name, m in house.modules.items())
-    click.echo(
-        f"ok   configuration; modules: {instances or 'none'}"
-        if not failed
-        else "the configuration has faults"
-    )
-    sys.exit(1 if failed else 0)
+    return failed

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 import issuer.keys as ring
 from issuer.cli import Shell
@@ -11,6 +12,7 @@ from issuer.module import Module
 from issuer.plugins import MODULES, PluginError, known, load
 from issuer.settings.models import Settings, TokenSettings
 from issuer.settings.sample import sample
+from issuer.settings.types import PublicUrl
 from issuer.world import Clock
 
 SECRET_BYTES = 32
@@ -19,7 +21,7 @@ SECRET_BYTES = 32
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; raise FileExistsError rather than overwrite one."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -28,10 +30,21 @@ def module_types() -> dict[str, type[Module]]:
     return {name: load(MODULES, name, Module) for name in known(MODULES)}
 
 
+def _public_url(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        return str(TypeAdapter(PublicUrl).validate_python(value))
+    except ValidationError as error:
+        raise click.BadParameter(str(error.errors()[0]["ctx"]["error"])) from None
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default="issuer.toml")
 @click.option(
-    "--public-url", default="http://127.0.0.1:8080/", show_default=True, help="Where browsers reach it."
+    "--public-url",
+    default="http://127.0.0.1:8080/",
+    show_default=True,
+    callback=_public_url,
+    help="Where browsers reach it.",
 )
 @click.option("--module", "enabled", multiple=True, help="An issuer module to enable, as in jitsi.")
 @click.pass_obj
@@ -53,8 +66,11 @@ def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...]) ->
         raise click.ClickException(f"cannot write {file}: {error.strerror}") from None
     click.echo(f"{file} written")
     directory = file.absolute().parent / Settings.model_fields["keys"].default.directory
-    for use in sorted({use for name in enabled for use in types[name].key_uses}):
-        make_keys(directory, use, shell.clock)
+    try:
+        for use in sorted({use for name in enabled for use in types[name].key_uses}):
+            make_keys(directory, use, shell.clock)
+    except (ring.KeyRingError, OSError) as error:
+        raise click.ClickException(f"no key could be made in {directory}: {error}") from None
 
 
 def make_keys(directory: Path, use: str, clock: Clock) -> None:

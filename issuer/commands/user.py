@@ -17,7 +17,7 @@ def user() -> None:
 
 
 def _users(shell: Shell) -> LocalUsers:
-    return LocalUsers(shell.parts.services)
+    return LocalUsers(shell.parts.services, shell.local_instances())
 
 
 def _attributes(pairs: Iterable[str]) -> dict[str, Attribute]:

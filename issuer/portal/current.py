@@ -23,6 +23,9 @@ class SignInRequiredError(GatewayError):
         self.location = f"/login?next={quote(wanted, safe='/')}"
 
 
+READING = {"GET", "HEAD"}
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who is signed in, as the pages show them."""
@@ -50,6 +53,7 @@ class Current:
         """Return the living session of the browser, or None."""
         if "issuer_session" not in g:
             session_id = self._cookies.session(request)
+            g.issuer_session = None
             g.issuer_session = self._sessions.find(session_id) if session_id else None
         found: Session | None = g.issuer_session
         return found
@@ -58,12 +62,16 @@ class Current:
         """Return the living session; raise `SignInRequiredError` when there is none."""
         session = self.session()
         if session is None:
-            raise SignInRequiredError(requested(request))
+            # A form cannot be sent again after sign-in: a browser comes back by GET.
+            raise SignInRequiredError(requested(request) if request.method in READING else "/")
         return session
 
     def person(self) -> Person | None:
-        """Return who is signed in, for the pages."""
-        session = self.session()
+        """Return who is signed in, for the pages; nobody when that cannot be told now."""
+        try:
+            session = self.session()
+        except GatewayError:
+            return None
         if session is None:
             return None
         return Person(session.identity.first("cn") or session.identity.uid, session.identity.uid)
@@ -85,4 +93,4 @@ class Current:
         site = request.headers.get("Sec-Fetch-Site")
         ours = site == "same-origin" if site else request.headers.get("Origin") == self._origin
         if not ours:
-            raise CrossOriginError(f"POST {request.path} with Sec-Fetch-Site {site!r}")
+            raise CrossOriginError(f"POST {request.path} with Sec-Fetch-Site {site!r:.40}")

@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Collection
-from http import HTTPStatus
+from urllib.parse import quote
 
 from flask import Flask, Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from issuer.errors import BadRequestError, GatewayError, NotFoundError, Refusal
+from issuer.errors import BadRequestError, GatewayError, NotFoundError, Refusal, TooLargeError
 from issuer.module import Module
 from issuer.portal.current import SignInRequiredError
 from issuer.world import Randomness
+
+OURS: dict[int, type[GatewayError]] = {404: NotFoundError, 413: TooLargeError}
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class ErrorHandler:
 
     def known(self, error: GatewayError) -> ResponseReturnValue:
         """Answer with one of our own errors."""
-        _log.info("%s %s: %s: %s", request.method, request.path, error.code, error)
+        _log.info("%s %s: %s: %s", request.method, _path(), error.code, error)
         told = self._of_module(Refusal(error.status, error, error.headers))
         return _answer(error) if told is None else told
 
@@ -50,17 +52,18 @@ class ErrorHandler:
         told = self._of_module(Refusal(status, None, headers))
         if told is not None:
             return told
-        if status == HTTPStatus.NOT_FOUND:
-            return _answer(NotFoundError())
+        if status in OURS:
+            return _answer(OURS[status]())
         if error.response is not None:
             return error.response
-        answer = _page(status, HTTPStatus(status).phrase, BadRequestError.description, BadRequestError.remedy)
-        return answer, status, headers
+        texts = GatewayError if status >= 500 else BadRequestError
+        code = (error.name or texts.code).lower().replace(" ", "_")
+        return _page(status, code, texts.description, texts.remedy), status, headers
 
     def unknown(self, error: Exception) -> ResponseReturnValue:
         """Answer with a fixed text and an id that is in the log too."""
         error_id = self._randomness.bytes(6).hex()
-        _log.error("error %s at %s %s", error_id, request.method, request.path, exc_info=error)
+        _log.error("error %s at %s %s", error_id, request.method, _path(), exc_info=error)
         told = self._of_module(Refusal(500, None, {}, error_id))
         if told is not None:
             return told
@@ -70,6 +73,11 @@ class ErrorHandler:
     def _of_module(self, refusal: Refusal) -> ResponseReturnValue | None:
         owner = next((module for module in self._modules if module.owns(request.path)), None)
         return owner.refusal(refusal) if owner else None
+
+
+def _path() -> str:
+    """Return the path as it was sent: no line break of a stranger's begins a line of the log."""
+    return quote(request.path)
 
 
 def _answer(error: GatewayError) -> ResponseReturnValue:

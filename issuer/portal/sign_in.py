@@ -8,13 +8,13 @@ import base64
 import hashlib
 import ipaddress
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from issuer import audit
+from issuer.accounts import account_bucket, account_key
 from issuer.backend import BackendServices, FormBackend
-from issuer.errors import TooManyRequestsError
+from issuer.errors import TooManyRequestsError, UnavailableError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
 from issuer.sessions import Sessions, Visitor
@@ -62,7 +62,12 @@ class SignIn:
         account = account_key(login)
         buckets = [self._account_bucket(account, browser), address_bucket(visitor.address)]
         self._reserve(buckets, account, visitor)
-        identity = self._authenticate(login, password)
+        try:
+            identity = self._authenticate(login, password)
+        except UnavailableError:
+            for bucket in buckets:
+                self._store.attempts.release(bucket)
+            raise
         if identity is None:
             audit.sign_in_failed(account, visitor.address)
             self._metrics.sign_in("failed")
@@ -80,7 +85,7 @@ class SignIn:
     def _account_bucket(self, account: str, browser: str | None) -> str:
         if browser and self._store.browsers.knows(hash_token(browser), account):
             return f"browser:{hash_token(browser).hex()}:{account}"
-        return f"account:{account}"
+        return account_bucket(account)
 
     def _reserve(self, buckets: list[str], account: str, visitor: Visitor) -> None:
         attempts = (self._settings.account_attempts, self._settings.address_attempts)
@@ -98,7 +103,7 @@ class SignIn:
 
     def start(self, identity: Identity, login: str, visitor: Visitor, browser: str | None) -> SignedIn:
         """Start a session, and remember the browser."""
-        token = browser or base64.urlsafe_b64encode(self._randomness.bytes(TOKEN_BYTES)).decode().rstrip("=")
+        token = self._browser_token(account_key(login), browser)
         expires = self._clock.now() + self._settings.browser_memory
         self._store.browsers.remember(hash_token(token), account_key(login), expires)
         session_id = self._sessions.start(identity, visitor)
@@ -106,14 +111,11 @@ class SignIn:
         self._metrics.sign_in("ok")
         return SignedIn(identity, session_id, token)
 
-
-def account_key(login: str) -> str:
-    """Return the name under which failures of an account are counted, however it is typed.
-
-    It is a hash: people type passwords where the login belongs, and neither table nor log may have them.
-    """
-    name = unicodedata.normalize("NFKC", login).strip().casefold()
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    def _browser_token(self, account: str, browser: str | None) -> str:
+        """Keep a token that this account knows; never adopt one that somebody else may have planted."""
+        if browser and self._store.browsers.knows(hash_token(browser), account):
+            return browser
+        return base64.urlsafe_b64encode(self._randomness.bytes(TOKEN_BYTES)).decode().rstrip("=")
 
 
 def address_bucket(address: str) -> str:

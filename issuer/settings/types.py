@@ -61,8 +61,13 @@ def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isascii():
         raise ValueError('not an http or https URL: write it as "https://meet.example.com/"')
-    if parts.username is not None or parts.query or parts.fragment or re.search(r"[\s\\]", value):
-        raise ValueError("a base URL has no user, no query, no fragment and no spaces")
+    if (
+        parts.username is not None
+        or parts.query
+        or parts.fragment
+        or re.search(r"[\s\\\"<>^`{|}\x00-\x1f\x7f]", value)
+    ):
+        raise ValueError("a base URL has no user, no query, no fragment, no spaces and no quotes")
     parts.port  # noqa: B018 - raises ValueError when the port is out of range
     return value if value.endswith("/") else value + "/"
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from issuer.plugins import BACKENDS, MODULES, known
@@ -46,6 +46,7 @@ FILES = st.dictionaries(KEYS, VALUES, max_size=5)
 CONTEXT = Context({"X": "y"}, Path("/nowhere"))
 
 
+@settings(max_examples=50)
 @given(
     FILES,
     st.dictionaries(st.sampled_from(["jitsi", "x"]), st.dictionaries(KEYS, VALUES, max_size=6), max_size=2),

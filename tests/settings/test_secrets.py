@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -117,6 +117,7 @@ def test_there_are_secrets_to_look_for() -> None:
     assert ("modules", "jitsi", "app_secret_file") in SECRET_PATHS
 
 
+@settings(max_examples=50)
 @given(
     st.dictionaries(st.sampled_from(SECRET_PATHS) | UNKNOWN, MARKED, min_size=1, max_size=6),
     st.sampled_from([{}, {"server": {"workers": "x"}}, {"sessions": {"lifetime": 1}}]),
