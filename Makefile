@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+SYNAPSE := var/synapse-venv
+SYNAPSE_STAMP := $(SYNAPSE)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
@@ -14,10 +16,10 @@ help: ## List the commands
 run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
 	@$(BIN)/issuer demo
 
-test: $(DEV_STAMP) debian-packages ## Run every test
+test: $(DEV_STAMP) $(SYNAPSE_STAMP) debian-packages ## Run every test
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
-accept: $(DEV_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
+accept: $(DEV_STAMP) $(SYNAPSE_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept
 
 lint: $(DEV_STAMP) ## Check style, types, lengths and import directions
@@ -57,3 +59,8 @@ $(STAMP): $(VENV)/bin/python setup.cfg constraints.txt
 $(DEV_STAMP): $(VENV)/bin/python setup.cfg constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(STAMP)
+
+$(SYNAPSE_STAMP): tests/synapse-constraints.txt
+	python3 -m venv --clear $(SYNAPSE)
+	$(SYNAPSE)/bin/pip install --quiet --disable-pip-version-check --constraint $< matrix-synapse
+	@touch $@

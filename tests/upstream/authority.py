@@ -23,12 +23,16 @@ class Authority:
 
     def server(self, *names: str) -> ssl.SSLContext:
         """Return what a server for these names and addresses needs."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file(*names))
+        return context
+
+    def file(self, *names: str) -> Path:
+        """Return a file with a certificate for these names and addresses, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         file = self._folder / f"{names[0].replace(':', '_')}-{id(key)}.pem"
         file.write_bytes(_pem(self._certificate(_name(names[0]), key, list(names))) + _key_pem(key))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _certificate(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, names: list[str]

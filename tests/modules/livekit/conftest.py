@@ -8,10 +8,11 @@ import pytest
 from tests.gateway import BuildGateway, build_gateway, gateway_templates
 from tests.modules.livekit.calls import Call, Homeserver, options, upstream_options
 from tests.modules.livekit.sfu import Sfu
+from tests.synapse import synapse
 from tests.upstream.authority import Authority
 from tests.upstream.fixtures import authority, build_stub
 
-__all__ = ["authority", "build_gateway", "build_stub", "gateway_templates"]
+__all__ = ["authority", "build_gateway", "build_stub", "gateway_templates", "synapse"]
 
 BuildCall = Callable[..., Call]
 

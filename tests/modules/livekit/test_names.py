@@ -18,8 +18,9 @@ TEXTS = st.text(
 @given(st.lists(TEXTS, max_size=4))
 @example(['"', "\\", "<>&'", "\u2028\u2029", "\x00\x01\x1f\x7f\x80", "\U0001f600\U0010ffff", "é\uffff"])
 def test_canonical_json(texts: list[str]) -> None:
-    """Every row of "Order of checks" by test, with the count of upstream requests made. Canonical JSON: property
-    test against an independent canonical encoder, with quotes, control characters, `<>&`, U+2028, astral characters.
+    """Every row of "Order of checks" by test, with the count of upstream requests made. Canonical JSON:
+    property test against an independent canonical encoder, with quotes, control characters, `<>&`, U+2028,
+    astral characters.
     """
     assert canonical_json(*texts) == canonicaljson.encode_canonical_json(texts)
 

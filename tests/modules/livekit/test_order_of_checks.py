@@ -82,7 +82,13 @@ def test_row_1_wrong_types_and_unknown_fields(call: Call, changes: dict[str, Any
 
 
 def test_row_1_of_sfu_get(call: Call) -> None:
-    for changes in ({"room": 1}, {"room_id": "x"}, {"member": {}}, {"openid_token": call.openid(x=1)}):
+    wrong: list[dict[str, Any]] = [
+        {"room": 1},
+        {"room_id": "x"},
+        {"member": {}},
+        {"openid_token": call.openid(x=1)},
+    ]
+    for changes in wrong:
         assert errcode(call.sfu_get(**changes)) == (400, "M_NOT_JSON")
         assert call.counted == (0, 0)
 
@@ -112,8 +118,8 @@ def test_row_2_of_sfu_get(call: Call) -> None:
 
 def test_row_3_the_homeserver_does_not_vouch(call: Call) -> None:
     """Every row of "Order of checks" by test, with the count of upstream requests made. Canonical JSON:
-    property test against an independent canonical encoder, with quotes, control characters, `<>&`, U+2028, astral
-    characters.
+    property test against an independent canonical encoder, with quotes, control characters, `<>&`, U+2028,
+    astral characters.
     """
     call.homeserver.subs |= {
         "elsewhere": "@alice:example.org",
