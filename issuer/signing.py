@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from jwt.algorithms import Algorithm, get_default_algorithms
@@ -36,8 +37,7 @@ class SecretSigner:
 
     def sign(self, claims: Mapping[str, Any]) -> tuple[str, None]:
         """Return the token and no `kid`."""
-        header = {"alg": self._algorithm, "typ": "JWT"}
-        return compact(header, claims, self._signature, self._secret), None
+        return compact(_header(self._algorithm), claims, self._signature, self._secret), None
 
 
 class RingSigner:
@@ -57,17 +57,24 @@ class RingSigner:
             issuer.keys.KeyRingError: there is no active key that fits.
         """
         key = self._keys.signing_key(self._use, self._algorithm)
-        header = {"alg": self._algorithm, "kid": key.kid, "typ": "JWT"}
+        header = _header(self._algorithm, key.kid)
         return compact(header, claims, self._signature, key.private), key.kid
 
 
-def compact(header: Mapping[str, Any], claims: Mapping[str, Any], signature: Algorithm, key: Any) -> str:
+def compact(header: bytes, claims: Mapping[str, Any], signature: Algorithm, key: Any) -> str:
     """Return a signed token in compact form (RFC 7515 §3.1), with an algorithm of PyJWT.
 
     PyJWT's own `encode` judges the key anew for each token: a quarter of the time of a whole HS256 login.
     """
-    text = b".".join(_base64url(_json.encode(part).encode()) for part in (header, claims))
-    return b".".join((text, _base64url(signature.sign(text, key)))).decode()
+    text = header + b"." + _base64url(_json.encode(claims).encode())
+    return (text + b"." + _base64url(signature.sign(text, key))).decode()
+
+
+@lru_cache(maxsize=64)
+def _header(algorithm: str, kid: str | None = None) -> bytes:
+    """Return the header, encoded (RFC 7515 §4)."""
+    header = {"alg": algorithm, "kid": kid, "typ": "JWT"} if kid else {"alg": algorithm, "typ": "JWT"}
+    return _base64url(_json.encode(header).encode())
 
 
 def _base64url(data: bytes) -> bytes:

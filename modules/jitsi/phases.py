@@ -29,7 +29,7 @@ class Found(Response):
 
     def __init__(self, url: str) -> None:
         """Lead to an address."""
-        super().__init__(status=302, headers={"Location": url})
+        super().__init__(status="302 FOUND", headers={"Location": url}, content_type="text/plain")
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug passes it
         """Return the headers as they are."""
