@@ -99,12 +99,13 @@ def _base_url(answer: Answer) -> str | None:
 
 def _is_base_url(text: str) -> bool:
     try:
-        url = URL(text, encoded=True)
+        url = URL(text)
+        url.port  # noqa: B018 - raises ValueError when it is out of range
     except ValueError:
         return False
     extras = "@" in url.raw_authority or url.raw_query_string or url.raw_fragment
     plain = text.isascii() and text.isprintable() and not set(text) & set(' \\"<>')
-    return url.scheme == "https" and bool(url.host) and plain and not extras
+    return url.scheme == "https" and bool(url.raw_host) and plain and not extras
 
 
 def _member(answer: Answer, name: str) -> Any:

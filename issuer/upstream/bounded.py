@@ -30,13 +30,13 @@ async def read_bounded(response: ClientResponse, largest: int) -> bytes:
     """
     if response.headers.get("Content-Encoding", "").strip().lower() not in IDENTITY:
         response.close()
-        raise BadAnswerError(f"{response.url.host} compressed its answer, though we asked it not to")
+        raise BadAnswerError(f"{response.url.raw_host} compressed its answer, though we asked it not to")
     body = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK):
         body += chunk
         if len(body) > largest:
             response.close()
-            raise BadAnswerError(f"the answer of {response.url.host} has more than {largest} bytes")
+            raise BadAnswerError(f"the answer of {response.url.raw_host} has more than {largest} bytes")
     return bytes(body)
 
 
@@ -45,5 +45,5 @@ async def no_redirect(request: ClientRequest, handler: ClientHandlerType) -> Cli
     response = await handler(request)
     if response.status in REDIRECTS:
         response.close()
-        raise aiohttp.ClientPayloadError(f"{request.url.host} redirects, which is not followed here")
+        raise aiohttp.ClientPayloadError(f"{request.url.raw_host} redirects, which is not followed here")
     return response

@@ -71,7 +71,7 @@ def _target(url: URL, location: str) -> URL:
     try:
         target = url.join(URL(location))
         secure = target.scheme == "https" or target.scheme == url.scheme == "http"
-        if secure and target.host and "@" not in target.raw_authority and location.isascii():
+        if secure and target.raw_host and "@" not in target.raw_authority and location.isascii():
             return target
     except ValueError:
         pass
@@ -118,9 +118,9 @@ def _reason(error: Exception) -> str:
 
 
 def _host(server_name: str | None) -> str | None:
-    return URL(f"https://{server_name}/", encoded=True).host if server_name else None
+    return URL(f"https://{server_name}/", encoded=True).raw_host if server_name else None
 
 
 def where(url: URL) -> str:
     """Return host and port of a URL, which is what a log may know of it."""
-    return f"{url.host}:{url.port}"
+    return f"{url.raw_host}:{url.port}"

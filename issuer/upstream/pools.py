@@ -89,8 +89,8 @@ class Pools:
         """Open no connection yet."""
         self._settings = settings
         self.kept = Kept(clock)
-        self.unverified = _tls(settings, verify=False)
-        verified = _tls(settings, verify=True)
+        self.unverified = _unverified()
+        verified = _verified(settings)
         guard = Guard(settings.refused_networks)
         self.guarded = self._session(verified, lookup, guard.socket)
         self.exempt = self._session(verified, lookup, None)
@@ -133,12 +133,17 @@ class _Connector(aiohttp.TCPConnector):
         await self._resolver.close()
 
 
-def _tls(settings: UpstreamSettings, *, verify: bool) -> ssl.SSLContext:
+def _verified(settings: UpstreamSettings) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if settings.ca_file is not None:
         context.load_verify_locations(settings.ca_file)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context

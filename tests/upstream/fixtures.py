@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from issuer.upstream import Upstream, UpstreamSettings
+from issuer.upstream.pools import Lookup
 from issuer.world import SystemClock
 from tests.upstream.authority import Authority
 from tests.upstream.connects import Connects
@@ -43,10 +44,9 @@ def build_upstream(authority: Authority, addresses: Addresses) -> Iterator[Build
     """Builds an `Upstream` that trusts the authority and asks `addresses`; options are its section's."""
     built: list[Upstream] = []
 
-    def build(threads: int = 16, **options: Any) -> Upstream:
+    def build(threads: int = 16, lookup: Lookup = addresses.lookup, **options: Any) -> Upstream:
         settings = UpstreamSettings(**{"ca_file": authority.path, **options})
-
-        built.append(Upstream(settings, SystemClock(), threads, lookup=addresses.lookup))
+        built.append(Upstream(settings, SystemClock(), threads, lookup=lookup))
         return built[-1]
 
     yield build

@@ -27,6 +27,7 @@ class Addresses:
             self._ports[name, port] = other
 
     def lookup(self, name: str, port: int, *_: Any) -> list[tuple[Any, ...]]:
+        name = name.lower()
         self.asked[name] += 1
         if name not in self._known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
