@@ -4,9 +4,9 @@
 const DROPPED = /[:?#[\]@!$&'()*+,;=></"]/g;
 
 // A browser's view of an address (WHATWG URL).
-function urlParse(text) {
+function urlParse(text, base) {
     try {
-        const url = new URL(text);
+        const url = new URL(text, base);
         const { href, protocol, username, password, hostname, port, pathname, search, hash } = url;
         return { href, protocol, username, password, hostname, port, pathname, search, hash };
     } catch {
@@ -48,7 +48,8 @@ function jitsiFragment(hash) {
 }
 
 const CALLS = {
-    url_parse: urlParse,
+    url_parse: text => urlParse(text),
+    url_resolve: ([text, base]) => urlParse(text, base),
     jitsi_room_of_path: jitsiRoomOfPath,
     jitsi_rooms_of_paths: paths => paths.map(jitsiRoomOfPath),
     jitsi_fragment: jitsiFragment,

@@ -40,6 +40,10 @@ class Node:
         """Return the parts of `new URL(text)` by their JavaScript names, or None when it throws."""
         return cast("dict[str, str] | None", self._call("url_parse", text))
 
+    def url_resolve(self, text: str, base: str) -> dict[str, str] | None:
+        """Return the same of `new URL(text, base)`: where a browser at `base` goes."""
+        return cast("dict[str, str] | None", self._call("url_resolve", [text, base]))
+
     def jitsi_room_of_path(self, path: str) -> str:
         """Return the conference that Jitsi's client enters for this path, in its own form."""
         return cast("str", self._call("jitsi_room_of_path", path))

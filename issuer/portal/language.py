@@ -9,9 +9,15 @@ LANGUAGES = ("en", "fr", "de")
 def language() -> str:
     """Return the best language for the request in hand."""
     if "issuer_language" not in g:
-        g.issuer_language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+        g.issuer_language = _best()
     chosen: str = g.issuer_language
     return chosen
+
+
+def _best() -> str:
+    """Return the first wish that we speak: `de-AT` is German, however well English is understood too."""
+    wishes = (tag.lower().partition("-")[0] for tag, quality in request.accept_languages if quality > 0)
+    return next((wish for wish in wishes if wish in LANGUAGES), LANGUAGES[0])
 
 
 def register(app: Flask) -> None:
