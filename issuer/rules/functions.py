@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-import cel
-
 from issuer.rules import times
+from issuer.rules.library import cel
 from issuer.rules.scope import MAX_LIST, Scope
 
 _DOMAIN = re.compile(r"[^\s@.,;]+(\.[^\s@.,;]+)*")

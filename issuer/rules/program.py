@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
-import cel
-
 from issuer.rules.functions import FUNCTIONS, MATCHES
+from issuer.rules.library import cel
 from issuer.rules.scope import MAX_LIST, Scope, getter, is_long
 from issuer.rules.text import (
     MAX_CHARACTERS,

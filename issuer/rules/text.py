@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cel
-
+from issuer.rules.library import cel
 from issuer.rules.vocabulary import MACROS
 
 MAX_CHARACTERS = 10_000
