@@ -4,11 +4,12 @@ Issuer modules and login backends declare their own sections (`modules.<instance
 """
 
 import os
+import ssl
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from issuer.settings.base import ConfigPath, Section
 from issuer.settings.types import Bind, Duration, Network, PublicUrl, Secret, is_loopback
@@ -153,6 +154,16 @@ class UpstreamSettings(Section):
     """Let homeservers that strangers name be in private networks; they can then make us connect there."""
     refused_networks: list[Network] = Field(default=[])
     """Further networks that strangers cannot make this machine connect to."""
+
+    @field_validator("ca_file")
+    @classmethod
+    def _certificates(cls, path: Path | None) -> Path | None:
+        try:
+            if path is not None:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except OSError as error:
+            raise ValueError(f"holds no certificates that can be read: {error.strerror}") from None
+        return path
 
     @model_validator(mode="after")
     def _order(self) -> Self:

@@ -35,7 +35,7 @@ class Call:
 
 
 async def exchange(pools: Pools, settings: UpstreamSettings, call: Call) -> Answer:
-    """Make a call, and follow its redirects when it says so.
+    """Make a call, and follow its redirects when it says so; the caller bounds the time.
 
     Raises:
         issuer.upstream.UpstreamError: when there is no answer, or no usable one.
@@ -89,6 +89,7 @@ async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call)
             headers=headers,
             data=call.body,
             allow_redirects=False,
+            timeout=pools.timeout,
             ssl=pools.unverified if call.insecure and call.named_by.is_homeserver else True,
             server_hostname=_host(call.server_name),
             middlewares=(),

@@ -90,6 +90,8 @@ class Pools:
         self._settings = settings
         self.kept = Kept(clock)
         self.unverified = _unverified()
+        self.timeout = aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout)
+        """For callers that bound the whole themselves."""
         verified = _verified(settings)
         guard = Guard(settings.refused_networks)
         self.guarded = self._session(verified, lookup, guard.socket)

@@ -114,6 +114,7 @@ def _server(stub: Stub, tls: ssl.SSLContext | None, address: tuple[str, int]) ->
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     served: Stub
 
     def _answer(self) -> None:
