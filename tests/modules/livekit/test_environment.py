@@ -1,0 +1,244 @@
+"""Starting from lk-jwt-service's environment variables alone."""
+
+import os
+import subprocess
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from issuer import environments
+from issuer.cli import Shell
+from issuer.settings.load import Configuration
+from issuer.settings.problems import ConfigError
+from modules.livekit.environment import LiveKitEnvironment
+from modules.livekit.settings import LiveKitSettings
+from tests.service import ISSUER, answers, client, free_port, wait_for
+
+SECRET = "q7Zr2m-Xw9Kt4bVd" * 2
+NEEDED = {
+    "LIVEKIT_URL": "wss://sfu.example.com",
+    "LIVEKIT_KEY": "APIkey",
+    "LIVEKIT_SECRET": SECRET,
+    "LIVEKIT_FULL_ACCESS_HOMESERVERS": "example.com",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def started(folder: Path, **changes: str) -> Configuration:
+    environ = {**NEEDED, "ISSUER_DATA_DIR": str(folder / "data"), **changes}
+    return environments.load(None, {name: value for name, value in environ.items() if value != "-"})
+
+
+def module_of(configuration: Configuration) -> LiveKitSettings:
+    (instance,) = configuration.modules
+    assert isinstance(instance.settings, LiveKitSettings)
+    return instance.settings
+
+
+def problems(folder: Path, **changes: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        started(folder, **changes)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_needed_ones(folder: Path) -> None:
+    configuration = started(folder)
+    settings = module_of(configuration)
+    assert settings.url == "wss://sfu.example.com"
+    assert (settings.api_key, settings.api_secret.get_secret_value()) == ("APIkey", SECRET)
+    assert settings.full_access_homeservers == ["example.com"]
+    assert (settings.path, settings.at_root) == ("/livekit", True)
+    assert not settings.insecure_skip_verify_tls
+    assert configuration.settings.server.bind == ":8080"
+    assert configuration.settings.data_dir == folder / "data"
+    assert configuration.settings.log.level == "info"
+    assert configuration.warnings == ()
+
+
+@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("value", ["-", ""])
+def test_a_missing_one_is_named_in_one_line(folder: Path, name: str, value: str) -> None:
+    (line,) = problems(folder, **{name: value})
+    assert line.startswith(f"{name}: is required")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "homeservers"),
+    [
+        ("LIVEKIT_FULL_ACCESS_HOMESERVERS", "a.example, b.example  c.example:8448", 3),
+        ("LIVEKIT_FULL_ACCESS_HOMESERVERS", " a.example,,b.example, ", 2),
+        ("LIVEKIT_FULL_ACCESS_HOMESERVERS", "*", 1),
+    ],
+)
+def test_lists(folder: Path, name: str, value: str, homeservers: int) -> None:
+    assert len(module_of(started(folder, **{name: value})).full_access_homeservers) == homeservers
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"LIVEKIT_JWT_BIND": ":1", "LIVEKIT_JWT_PORT": "1"}, "LIVEKIT_JWT_PORT"),
+        ({"LIVEKIT_JWT_BIND": "8080"}, "LIVEKIT_JWT_BIND"),
+        ({"LIVEKIT_JWT_BIND": ":65536"}, "LIVEKIT_JWT_BIND"),
+        ({"LIVEKIT_JWT_PORT": "http"}, "LIVEKIT_JWT_PORT"),
+        ({"LIVEKIT_URL": "sfu.example.com"}, "LIVEKIT_URL"),
+        ({"LIVEKIT_KEY_FROM_FILE": "key"}, "LIVEKIT_KEY"),
+        ({"LIVEKIT_SECRET_FROM_FILE": "secret"}, "LIVEKIT_SECRET"),
+        ({"LIVEKIT_SECRET": "-", "LIVEKIT_SECRET_FROM_FILE": "nowhere"}, "LIVEKIT_SECRET_FROM_FILE"),
+        ({"LIVEKIT_KEY_FILE": "nowhere"}, "LIVEKIT_KEY_FILE"),
+        ({"LIVEKIT_KEY_FILE": "key"}, "LIVEKIT_KEY_FILE"),
+        ({"LIVEKIT_KEY_FILE": "two"}, "LIVEKIT_KEY_FILE"),
+        ({"LIVEKIT_FULL_ACCESS_HOMESERVERS": ", ,"}, "LIVEKIT_FULL_ACCESS_HOMESERVERS"),
+        ({"LIVEKIT_FULL_ACCESS_HOMESERVERS": "*, a.example"}, "LIVEKIT_FULL_ACCESS_HOMESERVERS"),
+        ({"LIVEKIT_FULL_ACCESS_HOMESERVERS": "https://a.example"}, "LIVEKIT_FULL_ACCESS_HOMESERVERS"),
+        ({"LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "-1"}, "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS"),
+        ({"LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "1.5"}, "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS"),
+        ({"LIVEKIT_LOG_LEVEL": "trace"}, "LIVEKIT_LOG_LEVEL"),
+        ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
+        ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example=https://x,"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
+        ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example=ftp://x"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
+        ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.b=https://x, a.b=https://y"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
+    ],
+    ids=str,
+)
+def test_a_contradictory_one_is_named_in_one_line(
+    folder: Path, variables: Mapping[str, str], named: str
+) -> None:
+    (folder / "key").write_text("APIkey\n")
+    (folder / "secret").write_text(SECRET)
+    (folder / "two").write_text(f"a: {SECRET}\nb: {SECRET}\n")
+    (line,) = problems(folder, **variables)
+    assert line.startswith(f"{named}: ")
+    assert SECRET not in line
+
+
+def test_files(folder: Path) -> None:
+    (folder / "key").write_text(" APIother\n")
+    (folder / "secret").write_text(f"{SECRET[::-1]}\n")
+    (folder / "both").write_text(f"APIboth: {SECRET * 2}\n")
+    files = {"LIVEKIT_KEY_FROM_FILE": "key", "LIVEKIT_SECRET_FROM_FILE": "secret"}
+    settings = module_of(started(folder, **files, LIVEKIT_KEY="", LIVEKIT_SECRET=""))
+    assert (settings.api_key, settings.api_secret.get_secret_value()) == ("APIother", SECRET[::-1])
+    settings = module_of(started(folder, **files, LIVEKIT_KEY_FILE="both"))  # it wins over all four
+    assert (settings.api_key, settings.api_secret.get_secret_value()) == ("APIboth", SECRET * 2)
+
+
+def test_the_other_variables(folder: Path) -> None:
+    configuration = started(
+        folder,
+        LIVEKIT_JWT_BIND="127.0.0.1:9999",
+        LIVEKIT_LOG_LEVEL="warn",
+        LIVEKIT_CS_API_URL_OVERRIDES="a.example = https://matrix.a.example , b.example=http://10.0.0.1:8008",
+        LIVEKIT_INSECURE_SKIP_VERIFY_TLS="YES_I_KNOW_WHAT_I_AM_DOING",
+        LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS="0",
+    )
+    settings = module_of(configuration)
+    assert configuration.settings.server.bind == "127.0.0.1:9999"
+    assert configuration.settings.log.level == "warning"
+    assert settings.cs_api_urls == {
+        "a.example": "https://matrix.a.example/",
+        "b.example": "http://10.0.0.1:8008/",
+    }
+    assert settings.insecure_skip_verify_tls
+    for other in ("yes", "1", "yes_i_know_what_i_am_doing", " YES_I_KNOW_WHAT_I_AM_DOING"):
+        assert not module_of(started(folder, LIVEKIT_INSECURE_SKIP_VERIFY_TLS=other)).insecure_skip_verify_tls
+
+
+def test_the_deprecated_port(folder: Path) -> None:
+    configuration = started(folder, LIVEKIT_JWT_PORT="9999")
+    assert configuration.settings.server.bind == ":9999"
+    assert [warning for warning in configuration.warnings if "LIVEKIT_JWT_PORT is deprecated" in warning]
+
+
+def test_what_is_not_done_yet_is_said(folder: Path) -> None:
+    redis = {"LIVEKIT_REDIS_URL": "redis://x", "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "60"}
+    assert [note.split(" ")[0] for note in started(folder, **redis).warnings] == list(redis)[::-1]
+
+
+def test_weak_secrets_are_taken_with_one_warning(folder: Path) -> None:
+    shell = Shell(None, {**NEEDED, "LIVEKIT_SECRET": "secret", "ISSUER_DATA_DIR": str(folder)})
+    (module,) = shell.parts.modules.values()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shell.parts.start()
+        assert [warning for warning in module.warnings() if "api_secret is a sample" in warning]
+        shell.parts.stop()
+
+
+def test_data_in_a_temporary_directory_is_said(folder: Path) -> None:
+    configuration = started(folder, ISSUER_DATA_DIR="-")
+    (warning,) = configuration.warnings
+    assert str(configuration.settings.data_dir) in warning
+    assert configuration.settings.data_dir.is_dir()
+
+
+def test_our_own_variables_are_laid_over(folder: Path) -> None:
+    configuration = started(folder, ISSUER__SERVER__TRUSTED_PROXIES='["10.0.0.1"]')
+    assert [str(network) for network in configuration.settings.server.trusted_proxies] == ["10.0.0.1/32"]
+
+
+def test_a_file_makes_them_void(folder: Path) -> None:
+    file = folder / "issuer.toml"
+    file.write_text('public_url = "https://auth.example.com/"\n')
+    shell = Shell(None, {**NEEDED, "LIVEKIT_JWT_BIND": ":1"})
+    assert shell.configuration.modules == ()
+    text = "\n".join(shell.configuration.warnings)
+    options = LiveKitEnvironment.options
+    for name in (*NEEDED, "LIVEKIT_JWT_BIND"):
+        assert f"{name} is ignored" in text
+        assert options[name] in text
+
+
+@pytest.mark.parametrize("environ", [{}, {"LIVEKIT_API_KEY": "x"}, {"LIVEKIT_URL": ""}], ids=str)
+def test_without_them_nothing_starts(folder: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="there is no configuration"):
+        environments.load(None, environ)
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[tuple[str, Path]]:
+    """`issuer serve` in an empty directory, with nothing but these variables."""
+    port = free_port()
+    log = folder / "log"
+    environ = {"PATH": os.environ["PATH"], **NEEDED, "LIVEKIT_JWT_BIND": f"127.0.0.1:{port}", **variables}
+    with log.open("wb") as stream:
+        process = subprocess.Popen([ISSUER, "serve"], cwd=folder, env=environ, stderr=stream)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: answers(f"{url}/healthz") or process.poll() is not None, "healthz")
+        yield url, log
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def test_the_product_starts(folder: Path) -> None:
+    with serving(folder, LIVEKIT_SECRET="secret", LIVEKIT_FULL_ACCESS_HOMESERVERS="*") as (url, log):
+        assert answers(f"{url}/readyz")
+        for below in ("", "/livekit/jwt"):
+            answer = client().post(f"{url}{below}/get_token", data=b"{}", timeout=30)
+            assert (answer.status_code, answer.json()["errcode"]) == (400, "M_BAD_JSON")
+        data = next(part for part in log.read_text().split() if part.startswith("/tmp/issuer-"))
+        assert (Path(data) / "issuer.db").exists()
+    text = log.read_text()
+    assert text.count("api_secret is a sample") == 1
+    assert "InsecureKeyLength" not in text
+    assert not Path(data).exists()
+    assert list(folder.iterdir()) == [log]
+
+
+def test_the_product_says_what_is_missing(folder: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "LIVEKIT_URL": "wss://x", **dict(list(NEEDED.items())[1:3])}
+    process = subprocess.Popen([ISSUER, "serve"], cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (line,) = errors.splitlines()
+    assert "LIVEKIT_FULL_ACCESS_HOMESERVERS: is required" in line
