@@ -29,7 +29,7 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Return the Argon2id hash of a password, in PHC string format."""
-        return self._hasher.hash(password, salt=self._randomness.bytes(SALT_BYTES))
+        return self._hasher.hash(_bytes(password), salt=self._randomness.bytes(SALT_BYTES))
 
     def verify(self, hashed: str | None, password: str) -> bool:
         """Tell whether a password is right; `None` as hash runs one verification and says no.
@@ -48,6 +48,10 @@ class Passwords:
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:
-            return self._hasher.verify(hashed, password)
+            return self._hasher.verify(hashed, _bytes(password))
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from issuer.backend import BackendServices
+from issuer.passwords import Passwords
+from issuer.store import Store
+from tests.fakes import FakeClock, FakeRandomness
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def services(tmp_path: Path, clock: FakeClock) -> Iterator[BackendServices]:
+    store = Store.open(f"sqlite:///{tmp_path / 'issuer.db'}", clock)
+    store.migrate()
+    yield BackendServices(store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")))
+    store.close()
