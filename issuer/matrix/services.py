@@ -7,6 +7,7 @@ import dns.rrset
 from dns.rdtypes.IN.SRV import SRV
 
 from issuer.matrix.cache import Cache, Entry
+from issuer.matrix.names import BadNameError, parse_server_name
 from issuer.world import Clock
 
 Target = tuple[str, int]
@@ -46,8 +47,16 @@ class Services:
 
 
 def _targets(records: dns.rrset.RRset | None) -> tuple[Target, ...]:
-    found = [(str(record.target), record.port) for record in _in_order(records)]
-    return tuple((host.rstrip("."), port) for host, port in found if host != "." and port)[:MOST_TARGETS]
+    found = ((str(record.target).removesuffix("."), record.port) for record in _in_order(records))
+    return tuple((host, port) for host, port in found if port and _is_host_name(host))[:MOST_TARGETS]
+
+
+def _is_host_name(text: str) -> bool:
+    """Tell whether a target can stand in a URL: DNS allows any character, and "." says "not here"."""
+    try:
+        return not parse_server_name(text).is_literal
+    except BadNameError:
+        return False
 
 
 def _in_order(records: dns.rrset.RRset | None) -> list[SRV]:

@@ -1,6 +1,5 @@
 """One call: the request, redirects judged again, errors without the URL (which may hold a token)."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -98,7 +97,7 @@ async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call)
     except aiohttp.ClientConnectorError as error:
         raise _no_connection(url, call.named_by, error.os_error) from None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise UnreachableError(f"{where(url)}: {_reason(error)}") from None
+        raise UnreachableError(f"{where(url)}: {type(error).__name__}") from None
 
 
 def _no_connection(url: URL, named_by: Party, error: OSError) -> RefusedError | UnreachableError:
@@ -108,14 +107,6 @@ def _no_connection(url: URL, named_by: Party, error: OSError) -> RefusedError | 
     if named_by.is_homeserver:
         text += "; for a homeserver of yours, list it by name, or set upstream.allow_private_networks"
     return RefusedError(text)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        certificate_error = error.certificate_error
-        if isinstance(certificate_error, ssl.SSLCertVerificationError):
-            return f"its certificate is refused: {certificate_error.verify_message}"
-    return type(error).__name__
 
 
 def _host(server_name: str | None) -> str | None:

@@ -129,8 +129,20 @@ def test_srv_absence_and_failure_are_kept(world: World) -> None:
         assert world.name_server.asked["_matrix._tcp.example.org"] == asked
 
 
-def test_srv_says_that_there_is_no_service(world: World) -> None:
-    world.name_server.records["_matrix-fed._tcp.example.org"] = ["0 0 0 ."]
+@pytest.mark.parametrize(
+    "record",
+    [
+        "0 0 0 .",
+        "0 0 1 .",
+        "0 0 0 a.example.",
+        "0 0 1 127.0.0.1.",
+        "0 0 1 a/b.",
+        "0 0 1 a\\@b.",
+        "0 0 1 a\\000b.",
+    ],
+)
+def test_srv_targets_that_are_none(world: World, record: str) -> None:
+    world.name_server.records["_matrix-fed._tcp.example.org"] = [record]
     assert world.homeservers().resolve("example.org").targets == (("example.org", 8448),)
 
 
