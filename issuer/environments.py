@@ -3,7 +3,7 @@
 Such a program is declared in the entry-point group `issuer.environments`: the name is the prefix of its
 variables, the object an `Environment`. It is asked when there is no configuration file and `ISSUER__`
 variables are no configuration by themselves. Where there is one, the program's variables are ignored, and the
-log says what to use.
+log says what to use. Other `ISSUER__` variables are laid over what the program's amount to.
 """
 
 import atexit
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from issuer.plugins import load as load_plugin
+from issuer.settings.environment import PREFIX
 from issuer.settings.load import Configuration
 from issuer.settings.load import load as load_file
 from issuer.settings.problems import ConfigError, Problem
@@ -76,9 +77,12 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Configuration:
 def _start(program: Environment, environ: Mapping[str, str]) -> Configuration:
     start = program.read(environ)
     folder, notes = _data_dir(environ)
+    given = [program.options[name] for name in program.given(environ)]
+    over = {PREFIX + option.upper().replace(".", "__") for option in given}
+    ours = {name: value for name, value in environ.items() if name not in over}
     base = {**start.data, "data_dir": str(folder), "keys": {"directory": str(folder / "keys")}}
     try:
-        found = load_file(None, environ, base)
+        found = load_file(None, ours, base)
     except ConfigError as error:
         names = {program.options[name]: name for name in program.given(environ)}
         raise ConfigError(_renamed(problem, names) for problem in error.problems) from None

@@ -11,7 +11,7 @@ Configuration sample:
     [modules.livekit]
     url = "wss://sfu.example.com"
     api_key = "APIxyz"
-    api_secret_file = "/etc/issuer/livekit-secret"
+    api_secret_file = "livekit-secret"
     full_access_homeservers = ["example.com"]
     rule = 'server_name.endsWith("example.com")'
 """

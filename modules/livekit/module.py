@@ -91,8 +91,8 @@ class LiveKitModule(Module):
             yield f"api_secret {why}. WHOEVER GUESSES IT CAN JOIN EVERY CALL"
         if settings.insecure_skip_verify_tls:
             yield (
-                "insecure_skip_verify_tls: NO CERTIFICATE OF A HOMESERVER IS VERIFIED, so anybody on the way "
-                "to one can speak for its users, and strangers can make this machine connect to private networks"
+                "insecure_skip_verify_tls: NO CERTIFICATE OF A HOMESERVER IS VERIFIED. Anybody on the way to "
+                "one can speak for its users, and strangers can make us connect to private networks"
             )
         if settings.full_access_homeservers == [EVERY]:
             yield (

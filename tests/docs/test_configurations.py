@@ -14,6 +14,7 @@ from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, option_names
 from modules.demo.module import DemoSettings
 from modules.jitsi.settings import JitsiSettings
+from modules.livekit.settings import LiveKitSettings
 from tests.docs.configurations import application, close, whole
 from tests.docs.pages import Page, pages
 
@@ -26,7 +27,11 @@ BLOCKS = [
     if page.name not in OWN_TESTS
     for number, block in enumerate(page.blocks("toml"))
 ]
-MODULES: dict[str, type[BaseModel]] = {"jitsi": JitsiSettings, "demo": DemoSettings}
+MODULES: dict[str, type[BaseModel]] = {
+    "jitsi": JitsiSettings,
+    "livekit": LiveKitSettings,
+    "demo": DemoSettings,
+}
 
 
 def test_there_are_blocks() -> None:

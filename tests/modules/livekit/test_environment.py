@@ -185,6 +185,12 @@ def test_our_own_variables_are_laid_over(folder: Path) -> None:
     assert [str(network) for network in configuration.settings.server.trusted_proxies] == ["10.0.0.1/32"]
 
 
+def test_the_variables_win_over_our_own(folder: Path) -> None:
+    bind = {"ISSUER__SERVER__BIND": ":8080"}  # as the container image has it
+    assert started(folder, **bind).settings.server.bind == ":8080"
+    assert started(folder, **bind, LIVEKIT_JWT_BIND=":9999").settings.server.bind == ":9999"
+
+
 def test_a_file_makes_them_void(folder: Path) -> None:
     file = folder / "issuer.toml"
     file.write_text('public_url = "https://auth.example.com/"\n')
