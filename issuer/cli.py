@@ -59,14 +59,14 @@ class Shell:
     @cached_property
     def app(self) -> "Flask":
         """Return the application on a migrated store."""
-        from issuer.app import create_app, parts  # noqa: PLC0415
+        from issuer.app import World, create_app, parts  # noqa: PLC0415
         from issuer.settings.problems import ConfigError  # noqa: PLC0415
         from issuer.store import StoreError  # noqa: PLC0415
 
         try:
             if self.configuration.settings.store.url is None:
                 self._make_data_dir()
-            app = create_app(self.configuration)
+            app = create_app(self.configuration, World(self.clock, self.randomness))
             parts(app).store.migrate()
         except ConfigError as error:
             raise ConfigurationFault(error) from None
@@ -146,8 +146,15 @@ class Commands(click.Group):
         return declared or self._of_modules(ctx, name)
 
     def _of_modules(self, ctx: click.Context, name: str) -> click.Command | None:
-        shell = Shell(ctx.params.get("config"))
-        commands = (c for module in shell.parts.modules.values() for c in module.commands())
+        shell = ctx.obj or Shell(ctx.params.get("config"))
+        try:
+            modules = shell.parts.modules.values()
+        except ConfigurationFault as fault:
+            text = (
+                f'"{name}" is no command of ours, and whether a module has it cannot be told: {fault.message}'
+            )
+            raise click.ClickException(text) from None
+        commands = (c for module in modules for c in module.commands())
         found = next((command for command in commands if command.name == name), None)
         if found:
             ctx.obj = shell

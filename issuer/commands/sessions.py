@@ -1,5 +1,6 @@
 """`issuer sessions`: who is signed in."""
 
+import re
 from datetime import UTC, datetime
 
 import click
@@ -7,6 +8,10 @@ import click
 from issuer import audit
 from issuer.cli import Shell
 from issuer.portal.pages import handle_of
+from issuer.sessions import Session
+
+MOST = 1000
+HANDLE = re.compile(r"[0-9a-f]{16}")
 
 
 @click.group()
@@ -19,12 +24,13 @@ def sessions() -> None:
 @click.pass_obj
 def list_sessions(shell: Shell, uid: str | None) -> None:
     """List living sessions: handle, user, last use (UTC), address."""
-    for row in shell.parts.store.sessions.all():
-        if uid in {None, row.identity.uid}:
-            seen = datetime.fromtimestamp(row.seen_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-            click.echo(
-                f"{handle_of(row)}  {row.identity.uid:20} {row.identity.backend:10} {seen}  {row.address}"
-            )
+    store = shell.parts.store.sessions
+    rows = store.all(MOST) if uid is None else store.of_uid(uid)
+    for row in rows:
+        seen = datetime.fromtimestamp(row.seen_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        click.echo(f"{handle_of(row)}  {row.identity.uid:20} {row.identity.backend:10} {seen}  {row.address}")
+    if uid is None and len(rows) == MOST:
+        click.echo(f"These are the {MOST} newest; --user shows all of a user's.", err=True)
 
 
 @sessions.command()
@@ -35,11 +41,18 @@ def end(shell: Shell, handle: str | None, uid: str | None) -> None:
     """End the session with this HANDLE, or every session of a user."""
     if (handle is None) == (uid is None):
         raise click.UsageError("give a handle or --user")
-    rows = shell.parts.store.sessions.all()
-    found = [row for row in rows if handle_of(row) == handle or row.identity.uid == uid]
+    found = (
+        _with_handle(shell, handle) if handle is not None else shell.parts.store.sessions.of_uid(uid or "")
+    )
     for row in found:
         shell.parts.store.sessions.end(row.id_hash)
         audit.session_ended(row.identity, "operator")
     if not found:
         raise click.ClickException("there is no such session: see `issuer sessions list`")
     click.echo(f"{len(found)} ended")
+
+
+def _with_handle(shell: Shell, handle: str) -> list[Session]:
+    if not HANDLE.fullmatch(handle):
+        raise click.ClickException("a handle has 16 digits from 0 to f: see `issuer sessions list`")
+    return shell.parts.store.sessions.beginning_with(bytes.fromhex(handle))

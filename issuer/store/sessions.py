@@ -9,7 +9,7 @@ from issuer.identity import Identity
 from issuer.store.database import Database
 from issuer.store.kept import Statement
 from issuer.store.tables import sessions
-from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups
+from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups, storable
 from issuer.world import Clock
 
 
@@ -88,6 +88,15 @@ class Sessions:
     def all(self, limit: int = 1000) -> list[SessionRow]:
         """Return living sessions, the newest first."""
         return self._living(sessions.c.id_hash.is_not(None), limit)
+
+    def of_uid(self, uid: str) -> list[SessionRow]:
+        """Return the living sessions of everybody who has this uid, the newest first."""
+        return self._living(sessions.c.uid == uid, None) if storable(uid) else []
+
+    def beginning_with(self, prefix: bytes) -> list[SessionRow]:
+        """Return the living sessions whose hash begins so."""
+        last = prefix.ljust(32, b"\xff")
+        return self._living(and_(sessions.c.id_hash >= prefix, sessions.c.id_hash <= last), None)
 
     def _living(self, condition: ColumnElement[bool], limit: int | None) -> list[SessionRow]:
         now = self._clock.now()

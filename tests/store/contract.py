@@ -117,6 +117,16 @@ class SessionsContract:
         assert store.sessions.of("local", "id-of-dwho") == rows[::-1]
         assert store.sessions.all(limit=2) == [rows[4], rows[3]]
 
+    def test_sessions_are_found_by_uid_and_by_the_beginning_of_their_hash(self, store: Store) -> None:
+        rows = [session(f"s{number}", uid) for number, uid in enumerate(["dwho", "rtyler", "dwho"])]
+        for row in rows:
+            store.sessions.add(row)
+        assert {row.id_hash for row in store.sessions.of_uid("dwho")} == {rows[0].id_hash, rows[2].id_hash}
+        assert store.sessions.of_uid("a\0b") == store.sessions.of_uid("") == []
+        for row in rows:
+            assert store.sessions.beginning_with(row.id_hash[:8]) == [row]
+        assert store.sessions.beginning_with(bytes(8)) == []
+
     def test_refresh_changes_every_session_of_the_person_at_once(self, store: Store) -> None:
         for name, uid in {"one": "dwho", "two": "dwho", "three": "rtyler"}.items():
             store.sessions.add(session(name, uid))
