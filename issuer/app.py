@@ -27,6 +27,7 @@ from issuer.sessions import Sessions
 from issuer.settings.load import Configuration
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, Problem
+from issuer.site import Site
 from issuer.store import Store, StoreError
 from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
@@ -99,7 +100,7 @@ def create_app(configuration: Configuration, world: World | None = None) -> Flas
     """
     world = world or World()
     settings = configuration.settings
-    app = Flask("issuer")
+    app = Site("issuer", settings.public_url)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_SECONDS
     app.url_map.strict_slashes = False
