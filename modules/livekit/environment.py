@@ -9,6 +9,9 @@ from issuer.settings.problems import ConfigError, Problem
 
 SECTION = "modules.livekit"
 INSECURE = "YES_I_KNOW_WHAT_I_AM_DOING"
+THREADS = 64
+"""Request threads of a worker. They do nothing but wait for homeservers here, and one homeserver that is not
+listed by name gets a quarter of them."""
 LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
 BIND = ":8080"
 PUBLIC_URL = "http://localhost/"
@@ -67,7 +70,7 @@ class _Reader:
             raise ConfigError(self._problems)
         data = {
             "public_url": PUBLIC_URL,
-            "server": {"bind": bind},
+            "server": {"bind": bind, "threads": THREADS},
             "log": {"level": level},
             "backends": {"local": {"enabled": False}},
             "modules": {"livekit": module},
