@@ -7,17 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import livekit
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
 from bench.product import Product
 from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
-NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions")
+NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions", "livekit")
+OF_JITSI = NAMES[:-1]
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
     """Measure what is wanted, one after the other."""
+    if set(wanted) & set(OF_JITSI):
+        yield from of_jitsi(directory, wanted)
+    if "livekit" in wanted:
+        yield from livekit.figures(directory)
+
+
+def of_jitsi(directory: Path, wanted: list[str]) -> Iterator[Figure]:
     product = Product(directory / "few", FEW)
     alone: dict[str, Callable[[Product], Figure]] = {"start": start, "memory": memory}
     yield from (measure(product) for name, measure in alone.items() if name in wanted)
