@@ -1,4 +1,4 @@
-"""The whole application in this process, on a store and keys of its own.
+"""The whole application in this process (`issuer.testing`), with keys and a database made once and copied.
 
 Import the fixtures `build_gateway` and `gateway_templates` in a conftest:
 
@@ -17,64 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from issuer.app import Parts, World, create_app, key_retention, parts
-from issuer.backends.local import LocalUsers, identity_of
-from issuer.identity import Attribute, Identity
+from issuer.app import key_retention
 from issuer.keys import generate
-from issuer.portal.cookies import Cookies
-from issuer.sessions import Visitor
-from issuer.settings.base import Context
-from issuer.settings.load import parse
 from issuer.settings.models import Settings
 from issuer.store import Store
-from issuer.world import SystemRandomness
-from tests.fakes import FakeClock
+from issuer.testing import PUBLIC_URL, VISITOR, FakeClock, LocalGateway, open_gateway
 
-PUBLIC_URL = "https://auth.example.com/"
-VISITOR = Visitor("192.0.2.7", "tests")
+__all__ = ["PUBLIC_URL", "VISITOR", "BuildGateway", "LocalGateway", "build_gateway", "gateway_templates"]
+
 KEY_USES = ("jitsi", "oidc")
-
-
-@dataclass
-class LocalGateway:
-    """An application, and what a test does with it."""
-
-    app: Flask
-    clock: FakeClock
-
-    @property
-    def parts(self) -> Parts:
-        return parts(self.app)
-
-    def add_user(self, uid: str, groups: tuple[str, ...] = (), **attributes: Attribute) -> None:
-        LocalUsers(self.parts.services, shortest_password=1).add(uid, uid, attributes, groups)
-
-    def client(self) -> FlaskClient:
-        """Return a browser that is not signed in, and follows no redirect."""
-        return self.app.test_client()
-
-    def sign_in(self, uid: str) -> FlaskClient:
-        """Return a browser with a session of a user, without the cost of the form and the password."""
-        user = self.parts.store.users.by_uid(uid)
-        assert user
-        return self.sign_in_as(identity_of(user))
-
-    def sign_in_as(self, identity: Identity) -> FlaskClient:
-        """Return a browser with a session of anybody, as another backend might know them."""
-        session_id = self.parts.sessions.start(identity, VISITOR)
-        client = self.client()
-        client.set_cookie(Cookies(self.parts.settings).session_name, session_id)
-        return client
-
-    def send_form(self, client: FlaskClient, uid: str, wanted: str = "/") -> TestResponse:
-        """Send the sign-in form as our own page does."""
-        data = {"login": uid, "password": uid, "next": wanted}
-        return client.post("/login", data=data, headers={"Sec-Fetch-Site": "same-origin"})
-
 
 BuildGateway = Callable[..., LocalGateway]
 
@@ -103,8 +55,8 @@ def gateway_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 def build_gateway(tmp_path: Path, gateway_templates: Templates) -> Iterator[BuildGateway]:
     """Builds applications: `build_gateway(data, users={"dwho": ("users",)}, environ={}, keys=("jitsi",))`.
 
-    `data` is the configuration file as a dictionary; what a test does not care for has a value already. `keys`
-    are the uses of the keys that there are: each costs time to read.
+    `data` is the configuration file as a dictionary; what a test does not care for has a value already.
+    `keys` are the uses of the keys that there are: each costs time to read.
     """
     built: list[LocalGateway] = []
 
@@ -120,7 +72,7 @@ def build_gateway(tmp_path: Path, gateway_templates: Templates) -> Iterator[Buil
             shutil.copytree(gateway_templates.keys / use, folder / "keys", dirs_exist_ok=True)
         (folder / "data").mkdir()
         shutil.copy(gateway_templates.database, folder / "data/issuer.db")
-        gateway = _build({"public_url": PUBLIC_URL, **data}, Context(environ or {}, folder))
+        gateway = open_gateway(folder, data, environ)
         built.append(gateway)
         for uid, groups in (users or {}).items():
             gateway.add_user(uid, groups, cn=uid.title(), mail=f"{uid}@example.com")
@@ -128,10 +80,4 @@ def build_gateway(tmp_path: Path, gateway_templates: Templates) -> Iterator[Buil
 
     yield build
     for gateway in built:
-        gateway.parts.stop()
-
-
-def _build(data: dict[str, Any], context: Context) -> LocalGateway:
-    clock = FakeClock()
-    app = create_app(parse(data, context), World(clock, SystemRandomness()))
-    return LocalGateway(app, clock)
+        gateway.close()
