@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from issuer.proxy import TrustedProxies, parse
-from tests.gateway import BuildGateway, build_gateway, gateway_templates
+from tests.gateway import BuildGateway
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-__all__ = ["build_gateway", "gateway_templates"]
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("127.0.0.1")]
 
