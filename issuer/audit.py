@@ -62,7 +62,9 @@ def token_issued(row: IssuanceRow) -> None:
     )
 
 
-def token_refused(instance: str, identity: Identity, variables: dict[str, str], reason: str) -> None:
+def token_refused(
+    instance: str, identity: Identity, reason: str, room: str | None, tenant: str | None
+) -> None:
     """A rule said no."""
     _event(
         "token_refused",
@@ -70,7 +72,7 @@ def token_refused(instance: str, identity: Identity, variables: dict[str, str], 
         instance=instance,
         backend=identity.backend,
         user=identity.uid,
-        room=variables.get("room"),
-        tenant=variables.get("tenant"),
+        room=room,
+        tenant=tenant,
         reason=reason,
     )

@@ -137,7 +137,8 @@ class Issuance:
     def _judge(self, phases: Phases, scope: Scope) -> None:
         decision = phases.rule().judge(scope)
         if not decision.allowed:
-            audit.token_refused(phases.instance, scope.identity, phases.variables(), decision.reason)
+            about = phases.subject()
+            audit.token_refused(phases.instance, scope.identity, decision.reason, about.room, about.tenant)
             self._metrics.issuance(phases.instance, "refused")
             raise ForbiddenError(f"{phases.instance}: {decision.reason}")
 

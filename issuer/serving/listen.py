@@ -8,6 +8,8 @@ from issuer.serving.options import StartError
 from issuer.settings.types import bind_parts
 
 BACKLOG = 1024
+EVERY_ADDRESS = "::"
+"""Every address of this machine, of IPv4 too (RFC 3493 §5.3)."""
 
 
 def open_listeners(bind: str, count: int) -> list[socket.socket]:
@@ -38,6 +40,8 @@ def close_all(listeners: list[socket.socket]) -> None:
 
 def _resolve(bind: str) -> tuple[int, Any]:
     host, port = bind_parts(bind)
+    if bind.startswith(":") and socket.has_dualstack_ipv6():
+        host = EVERY_ADDRESS
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -50,6 +54,8 @@ def _listen(family: int, address: Any, *, shared: bool) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address[0] == EVERY_ADDRESS:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)

@@ -9,7 +9,7 @@ class ServeOptions:
     """How to listen, with how many processes and threads, and what a request may cost."""
 
     bind: str
-    """`host:port`; an empty host means every IPv4 address."""
+    """`host:port`; an empty host means every address of this machine."""
     workers: int
     """Worker processes."""
     threads: int

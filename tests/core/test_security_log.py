@@ -50,7 +50,7 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
         | {"room", "kid", "address"},
     ),
     "token_refused": (
-        lambda: audit.token_refused("jitsi", WHO, {"room": "r", "tenant": "t"}, "the rule says no"),
+        lambda: audit.token_refused("jitsi", WHO, "the rule says no", "r", "t"),
         "WARNING",
         {"instance", "backend", "user", "room", "tenant", "reason"},
     ),
