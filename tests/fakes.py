@@ -1,27 +1,5 @@
 """A clock that stands still until it is told, and randomness that repeats."""
 
-import hashlib
+from issuer.testing.fakes import FakeClock, FakeRandomness
 
-
-class FakeClock:
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        self.time += seconds
-
-
-class FakeRandomness:
-    def __init__(self, seed: str = "seed") -> None:
-        self.seed = seed
-        self.calls = 0
-
-    def bytes(self, count: int) -> bytes:
-        self.calls += 1
-        return hashlib.shake_256(f"{self.seed}:{self.calls}".encode()).digest(count)
+__all__ = ["FakeClock", "FakeRandomness"]

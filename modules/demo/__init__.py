@@ -5,6 +5,12 @@ demo`, which prepares users, a key and a configuration. It has no routes in the 
 
 Configuration sample:
 
+    [portal]
+    demo = true
+
+    [server]
+    workers = 1
+
     [modules.demo]
     meeting_bind = "127.0.0.1:8081"
 """

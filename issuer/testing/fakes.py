@@ -1,0 +1,37 @@
+"""A clock that stands still until it is told, and randomness that repeats."""
+
+import hashlib
+
+
+class FakeClock:
+    """Stands still; `advance` moves it."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        """Begin at a moment."""
+        self.time = now
+
+    def now(self) -> float:
+        """Return the time."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time += seconds
+
+
+class FakeRandomness:
+    """Gives the same bytes in every run, and other bytes with every call."""
+
+    def __init__(self, seed: str = "seed") -> None:
+        """Begin a sequence."""
+        self.seed = seed
+        self.calls = 0
+
+    def bytes(self, count: int) -> bytes:
+        """Return the next bytes."""
+        self.calls += 1
+        return hashlib.shake_256(f"{self.seed}:{self.calls}".encode()).digest(count)

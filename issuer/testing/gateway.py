@@ -1,0 +1,119 @@
+"""The whole application in this process, on a store and keys of its own.
+
+gateway = open_gateway(tmp_path, {"modules": {"jitsi": {...}}}, key_uses=["jitsi"])
+gateway.add_user("dwho", groups=("users",), cn="The Doctor")
+client = gateway.sign_in("dwho")
+answer = client.get("/jitsi/login?room=x")
+gateway.close()
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from issuer.app import Parts, World, create_app, key_retention, parts
+from issuer.backends.local import LocalUsers, identity_of
+from issuer.identity import Attribute, Identity
+from issuer.keys import import_key, list_keys
+from issuer.keys.material import generate_private, private_pem
+from issuer.metrics import Metrics, NoMetrics
+from issuer.portal.cookies import Cookies
+from issuer.sessions import Visitor
+from issuer.settings.base import Context
+from issuer.settings.load import parse
+from issuer.testing.fakes import FakeClock
+from issuer.world import SystemRandomness
+
+PUBLIC_URL = "https://auth.example.com/"
+VISITOR = Visitor("192.0.2.7", "tests")
+
+
+@dataclass
+class LocalGateway:
+    """An application, and what a test does with it. The clock stands still (`gateway.clock.advance(60)`)."""
+
+    app: Flask
+    clock: FakeClock
+
+    @property
+    def parts(self) -> Parts:
+        """Return what the application is made of."""
+        return parts(self.app)
+
+    def add_user(self, uid: str, groups: tuple[str, ...] = (), **attributes: Attribute) -> None:
+        """Add a local user, whose password is the uid."""
+        LocalUsers(self.parts.services, shortest_password=1).add(uid, uid, attributes, groups)
+
+    def client(self) -> FlaskClient:
+        """Return a browser that is not signed in, and follows no redirect."""
+        return self.app.test_client()
+
+    def sign_in(self, uid: str) -> FlaskClient:
+        """Return a browser with a session of a user, without the cost of the form and the password."""
+        user = self.parts.store.users.by_uid(uid)
+        if user is None:
+            raise LookupError(uid)
+        return self.sign_in_as(identity_of(user))
+
+    def sign_in_as(self, identity: Identity) -> FlaskClient:
+        """Return a browser with a session of anybody, as another backend might know them."""
+        session_id = self.parts.sessions.start(identity, VISITOR)
+        client = self.client()
+        client.set_cookie(Cookies(self.parts.settings).session_name, session_id)
+        return client
+
+    def send_form(self, client: FlaskClient, uid: str, wanted: str = "/") -> TestResponse:
+        """Send the sign-in form as our own page does."""
+        data = {"login": uid, "password": uid, "next": wanted}
+        return client.post("/login", data=data, headers={"Sec-Fetch-Site": "same-origin"})
+
+    def close(self) -> None:
+        """Close what the application has open."""
+        self.parts.stop()
+
+
+def open_gateway(
+    folder: Path,
+    data: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+    key_uses: Iterable[str] = (),
+    metrics: Metrics | None = None,
+) -> LocalGateway:
+    """Build an application whose data is in a folder; what is missing there is made.
+
+    Args:
+        folder: where the store and the keys are.
+        data: the configuration file as a dictionary; `public_url` has a value already.
+        environ: environment variables that the configuration names.
+        key_uses: uses for which there shall be an RSA key, as in "jitsi".
+        metrics: what counts.
+
+    Raises:
+        issuer.settings.problems.ConfigError: the configuration cannot be used.
+    """
+    clock = FakeClock()
+    configuration = parse({"public_url": PUBLIC_URL, **data}, Context(environ or {}, folder))
+    settings = configuration.settings
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    missing = set(key_uses) - {key.use for key in list_keys(settings.keys.directory)}
+    for use in sorted(missing):
+        _add_key(settings.keys.directory, use, clock, key_retention(settings))
+    app = create_app(configuration, World(clock, SystemRandomness(), metrics or NoMetrics()))
+    parts(app).store.migrate()
+    return LocalGateway(app, clock)
+
+
+@cache
+def _private_key(_use: str) -> bytes:
+    """Return one key for all tests of a process: making it takes its time."""
+    return private_pem(generate_private("rsa-2048")).encode()
+
+
+def _add_key(directory: Path, use: str, clock: FakeClock, retention: float) -> None:
+    import_key(directory, _private_key(use), use=use, kid=f"{use}-key", clock=clock, retention=retention)

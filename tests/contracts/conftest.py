@@ -1,0 +1,6 @@
+"""Stub servers for the modules that call others."""
+
+from tests.modules.livekit.conftest import homeserver, sfu
+from tests.upstream.fixtures import authority
+
+__all__ = ["authority", "homeserver", "sfu"]
