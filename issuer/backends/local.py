@@ -49,12 +49,11 @@ class LocalBackend(FormBackend):
     def authenticate(self, login: str, password: str) -> Identity | None:
         """Return the user with this login and password; unknown and disabled ones cost the same."""
         user = self._users.by_uid(normal_login(login))
-        hashed = user.password_hash if user and user.enabled else None
-        right = self._passwords.verify(hashed, password[: LONGEST_PASSWORD + 1])
+        right = self._passwords.verify(user and user.password_hash, password[: LONGEST_PASSWORD + 1])
         return self._identity(user) if user and right else None
 
     def _identity(self, user: User) -> Identity | None:
-        """Look again: the account may have changed while its password was being verified."""
+        """Look again, for disabled accounts and for those that changed while the password was verified."""
         now = self._users.by_id(user.id)
         if now is None or not now.enabled or now.password_hash != user.password_hash:
             return None

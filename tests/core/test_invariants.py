@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect, text
 from werkzeug.test import TestResponse
@@ -198,6 +198,9 @@ ARBITRARY = st.text(max_size=30) | st.lists(PIECES | st.characters(), max_size=6
 PATHS = ["/login", "/jitsi/login", "/jitsi/start", "/ring/login", "/ring/start", "/logout"]
 
 
+@example("/login", {"next": "//evil.example/"}, "", True)
+@example("/login", {"next": "/\\evil.example/"}, "", True)
+@example("/jitsi/login", {"room": "monday", "tenant": "a"}, "", True)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(
     st.sampled_from(PATHS),

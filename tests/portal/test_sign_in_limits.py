@@ -143,6 +143,14 @@ def test_failures_are_forgotten_in_time(gateway: LocalGateway) -> None:
         assert attempt(gateway, "dwho", "wrong").status_code == 401
 
 
+def test_a_right_password_clears_the_count_of_the_account(gateway: LocalGateway) -> None:
+    for _ in range(4):
+        attempt(gateway, "dwho", "wrong")
+    assert attempt(gateway, "dwho", "dwho").status_code == 303
+    for _ in range(5):
+        assert attempt(gateway, "dwho", "wrong").status_code == 401
+
+
 def lock(gateway: LocalGateway, login: str = "dwho") -> None:
     for _ in range(5):
         attempt(gateway, login, "wrong", address="203.0.113.9")
