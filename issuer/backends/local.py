@@ -49,7 +49,7 @@ class LocalBackend(FormBackend):
     def authenticate(self, login: str, password: str) -> Identity | None:
         """Return the user with this login and password; unknown and disabled ones cost the same."""
         user = self._users.by_uid(normal_login(login))
-        right = self._passwords.verify(user and user.password_hash, password[: LONGEST_PASSWORD + 1])
+        right = self._passwords.verify(user.password_hash if user else None, password[: LONGEST_PASSWORD + 1])
         return self._identity(user) if user and right else None
 
     def _identity(self, user: User) -> Identity | None:
