@@ -19,9 +19,11 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from prometheus_client import generate_latest
 from sqlalchemy import create_engine, inspect, text
 from werkzeug.test import TestResponse
 
+from issuer.backends.local import LocalUsers
 from issuer.logs import JsonLines
 from issuer.metrics import PrometheusMetrics
 from tests.gateway import PUBLIC_URL, BuildGateway, LocalGateway
@@ -72,8 +74,6 @@ def told() -> Iterator[Told]:
 def gateway(build_gateway: BuildGateway) -> LocalGateway:
     data = {"modules": MODULES, "sign_in": {"account_attempts": 3}}
     gateway = build_gateway(data, users={"dwho": ("users",)})
-    from issuer.backends.local import LocalUsers
-
     LocalUsers(gateway.parts.services).add("rtyler", PASSWORD, {"cn": "Rose"}, ())
     return gateway
 
@@ -166,8 +166,6 @@ def pem_lines(key_file: str) -> list[str]:
 
 
 def test_invariant_1_no_person_or_room_in_a_metric() -> None:
-    from prometheus_client import generate_latest
-
     metrics = PrometheusMetrics()
     metrics.issuance("jitsi", "issued")
     metrics.sign_in("failed")
@@ -194,7 +192,7 @@ PIECES = st.sampled_from(
         "\u2028",
     ]
 )
-ARBITRARY = st.text(max_size=30) | st.lists(PIECES | st.characters(), max_size=6).map("".join)
+ARBITRARY = st.text(max_size=30) | st.lists(PIECES | st.characters(codec="utf-8"), max_size=6).map("".join)
 PATHS = ["/login", "/jitsi/login", "/jitsi/start", "/ring/login", "/ring/start", "/logout"]
 
 

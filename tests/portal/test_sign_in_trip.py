@@ -91,17 +91,17 @@ PIECES = st.sampled_from(
 
 @example("/..//evil.example")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
-@given(st.text() | st.lists(PIECES | st.characters(), max_size=8).map("".join).map(lambda text: "/" + text))
+@given(
+    st.text()
+    | st.lists(PIECES | st.characters(codec="utf-8"), max_size=8).map("".join).map(lambda text: "/" + text)
+)
 def test_no_text_at_all_leads_away(gateway: LocalGateway, node: Node, wanted: str) -> None:
     """Whatever `next` holds, a browser (WHATWG URL, as node has it) stays at our origin."""
     clean = safe_next(wanted)
     assert clean in {"/", wanted}
     client = gateway.client()
     client.set_cookie("__Host-issuer_session", the_session(gateway))
-    try:
-        answer = client.get("/login", query_string={"next": wanted})
-    except UnicodeEncodeError:
-        return
+    answer = client.get("/login", query_string={"next": wanted})
     parsed = node.url_resolve(answer.location, PUBLIC_URL + "login")
     assert parsed
     assert (parsed["protocol"], parsed["hostname"], parsed["port"]) == ("https:", "auth.example.com", "")
