@@ -11,7 +11,7 @@ from issuer.check import Check
 from issuer.housekeeping import Housekeeper
 from issuer.identity import Identity
 from issuer.issuance import Issuance
-from issuer.keys import RETENTION_MARGIN, KeyRing
+from issuer.keys import RETENTION_MARGIN, KeyRing, KeyRingError
 from issuer.metrics import Metrics, NoMetrics
 from issuer.module import ConfigurationError, Gateway, Module
 from issuer.passwords import Passwords
@@ -197,17 +197,14 @@ class _Collected:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-        if not all(isinstance(one, RuleError | ConfigurationError) for one in errors):
+        if not all(isinstance(one, RuleError | ConfigurationError | KeyRingError) for one in errors):
             return False
         self._problems += [self._problem(one) for one in errors]
         return True
 
     def _problem(self, error: BaseException | None) -> Problem:
-        path = (
-            ".".join(filter(None, [self._path, error.option]))
-            if isinstance(error, ConfigurationError)
-            else ""
-        )
+        option = error.option if isinstance(error, ConfigurationError) else ""
+        path = "" if isinstance(error, RuleError) else ".".join(filter(None, [self._path, option]))
         return Problem(path, str(error))
 
 

@@ -16,12 +16,14 @@ from flask.typing import ResponseReturnValue
 from issuer.check import Check
 from issuer.errors import Refusal
 from issuer.identity import Identity
-from issuer.issuance import Issuance
+from issuer.issuance import Issuance, Phases
 from issuer.keys import KeyRing
+from issuer.rules import Rule
 from issuer.sessions import Session
 from issuer.settings.base import Section
 from issuer.settings.models import Settings
 from issuer.settings.types import MountPath
+from issuer.signing import Signer
 from issuer.store import Store
 from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness
@@ -165,3 +167,31 @@ class Module(ABC):
 
     def stop(self) -> None:  # noqa: B027 - an ability, not a duty
         """End background work."""
+
+
+class SessionPhases(Phases):
+    """The phases of a token for whoever is signed in at the portal, by one rule and with one signer.
+
+    What is left to say are the claims and the answer.
+    """
+
+    def __init__(self, owner: Module, rule: Rule, signer: Signer) -> None:
+        """Keep the instance that gives the token, its rule and its signer."""
+        self.instance = owner.gateway.instance
+        self.module = owner.name
+        self.owner: Any = owner
+        self._rule = rule
+        self._signer = signer
+
+    def authenticate(self) -> Identity:
+        """Return who is signed in; anybody else is sent to the sign-in page."""
+        identity: Identity = self.owner.gateway.require().identity
+        return identity
+
+    def rule(self) -> Rule:
+        """Return the rule."""
+        return self._rule
+
+    def signer(self) -> Signer:
+        """Return the signer."""
+        return self._signer
