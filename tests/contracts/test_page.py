@@ -1,0 +1,59 @@
+"""docs/modules.md: the smallest useful module, with its test, as somebody else's package has them."""
+
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from issuer.keys.material import generate_private
+from tests.contracts.breaches import BREACHES
+from tests.contracts.page import MODULE, VERIFICATION, install, run
+
+LONGEST = 60
+
+
+def test_the_module_of_the_page_passes_its_test(tmp_path: Path) -> None:
+    install(tmp_path)
+    failed, printed = run(tmp_path)
+    assert failed == set(), printed
+    assert " passed" in printed.splitlines()[-1]
+    assert "skipped" not in printed
+
+
+def test_the_module_of_the_page_is_small() -> None:
+    assert len(MODULE.splitlines()) <= LONGEST
+
+
+def test_the_contract_finds_breaches(tmp_path: Path) -> None:
+    """A test of the contract that cannot fail would be worse than none."""
+    expected, nodes = set(), []
+    for number, (name, (before, after)) in enumerate(BREACHES.items()):
+        worse = MODULE.replace(before, after, 1)
+        assert worse != MODULE, name
+        install(tmp_path, f"breach{number}", worse)
+        file = f"test_breach{number}.py"
+        nodes.append(f"{file}::TestNotes::{name}")
+        expected.add((file, name))
+    failed, printed = run(tmp_path, *nodes)
+    assert failed == expected, printed
+
+
+def test_the_service_of_the_page_judges_tokens() -> None:
+    """As it is told to: by key, algorithm, audience and issuer."""
+    names: dict[str, Any] = {"jwt": jwt}
+    exec(VERIFICATION, names)
+    ours, other = generate_private("rsa-2048"), generate_private("rsa-2048")
+    claims = {"sub": "dwho", "aud": "https://notes.example.com/enter/", "iss": "https://auth.example.com/"}
+
+    def judged(claims: dict[str, str], key: Any = ours, algorithm: str = "RS256") -> Any:
+        token = jwt.encode(claims, key, algorithm, {"kid": "notes-key"})
+        return names["person_of"](token, {"notes-key": ours.public_key()})
+
+    assert judged(claims)["sub"] == "dwho"
+    for refused in ({**claims, "aud": "https://other.example.com/"}, {**claims, "iss": "https://x.example/"}):
+        with pytest.raises(jwt.InvalidTokenError):
+            judged(refused)
+    for key, algorithm in ((other, "RS256"), (b"x" * 32, "HS256"), (None, "none"), (ours, "PS256")):
+        with pytest.raises(jwt.InvalidTokenError):
+            judged(claims, key, algorithm)
