@@ -1,6 +1,5 @@
 """The product in a directory of its own: configuration, key, and a store full of sessions."""
 
-import hashlib
 import os
 import sqlite3
 from contextlib import AbstractContextManager, closing
@@ -9,9 +8,9 @@ from pathlib import Path
 import psutil
 
 from bench.servers import ISSUER, free_port, get, running
-from issuer.commands.init import make_keys
 from issuer.identity import Identity
-from issuer.keys import list_keys
+from issuer.keys import RETENTION_MARGIN, generate
+from issuer.keys.model import kid_digest
 from issuer.sessions import hash_id
 from issuer.store import SessionRow, Store
 from issuer.world import SystemClock
@@ -64,9 +63,9 @@ class Product:
         self._file = directory / "issuer.toml"
         self._database = directory / "data" / "issuer.db"
         self._file.write_text(CONFIGURATION.format(port=self.port, secret=os.urandom(32).hex()))
-        make_keys(directory / "keys", "jitsi", SystemClock())
-        kid = list_keys(directory / "keys")[0].kid
-        self.pem_path = f"/rs/asap/{hashlib.sha256(kid.encode()).hexdigest()}.pem"
+        keys = directory / "keys"
+        made = generate(keys, use="jitsi", kind="rsa-2048", clock=SystemClock(), retention=RETENTION_MARGIN)
+        self.pem_path = f"/rs/asap/{kid_digest(made[0].kid)}.pem"
         self._fill()
 
     def _fill(self) -> None:
