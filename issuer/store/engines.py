@@ -32,8 +32,8 @@ def engine_for(url: str) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    if not url.database or url.database == ":memory:" or url.query:
-        raise StoreError("a SQLite store is a file, without options: sqlite:////path/to/issuer.db")
+    if not url.database or url.database == ":memory:" or url.host or url.username or url.query:
+        raise StoreError("a SQLite store is a file, without options or host: sqlite:////path/to/issuer.db")
     address = f"{Path(url.database).absolute().as_uri()}?mode=rw"
 
     def connect() -> sqlite3.Connection:
