@@ -1,5 +1,6 @@
 """Logging: one JSON object a line on standard error, or text for people."""
 
+import copy
 import json
 import logging
 import logging.config
@@ -12,6 +13,8 @@ from issuer.settings.models import LogSettings
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 STANDARD_ERROR = 2
+TALKATIVE = ("_granian", "alembic")
+"""Loggers whose news nobody needs."""
 MOST_WAITING = 1000
 """Lines that may wait for the one who writes; with more, those who log wait."""
 
@@ -29,6 +32,26 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
         return self._json.encode(line)
+
+
+class TextLines(logging.Formatter):
+    """Makes a line for people; of a dictionary its event and its other items."""
+
+    def __init__(self) -> None:
+        """Use the one form."""
+        super().__init__(TEXT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        if isinstance(record.msg, dict):
+            items = {**record.msg}
+            event = str(items.pop("event", ""))
+            record = copy.copy(record)
+            record.msg, record.args = (
+                " ".join([event, *(f"{k}={json.dumps(v)}" for k, v in items.items())]),
+                (),
+            )
+        return super().format(record)
 
 
 class StandardError(logging.Handler):
@@ -71,10 +94,10 @@ def config(settings: LogSettings) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonLines}, "text": {"format": TEXT}},
+        "formatters": {"json": {"()": JsonLines}, "text": {"()": TextLines}},
         "handlers": {"stderr": {"()": StandardError, "formatter": settings.format}},
         "root": {"level": settings.level.upper(), "handlers": ["stderr"]},
-        "loggers": {"cel": {"level": "CRITICAL"}},
+        "loggers": {"cel": {"level": "CRITICAL"}, **{name: {"level": "WARNING"} for name in TALKATIVE}},
     }
 
 
