@@ -129,7 +129,7 @@ def figures(directory: Path) -> Iterator[Figure]:
 def rate(setting: Setting) -> Figure:
     setting.load(setting.port)
     values, note = ratios(lambda: setting.load(setting.port), lambda: setting.load(setting.relay_port))
-    return Figure("/get_token : bare route with the same two calls", 0.5, values, f"{note} /s")
+    return Figure("/get_token : bare route with the same two calls", 0.5, values, f"{note} /s", is_ratio=True)
 
 
 def connections(setting: Setting) -> Iterator[Figure]:
