@@ -78,10 +78,21 @@ def test_a_worker_may_die_again_and_again(server: Server) -> None:
     assert server.stop() == 0
 
 
+def stands_still(process: psutil.Process) -> bool:
+    """Tell whether every thread is stopped: a signal reaches those on other cores a little later."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in threads_of(process)]
+    return set(states) == {"T"}
+
+
+def threads_of(process: psutil.Process) -> list[Path]:
+    return list(Path(f"/proc/{process.pid}/task").glob("*/stat"))
+
+
 def test_a_connection_made_while_no_worker_lives_is_answered_by_the_successor(log: Path) -> None:
     with running(log, workers=1) as server:
         victim = server.children()[0]
         victim.suspend()
+        until(lambda: stands_still(victim))
         with server.connect() as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             victim.kill()
