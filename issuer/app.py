@@ -7,6 +7,7 @@ from flask import Flask, current_app
 
 from issuer import health
 from issuer.backend import Backend, BackendServices, FormBackend
+from issuer.bearer import TokenIssuer
 from issuer.check import Check
 from issuer.housekeeping import Housekeeper
 from issuer.identity import Identity
@@ -76,6 +77,11 @@ class Parts:
         self.upstream.stop()
         self.housekeeper.stop()
         self.store.close()
+
+    def own_issuer(self, name: str) -> TokenIssuer | None:
+        """Return the module whose tokens have this `iss`, None when there is none."""
+        issuers = (issuer for module in self.modules.values() for issuer in module.token_issuers())
+        return next((issuer for issuer in issuers if issuer.issuer == name), None)
 
     def checks(self) -> Iterable[Check]:
         """Return everything that readiness depends on."""
@@ -231,6 +237,7 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         require=current.require,
         address=current.address,
         main_identifier=identifier,
+        own_issuer=house.own_issuer,
     )
 
 

@@ -13,6 +13,7 @@ import click
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from issuer.bearer import IssuerOf, TokenIssuer
 from issuer.check import Check
 from issuer.errors import Refusal
 from issuer.identity import Identity
@@ -103,6 +104,8 @@ class Gateway:
     """The address of the client of the request in hand."""
     main_identifier: Callable[[Identity], str]
     """A person's main identifier, as tokens name them."""
+    own_issuer: IssuerOf
+    """Finds, by its `iss`, the module of this gateway whose access tokens say who asks."""
 
 
 class Module(ABC):
@@ -136,6 +139,10 @@ class Module(ABC):
 
     def tiles(self, session: Session) -> Iterable[Tile]:  # noqa: ARG002 - for those who override it
         """Return what the portal's home shows of this instance to somebody."""
+        return ()
+
+    def token_issuers(self) -> Iterable[TokenIssuer]:
+        """Return whose tokens of this instance other instances may take as proof of who asks."""
         return ()
 
     def destinations(self) -> Iterable[str]:
