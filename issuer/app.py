@@ -111,7 +111,7 @@ def create_app(configuration: Configuration, world: World | None = None) -> Flas
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_SECONDS
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    store = _open_store(settings, world)
+    store = _open_store(configuration, world)
     try:
         _wire(app, configuration, world, store)
     except BaseException:
@@ -120,9 +120,12 @@ def create_app(configuration: Configuration, world: World | None = None) -> Flas
     return app
 
 
-def _open_store(settings: Settings, world: World) -> Store:
+def _open_store(configuration: Configuration, world: World) -> Store:
+    settings = configuration.settings
+    kinds = dict.fromkeys(instance.plugin for instance in configuration.modules if instance.settings.enabled)
+    tables = [found for kind in kinds if (found := kind.tables())]
     try:
-        return Store.open(settings.store_url, world.clock, settings.store.issuance_retention)
+        return Store.open(settings.store_url, world.clock, settings.store.issuance_retention, tables)
     except StoreError as error:
         raise ConfigError([Problem("store.url", str(error))]) from None
 

@@ -25,7 +25,7 @@ from issuer.settings.base import Section
 from issuer.settings.models import Settings
 from issuer.settings.types import MountPath
 from issuer.signing import Signer
-from issuer.store import Store
+from issuer.store import Store, Tables
 from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness
 
@@ -124,6 +124,11 @@ class Module(ABC):
         """Keep what the instance is made of; raise `ConfigurationError` on contradictions."""
         self.settings = settings
         self.gateway = gateway
+
+    @classmethod
+    def tables(cls) -> Tables | None:
+        """Return the tables that all instances of the module share; None when it has none."""
+        return None
 
     @abstractmethod
     def blueprint(self) -> Blueprint:

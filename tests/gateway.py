@@ -20,6 +20,8 @@ import pytest
 
 from issuer.app import key_retention
 from issuer.keys import generate
+from issuer.module import Module
+from issuer.plugins import MODULES, known, load
 from issuer.settings.models import Settings
 from issuer.store import Store
 from issuer.testing import PUBLIC_URL, VISITOR, FakeClock, LocalGateway, open_gateway
@@ -45,7 +47,8 @@ def gateway_templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     retention = key_retention(Settings(public_url=PUBLIC_URL))
     for use in KEY_USES:
         generate(folder / "keys" / use, use=use, kind="rsa-2048", clock=FakeClock(), retention=retention)
-    store = Store.open(f"sqlite:///{folder / 'issuer.db'}", FakeClock())
+    tables = [found for name in known(MODULES) if (found := load(MODULES, name, Module).tables())]
+    store = Store.open(f"sqlite:///{folder / 'issuer.db'}", FakeClock(), tables=tables)
     store.migrate()
     store.close()
     return Templates(folder / "keys", folder / "issuer.db")

@@ -2,7 +2,8 @@
 
 It owns the tables, the connections and the migrations, and has one small repository for each kind of thing:
 `users`, `sessions`, `attempts`, `browsers`, `issuances`. It leaves to others what the rows mean: when a
-session begins or ends, how many attempts are too many, which token is given out. Nothing here has routes.
+session begins or ends, how many attempts are too many, which token is given out. Modules bring tables of
+their own (`Tables`), and have repositories on `Store.database`. Nothing here has routes.
 
 What a method has done when it returns survives the end of the process, `kill -9` included. Absent is None.
 Times are seconds since 1970, as a `Clock` gives them. A session's id is never here, only its SHA-256.
@@ -14,7 +15,9 @@ A `Store` must not cross a fork: open it in each process (that is cheap), and ru
 """
 
 from issuer.store.attempts import AttemptPolicy, Attempts
+from issuer.store.branch import Tables
 from issuer.store.browsers import KnownBrowsers
+from issuer.store.database import Database
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.issuances import Issuance, Issuances
 from issuer.store.sessions import SessionRow, Sessions
@@ -24,6 +27,7 @@ from issuer.store.users import User, Users
 __all__ = [
     "AttemptPolicy",
     "Attempts",
+    "Database",
     "DuplicateError",
     "Issuance",
     "Issuances",
@@ -32,6 +36,7 @@ __all__ = [
     "Sessions",
     "Store",
     "StoreError",
+    "Tables",
     "User",
     "Users",
     "ValueRefusedError",

@@ -1,20 +1,26 @@
 """Deleting what has expired, in transactions so small that nobody waits for them."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, tuple_
 
 from issuer.store.database import Database
 from issuer.store.tables import attempts, issuances, known_browsers, sessions
 
 
-def purge(database: Database, now: float, issuance_retention: float, limit: int) -> int:
-    """Delete at most `limit` expired rows of every table; return how many there were."""
+def expired_in_core(now: float, issuance_retention: float) -> dict[Table, ColumnElement[bool]]:
+    """Return which rows of the core's tables have expired."""
     gone = now - issuance_retention
-    expired = {
+    return {
         sessions: or_(sessions.c.expires_at <= now, sessions.c.idle_expires_at <= now),
         attempts: attempts.c.forget_at <= now,
         known_browsers: known_browsers.c.expires_at <= now,
         issuances: and_(issuances.c.issued_at <= gone, issuances.c.expires_at <= gone),
     }
+
+
+def purge(database: Database, expired: Mapping[Table, ColumnElement[bool]], limit: int) -> int:
+    """Delete at most `limit` expired rows of every table; return how many there were."""
     return sum(_delete(database, table, condition, limit) for table, condition in expired.items())
 
 

@@ -8,14 +8,15 @@ from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, Met
 HEAD = "0001"
 """The newest migration, known without importing Alembic."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""How indexes and constraints are named, in the tables of modules too."""
+
+metadata = MetaData(naming_convention=NAMING)
 
 users = Table(
     "users",

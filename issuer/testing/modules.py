@@ -20,6 +20,7 @@ from issuer.store import Issuances, StoreError
 from issuer.testing.gateway import LocalGateway, open_gateway
 from issuer.testing.routes import HEADERS, PERSON, Ask, below, routes_of, strange_requests, tokens_in
 from issuer.testing.samples import sample
+from issuer.testing.tables import differences, newest
 
 REFUSALS = ("deny", "2", 'attributes["nobody"][0] == "x"', "1 / 0 == 1")
 """Rules that say no: in words, by a value that is not yes, and by failing."""
@@ -88,6 +89,19 @@ class ModuleContract:
         gateway = _open(tmp_path / "sample", sample(self.type, tmp_path), self.type)
         assert [module.name for module in gateway.parts.modules.values()].count(self.type) == 1
         gateway.close()
+
+    def test_its_tables_are_what_its_migrations_make(self, make: Make) -> None:
+        """Their names begin with the name of the module, and the purge knows them."""
+        tables = load(MODULES, self.type, Module).tables()
+        if tables is None:
+            return
+        assert tables.name == self.type
+        assert [name for name in tables.metadata.tables if not name.startswith(f"{self.type}_")] == []
+        assert newest(tables) == [tables.head]
+        store = make().parts.store
+        with store.database.read() as connection:
+            assert differences(connection, tables) == []
+        assert store.purge() == 0
 
     @pytest.mark.parametrize("enabled", [True, False])
     def test_an_unknown_option_is_refused(self, make: Make, enabled: bool) -> None:

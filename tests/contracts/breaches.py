@@ -24,6 +24,16 @@ BREACHES = {
     "test_two_instances_live_side_by_side": member(
         MODULE_MEMBER, "owns(self, path)", "return path.startswith(self.settings.path)"
     ),
+    "test_its_tables_are_what_its_migrations_make": member(
+        MODULE_MEMBER,
+        "tables(cls=None)",
+        "from pathlib import Path",
+        "from sqlalchemy import MetaData, Table",
+        "from issuer.store import Tables",
+        "metadata = MetaData()",
+        'Table("pages", metadata)',
+        'return Tables("notes", metadata, Path(__file__).parent, "0001")',
+    ),
     "test_every_route_answers_strangers": (
         ENTER,
         f'        from flask import request\n        int(request.args.get("a", 1))\n{ENTER}',

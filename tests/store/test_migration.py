@@ -1,29 +1,39 @@
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from issuer.store import Store, StoreError
-from issuer.store.database import Database
-from issuer.store.migration import alembic_config
-from issuer.store.tables import HEAD, metadata
+from issuer.module import Module
+from issuer.plugins import MODULES, known, load
+from issuer.store import Database, Store, StoreError
+from issuer.store.branch import CORE
+from issuer.store.tables import HEAD
+from issuer.testing.tables import differences, newest
 from tests.fakes import FakeClock
 from tests.store.samples import user
 
 
 def test_the_newest_migration_is_the_head_that_the_code_knows() -> None:
-    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [HEAD]
+    assert newest(CORE) == [HEAD]
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(any_url: str) -> None:
     database = Database(any_url)
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+        assert differences(connection, CORE) == []
     database.close()
+
+
+@pytest.mark.parametrize("name", known(MODULES))
+def test_the_migrations_of_modules_make_their_tables(empty_url: str, clock: FakeClock, name: str) -> None:
+    tables = load(MODULES, name, Module).tables()
+    if tables is None:
+        return
+    store = Store.open(empty_url, clock, tables=[tables])
+    store.migrate()
+    with store.database.read() as connection:
+        assert differences(connection, tables) == []
+    store.close()
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(any_url: str, clock: FakeClock) -> None:

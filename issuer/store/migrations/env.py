@@ -1,9 +1,12 @@
-"""Run by Alembic for every command: migrate on the connection that `issuer.store.migration` gives."""
+"""Run by Alembic for every command: migrate the branch that `issuer.store.migration` names."""
 
 from alembic import context
 
-from issuer.store.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+branch = context.config.attributes["branch"]
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=branch.metadata,
+    version_table=branch.version_table,
+)
 with context.begin_transaction():
     context.run_migrations()
