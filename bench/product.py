@@ -74,7 +74,8 @@ class Product:
         now = clock.now()
         store = Store.open(f"sqlite:///{self._database}", clock)
         store.migrate()
-        row = SessionRow(hash_id(session_id(0)), DWHO, now, now, now + 43200, now + 7200, "127.0.0.1", "wrk")
+        ends = now + 43200, now + 7200
+        row = SessionRow(hash_id(session_id(0)), DWHO, now, now, *ends, "127.0.0.1", "wrk", now)
         store.sessions.add(row)
         store.close()
         with closing(sqlite3.connect(self._database)) as database:

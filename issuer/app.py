@@ -9,6 +9,7 @@ from issuer import health
 from issuer.backend import Backend, BackendServices, FormBackend
 from issuer.bearer import TokenIssuer
 from issuer.check import Check
+from issuer.freshness import Freshness
 from issuer.housekeeping import Housekeeper
 from issuer.identity import Identity
 from issuer.issuance import Issuance
@@ -60,6 +61,7 @@ class Parts:
     issuance: Issuance
     upstream: Upstream
     backends: dict[str, Backend]
+    freshness: Freshness
     modules: dict[str, Module]
     services: BackendServices
     housekeeper: Housekeeper
@@ -67,13 +69,13 @@ class Parts:
     def start(self) -> None:
         """Begin background work; called once in every worker."""
         self.housekeeper.start()
-        for module in self.modules.values():
-            module.start()
+        for plugin in self._plugins():
+            plugin.start()
 
     def stop(self) -> None:
         """End background work and close what is open."""
-        for module in self.modules.values():
-            module.stop()
+        for plugin in self._plugins()[::-1]:
+            plugin.stop()
         self.upstream.stop()
         self.housekeeper.stop()
         self.store.close()
@@ -82,6 +84,9 @@ class Parts:
         """Return the module whose tokens have this `iss`, None when there is none."""
         issuers = (issuer for module in self.modules.values() for issuer in module.token_issuers())
         return next((issuer for issuer in issuers if issuer.issuer == name), None)
+
+    def _plugins(self) -> list[Backend | Module]:
+        return [*self.backends.values(), *self.modules.values()]
 
     def checks(self) -> Iterable[Check]:
         """Return everything that readiness depends on."""
@@ -134,8 +139,10 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     settings, clock, randomness = configuration.settings, world.clock, world.randomness
     cookies = Cookies(settings)
     sessions = Sessions(store, settings.sessions, clock, randomness)
-    current = Current(sessions, cookies, settings.public_url)
-    services = BackendServices(store, clock, randomness, _passwords(settings, randomness))
+    backends: dict[str, Backend] = {}
+    freshness = Freshness(backends, store, clock)
+    current = Current(sessions, freshness, cookies, settings.public_url)
+    services = BackendServices(settings, store, clock, randomness, _passwords(settings, randomness))
     house = Parts(
         settings=settings,
         world=world,
@@ -144,7 +151,8 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         sessions=sessions,
         issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics),
         upstream=Upstream(settings.upstream, clock, settings.server.threads),
-        backends={},
+        backends=backends,
+        freshness=freshness,
         modules={},
         services=services,
         housekeeper=Housekeeper(store),
@@ -236,8 +244,9 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         keys=house.keys,
         issuance=house.issuance,
         upstream=house.upstream,
-        session=current.session,
+        session=current.fresh,
         require=current.require,
+        refresh=house.freshness.identity,
         address=current.address,
         main_identifier=identifier,
         own_issuer=house.own_issuer,

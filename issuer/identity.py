@@ -12,7 +12,8 @@ class Identity:
 
     `(backend, subject)` is the identity key: stable, and never reused for somebody else. `uid` is the
     identifier as the directory has it, never as it was typed. `auth_level` is how strongly the person
-    signed in (1 = password).
+    signed in (1 = password). `claims` is what else a backend was told, as nested as it came: only the mapping
+    sees it, and no session keeps it. `macros` are the operator's named expressions, as the sign-in gave them.
     """
 
     backend: str
@@ -21,6 +22,8 @@ class Identity:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     auth_level: int = 1
+    claims: Mapping[str, object] = field(default_factory=dict, repr=False)
+    macros: Mapping[str, object] = field(default_factory=dict)
 
     def first(self, name: str) -> str | None:
         """Return the first value of an attribute, or None when there is none."""

@@ -97,9 +97,11 @@ class Gateway:
     upstream: Upstream
     """Calls to other servers."""
     session: Callable[[], Session | None]
-    """The session of the request in hand, or None."""
+    """The session of the request in hand, or None; its person was read lately."""
     require: Callable[[], Session]
     """The same, but somebody who is not signed in is sent to the sign-in page and comes back."""
+    refresh: Callable[[Identity], Identity | None]
+    """A person as their login backend knows them now, for tokens without a session; None: gone."""
     address: Callable[[], str]
     """The address of the client of the request in hand."""
     main_identifier: Callable[[Identity], str]

@@ -43,19 +43,36 @@ class Sessions:
         self._clock = clock
         self._randomness = randomness
 
-    def start(self, identity: Identity, visitor: Visitor) -> str:
-        """Start a session and return its id, which only the browser keeps."""
+    def start(
+        self,
+        identity: Identity,
+        visitor: Visitor,
+        upstream_sid: str | None = None,
+        upstream_end: float | None = None,
+    ) -> str:
+        """Start a session and return its id, which only the browser keeps.
+
+        Args:
+            identity: whose it is.
+            visitor: the browser that holds it.
+            upstream_sid: what the server that signed the person in calls the session.
+            upstream_end: it lasts no longer than this (seconds since 1970).
+        """
         session_id = base64.urlsafe_b64encode(self._randomness.bytes(ID_BYTES)).rstrip(b"=").decode()
         now = self._clock.now()
+        end = now + self._settings.lifetime
+        end = end if upstream_end is None else min(end, upstream_end)
         row = SessionRow(
             id_hash=hash_id(session_id),
             identity=identity,
             created_at=now,
             seen_at=now,
-            expires_at=now + self._settings.lifetime,
-            idle_expires_at=now + self._settings.idle_timeout,
+            expires_at=end,
+            idle_expires_at=min(now + self._settings.idle_timeout, end),
             address=visitor.address,
             user_agent=visitor.user_agent[:200],
+            refreshed_at=now,
+            upstream_sid=upstream_sid,
         )
         self._rows.add(row)
         return session_id

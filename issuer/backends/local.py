@@ -52,6 +52,15 @@ class LocalBackend(FormBackend):
         right = self._passwords.verify(user.password_hash if user else None, password[: LONGEST_PASSWORD + 1])
         return self._identity(user) if user and right else None
 
+    def refresh(self, identity: Identity) -> Identity | None:
+        """Return the user as they are now; None when they are disabled or removed."""
+        user = self._users.by_id(identity.subject)
+        return identity_of(user, self.instance) if user and user.enabled else None
+
+    def knows(self, uid: str) -> bool:
+        """Tell whether there is a user of this name, enabled or not."""
+        return self._users.by_uid(normal_login(uid)) is not None
+
     def _identity(self, user: User) -> Identity | None:
         """Look again, for disabled accounts and for those that changed while the password was verified."""
         now = self._users.by_id(user.id)
@@ -127,7 +136,8 @@ class LocalUsers:
     ) -> User:
         """Set attributes (an empty list removes one), groups, and whether the user may sign in.
 
-        The user's sessions go on with the new values; those of a disabled user end.
+        The user's sessions go on, and read the new values before they count again; those of a disabled user
+        end.
         """
         user = self.get(uid)
         merged = {**user.attributes, **attributes}
@@ -140,7 +150,7 @@ class LocalUsers:
         self._change(user)
         if user.enabled:
             for instance in self._instances:
-                self._store.sessions.refresh(identity_of(user, instance))
+                self._store.sessions.outdate(instance, user.id)
         else:
             self._end_sessions(user)
         return user

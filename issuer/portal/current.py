@@ -1,11 +1,13 @@
 """The request in hand: its session, its address, its person."""
 
+import logging
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import g, request
 
-from issuer.errors import CrossOriginError, GatewayError
+from issuer.errors import CrossOriginError, GatewayError, UnavailableError
+from issuer.freshness import Freshness
 from issuer.portal.cookies import Cookies
 from issuer.portal.urls import origin, requested
 from issuer.sessions import Session, Sessions, Visitor
@@ -22,6 +24,8 @@ class SignInRequiredError(GatewayError):
         super().__init__()
         self.location = f"/login?next={quote(wanted, safe='/')}"
 
+
+_log = logging.getLogger(__name__)
 
 READING = {"GET", "HEAD"}
 
@@ -43,9 +47,10 @@ class Person:
 class Current:
     """Finds what the request in hand is about; looked up once a request."""
 
-    def __init__(self, sessions: Sessions, cookies: Cookies, public_url: str) -> None:
+    def __init__(self, sessions: Sessions, freshness: Freshness, cookies: Cookies, public_url: str) -> None:
         """Keep where sessions are found."""
         self._sessions = sessions
+        self._freshness = freshness
         self._cookies = cookies
         self._origin = origin(public_url)
 
@@ -58,9 +63,32 @@ class Current:
         found: Session | None = g.issuer_session
         return found
 
-    def require(self) -> Session:
-        """Return the living session; raise `SignInRequiredError` when there is none."""
+    def fresh(self) -> Session | None:
+        """Return the living session, with a person who was read lately: what a token may be made from.
+
+        Raises:
+            UnavailableError: their backend cannot tell now.
+        """
         session = self.session()
+        if session is not None:
+            g.issuer_session = session = self._freshness.session(session)
+        return session
+
+    def require(self) -> Session:
+        """Return what `fresh` does; raise `SignInRequiredError` when there is no session."""
+        return self._required(self.fresh())
+
+    def require_for_page(self) -> Session:
+        """Return the same to show it, even when the person's backend cannot be asked now."""
+        session = self._required(self.session())
+        try:
+            return self.require()
+        except UnavailableError as error:
+            _log.warning("shown as it was at the last refresh: %s", error)
+            return session
+
+    @staticmethod
+    def _required(session: Session | None) -> Session:
         if session is None:
             # A form cannot be sent again after sign-in: a browser comes back by GET.
             raise SignInRequiredError(requested(request) if request.method in READING else "/")

@@ -64,7 +64,7 @@ class Portal:
 
     def home(self) -> ResponseReturnValue:
         """Show who you are, and the tiles of your services."""
-        session = self._current.require()
+        session = self._current.require_for_page()
         tiles = [tile for module in self._modules for tile in module.tiles(session)]
         return render_template("home.html", groups=session.identity.groups, tiles=tiles)
 
@@ -123,14 +123,14 @@ class Portal:
 
     def sessions(self) -> ResponseReturnValue:
         """List the person's sessions."""
-        current = self._current.require()
+        current = self._current.require_for_page()
         lines = [_line(row, current) for row in self._sessions.of(current.identity)]
         return render_template("sessions.html", sessions=lines)
 
     def end_session(self, handle: str) -> ResponseReturnValue:
         """End one of the person's own sessions."""
         self._current.check_origin()
-        current = self._current.require()
+        current = self._current.require_for_page()
         row = next((row for row in self._sessions.of(current.identity) if handle_of(row) == handle), None)
         if row is None:
             raise NotFoundError("no such session of this person")
@@ -140,7 +140,7 @@ class Portal:
     def end_others(self) -> ResponseReturnValue:
         """End all of the person's sessions but this one."""
         self._current.check_origin()
-        current = self._current.require()
+        current = self._current.require_for_page()
         for row in self._sessions.of(current.identity):
             if row.id_hash != current.id_hash:
                 self._end(row)

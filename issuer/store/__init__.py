@@ -1,9 +1,9 @@
 """The store: what must outlive a process, in one SQLite file or a PostgreSQL database.
 
 It owns the tables, the connections and the migrations, and has one small repository for each kind of thing:
-`users`, `sessions`, `attempts`, `browsers`, `issuances`. It leaves to others what the rows mean: when a
-session begins or ends, how many attempts are too many, which token is given out. Modules bring tables of
-their own (`Tables`), and have repositories on `Store.database`. Nothing here has routes.
+`users`, `sessions`, `attempts`, `browsers`, `issuances`, `claims`. It leaves to others what the rows mean:
+when a session begins or ends, how many attempts are too many, which token is given out. Modules bring tables
+of their own (`Tables`), and have repositories on `Store.database`. Nothing here has routes.
 
 What a method has done when it returns survives the end of the process, `kill -9` included. Absent is None.
 Times are seconds since 1970, as a `Clock` gives them. A session's id is never here, only its SHA-256.
@@ -17,6 +17,7 @@ A `Store` must not cross a fork: open it in each process (that is cheap), and ru
 from issuer.store.attempts import AttemptPolicy, Attempts
 from issuer.store.branch import Tables
 from issuer.store.browsers import KnownBrowsers
+from issuer.store.claims import UidClaim, UidClaims
 from issuer.store.database import Database
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.issuances import Issuance, Issuances
@@ -37,6 +38,8 @@ __all__ = [
     "Store",
     "StoreError",
     "Tables",
+    "UidClaim",
+    "UidClaims",
     "User",
     "Users",
     "ValueRefusedError",

@@ -9,7 +9,16 @@ from issuer.identity import Identity
 from issuer.store.database import Database
 from issuer.store.kept import Statement
 from issuer.store.tables import sessions
-from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups, storable
+from issuer.store.values import (
+    NO_VALUES,
+    dump_attributes,
+    dump_groups,
+    dump_values,
+    load_attributes,
+    load_groups,
+    load_values,
+    storable,
+)
 from issuer.world import Clock
 
 
@@ -27,6 +36,10 @@ class SessionRow:
     """The end unless it is used before."""
     address: str
     user_agent: str
+    refreshed_at: float
+    """When attributes and groups were read."""
+    upstream_sid: str | None = None
+    """What the server that signed the person in calls the session."""
 
 
 class Sessions:
@@ -71,15 +84,31 @@ class Sessions:
         """End every session of a person; return how many there were."""
         return self._change(delete(sessions).where(_person(backend, subject)))
 
-    def refresh(self, identity: Identity) -> int:
-        """Give every session of a person the uid, attributes and groups of now; return how many there are."""
+    def end_upstream(self, backend: str, sid: str) -> int:
+        """End the sessions that an upstream knows by this name; return how many there were."""
+        named = and_(sessions.c.backend == backend, sessions.c.upstream_sid == sid)
+        return self._change(delete(sessions).where(named)) if storable(sid) else 0
+
+    def outdate(self, backend: str, subject: str) -> int:
+        """Let every session of a person be refreshed before it counts again; return how many there are."""
+        never = -self._clock.now()  # each time another number: see `refresh`
+        return self._change(update(sessions).where(_person(backend, subject)).values(refreshed_at=never))
+
+    def refresh(self, row: SessionRow, was: float) -> bool:
+        """Write what was read of a person now, and when; tell whether the session was as old as it `was`.
+
+        If not, something changed after it was read, and the session stays to be refreshed. How strongly the
+        person signed in stays as it was.
+        """
         values = {
-            "uid": identity.uid,
-            "attributes": dump_attributes(identity.attributes),
-            "groups": dump_groups(identity.groups),
+            "uid": row.identity.uid,
+            "attributes": dump_attributes(row.identity.attributes),
+            "groups": dump_groups(row.identity.groups),
+            "macros": dump_values(row.identity.macros),
+            "refreshed_at": row.refreshed_at,
         }
-        person = _person(identity.backend, identity.subject)
-        return self._change(update(sessions).where(person).values(values))
+        same = and_(sessions.c.id_hash == row.id_hash, sessions.c.refreshed_at == was)
+        return self._change(update(sessions).where(same).values(values)) > 0
 
     def of(self, backend: str, subject: str) -> list[SessionRow]:
         """Return the living sessions of a person, the newest first."""
@@ -129,6 +158,9 @@ def _values(row: SessionRow) -> dict[str, Any]:
         "idle_expires_at": row.idle_expires_at,
         "address": row.address,
         "user_agent": row.user_agent,
+        "macros": dump_values(row.identity.macros),
+        "refreshed_at": row.refreshed_at,
+        "upstream_sid": row.upstream_sid,
     }
 
 
@@ -148,6 +180,12 @@ def _session(row: Any) -> SessionRow:
         idle_end,
         address,
         agent,
+        macros,
+        refreshed,
+        sid,
     ) = row
-    identity = Identity(backend, subject, uid, load_attributes(attributes), load_groups(groups), level)
-    return SessionRow(id_hash, identity, created, seen, end, idle_end, address, agent)
+    named = {} if macros == NO_VALUES else load_values(macros)
+    identity = Identity(
+        backend, subject, uid, load_attributes(attributes), load_groups(groups), level, macros=named
+    )
+    return SessionRow(id_hash, identity, created, seen, end, idle_end, address, agent, refreshed, sid)

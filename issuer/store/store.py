@@ -6,6 +6,7 @@ from typing import Self
 from issuer.store.attempts import Attempts
 from issuer.store.branch import CORE, Tables, outdated
 from issuer.store.browsers import KnownBrowsers
+from issuer.store.claims import UidClaims
 from issuer.store.database import Database
 from issuer.store.errors import StoreError
 from issuer.store.issuances import Issuances
@@ -34,6 +35,7 @@ class Store:
         self.attempts = Attempts(database, clock)
         self.browsers = KnownBrowsers(database, clock)
         self.issuances = Issuances(database)
+        self.claims = UidClaims(database)
 
     @classmethod
     def open(

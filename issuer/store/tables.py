@@ -3,9 +3,9 @@
 Every index is paid for at each insert: there is one only where a request or the purge needs it.
 """
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration, known without importing Alembic."""
 
 NAMING = {
@@ -17,6 +17,9 @@ NAMING = {
 """How indexes and constraints are named, in the tables of modules too."""
 
 metadata = MetaData(naming_convention=NAMING)
+
+HAS_SID = text("upstream_sid IS NOT NULL")
+"""Only the sessions that another server can end are in the index of its names for them."""
 
 users = Table(
     "users",
@@ -47,7 +50,21 @@ sessions = Table(
     Column("idle_expires_at", Double, nullable=False, index=True),
     Column("address", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
+    Column("macros", Text, nullable=False, server_default="{}"),
+    Column("refreshed_at", Double, nullable=False, server_default="0"),
+    Column("upstream_sid", Text),
     Index(None, "backend", "subject"),
+    Index(None, "backend", "upstream_sid", sqlite_where=HAS_SID, postgresql_where=HAS_SID),
+)
+
+uid_claims = Table(
+    "uid_claims",
+    metadata,
+    Column("uid_hash", LargeBinary, primary_key=True),
+    Column("backend", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("claimed_at", Double, nullable=False),
 )
 
 attempts = Table(

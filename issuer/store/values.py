@@ -18,6 +18,19 @@ def load_attributes(text: str) -> dict[str, Attribute]:
     return cast("dict[str, Attribute]", json.loads(text))
 
 
+NO_VALUES = "{}"
+
+
+def dump_values(values: Mapping[str, object]) -> str:
+    """Return named values of any kind that JSON has, in ASCII."""
+    return json.dumps(dict(values), separators=(",", ":"))
+
+
+def load_values(text: str) -> dict[str, object]:
+    """Return the named values of a row."""
+    return cast("dict[str, object]", json.loads(text))
+
+
 def dump_groups(groups: tuple[str, ...]) -> str:
     """Return groups as JSON, in ASCII."""
     return json.dumps(groups, separators=(",", ":"))

@@ -13,8 +13,10 @@ from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.passwords import Passwords
 from issuer.plugins import BACKENDS, load
 from issuer.settings.describe import sections
+from issuer.settings.models import Settings
 from issuer.store import Store
 from issuer.testing.fakes import FakeClock, FakeRandomness
+from issuer.testing.gateway import PUBLIC_URL
 
 NASTY = (
     "\0",
@@ -58,7 +60,8 @@ class BackendContract:
         store = Store.open(f"sqlite:///{tmp_path / 'issuer.db'}", FakeClock())
         store.migrate()
         randomness = FakeRandomness()
-        yield BackendServices(store, FakeClock(), randomness, Passwords(randomness))
+        settings = Settings(public_url=PUBLIC_URL)
+        yield BackendServices(settings, store, FakeClock(), randomness, Passwords(randomness))
         store.close()
 
     @pytest.fixture

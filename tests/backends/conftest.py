@@ -5,6 +5,7 @@ import pytest
 
 from issuer.backend import BackendServices
 from issuer.passwords import Passwords
+from issuer.settings.models import Settings
 from issuer.store import Store
 from tests.fakes import FakeClock, FakeRandomness
 
@@ -18,5 +19,6 @@ def clock() -> FakeClock:
 def services(tmp_path: Path, clock: FakeClock) -> Iterator[BackendServices]:
     store = Store.open(f"sqlite:///{tmp_path / 'issuer.db'}", clock)
     store.migrate()
-    yield BackendServices(store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")))
+    settings = Settings(public_url="https://auth.example.com/")
+    yield BackendServices(settings, store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")))
     store.close()

@@ -93,7 +93,10 @@ def test_a_change_of_groups_is_in_living_sessions(commands: Commands) -> None:
     commands.good("user", "set", "dwho", "--group", "timelords")
     session = commands.shell.parts.sessions.find(session_id)
     assert session
-    assert session.identity.groups == ("timelords",)
+    fresh = commands.shell.parts.freshness.session(session)
+    assert fresh
+    assert fresh.identity.groups == ("timelords",)
+    assert commands.shell.parts.sessions.find(session_id) == fresh
 
 
 def test_commands_know_the_local_backend_by_its_name(commands: Commands) -> None:

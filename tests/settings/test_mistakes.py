@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from issuer.backend import BackendSettings
 from issuer.plugins import MODULES, known
 from issuer.settings.load import load
 from issuer.settings.problems import ConfigError
 from tests.settings.reading import JITSI, SECRET, URL, problems, read
 
+BACKEND_OPTIONS = sorted(BackendSettings.model_fields)
 INSTALLED = ", ".join(known(MODULES))
 
 
@@ -20,7 +22,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         '[modules.meet]\ntype = "jtsi"\n'
     )
     assert problems(tmp_path, text) == [
-        "backends.local.colour: unknown option; known here: enabled, type",
+        f"backends.local.colour: unknown option; known here: {', '.join(BACKEND_OPTIONS)}",
         "modules.jitsi.app_id: is required",
         "modules.jitsi.app_secret: is required with algorithm HS256, at least 32 bytes (or use RS256)",
         'modules.jitsi.rooms.0.rul: unknown option; did you mean "rule"?',

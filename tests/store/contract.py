@@ -11,6 +11,7 @@ import pytest
 
 from issuer.store import DuplicateError, Store, StoreError, ValueRefusedError
 from tests.fakes import FakeClock
+from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_sign_in import SignInContract
 from tests.store.samples import NOW, at_once, id_hash, identity, issuance, session, user
 
@@ -127,14 +128,50 @@ class SessionsContract:
             assert store.sessions.beginning_with(row.id_hash[:8]) == [row]
         assert store.sessions.beginning_with(bytes(8)) == []
 
-    def test_refresh_changes_every_session_of_the_person_at_once(self, store: Store) -> None:
+    def test_refresh_changes_what_was_read(self, store: Store) -> None:
+        for name, uid in {"one": "dwho", "three": "rtyler"}.items():
+            store.sessions.add(session(name, uid))
+        now = replace(
+            identity(),
+            uid="doctor",
+            groups=("jitsi-meet",),
+            attributes={"cn": "The Doctor"},
+            macros={"staff": True, "rooms": ["a", "b"]},
+        )
+        fresh = session(identity=replace(now, auth_level=9), refreshed_at=NOW + 5)
+        assert store.sessions.refresh(fresh, NOW)
+        assert store.sessions.get(id_hash("one")) == session(identity=now, refreshed_at=NOW + 5)
+        assert store.sessions.get(id_hash("three")) == session("three", "rtyler")
+        assert not store.sessions.refresh(session(refreshed_at=NOW + 9), NOW)
+        assert not store.sessions.refresh(session("never"), NOW)
+
+    def test_what_was_read_before_a_change_is_not_written_after_it(
+        self, store: Store, clock: FakeClock
+    ) -> None:
+        store.sessions.add(session())
+        store.sessions.outdate("local", "id-of-dwho")
+        read = store.sessions.get(id_hash("one"))
+        assert read
+        clock.advance(1)
+        store.sessions.outdate("local", "id-of-dwho")
+        assert not store.sessions.refresh(replace(read, refreshed_at=NOW + 5), read.refreshed_at)
+        found = store.sessions.get(id_hash("one"))
+        assert found
+        assert found.refreshed_at < 0
+
+    def test_outdated_sessions_are_to_be_refreshed(self, store: Store) -> None:
         for name, uid in {"one": "dwho", "two": "dwho", "three": "rtyler"}.items():
             store.sessions.add(session(name, uid))
-        now = replace(identity(), uid="doctor", groups=("jitsi-meet",), attributes={"cn": "The Doctor"})
-        assert store.sessions.refresh(replace(now, auth_level=9)) == 2
-        for name in ("one", "two"):
-            assert store.sessions.get(id_hash(name)) == session(name, identity=now)
+        assert store.sessions.outdate("local", "id-of-dwho") == 2
+        assert store.sessions.get(id_hash("one")) == session(refreshed_at=-NOW)
         assert store.sessions.get(id_hash("three")) == session("three", "rtyler")
+
+    def test_an_upstream_ends_the_sessions_that_it_knows(self, store: Store) -> None:
+        for name, sid in {"one": "s1", "two": "s1", "three": "s2", "four": None}.items():
+            store.sessions.add(session(name, upstream_sid=sid))
+        assert store.sessions.end_upstream("other", "s1") == store.sessions.end_upstream("local", "a\0b") == 0
+        assert store.sessions.end_upstream("local", "s1") == 2
+        assert {row.upstream_sid for row in store.sessions.all()} == {"s2", None}
 
     def test_attributes_of_any_text_are_kept(self, store: Store) -> None:
         odd = identity(attributes={"\0": "\0", "ü": ["\ud800", "\U0001f680"], "empty": []})
@@ -238,6 +275,12 @@ class UpkeepContract:
 
 
 class StoreContract(
-    StoreFixture, UsersContract, SessionsContract, SignInContract, IssuancesContract, UpkeepContract
+    StoreFixture,
+    UsersContract,
+    SessionsContract,
+    SignInContract,
+    ClaimsContract,
+    IssuancesContract,
+    UpkeepContract,
 ):
     """Everything."""

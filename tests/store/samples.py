@@ -47,6 +47,8 @@ def session(name: str = "one", uid: str = "dwho", **values: Any) -> SessionRow:
         "idle_expires_at": NOW + 100,
         "address": "192.0.2.7",
         "user_agent": "Mozilla/5.0",
+        "refreshed_at": NOW,
+        "upstream_sid": None,
     }
     return SessionRow(**fields | values)
 

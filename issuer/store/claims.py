@@ -1,0 +1,82 @@
+"""Whose a user name is: the first identity that came with it, and those that the operator says are the same.
+
+A name is looked up by its SHA-256, as a stranger may have chosen it; how it is normalized first is the
+caller's.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from issuer.store.database import Database
+from issuer.store.tables import uid_claims
+from issuer.store.values import digest
+
+
+@dataclass(frozen=True, slots=True)
+class UidClaim:
+    """A user name, and the identity key of a person who has it."""
+
+    uid: str
+    backend: str
+    subject: str
+
+
+class UidClaims:
+    """The claims of the store; at most one of each backend for a name."""
+
+    def __init__(self, database: Database) -> None:
+        """Use a database."""
+        self._database = database
+
+    def claim(self, key: str, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
+        """Take the name `key` for somebody; return the claim that is in the way, None when they have it.
+
+        The first claim of a name says which backend it belongs to; `same` are the backends whose people are
+        those of the wish's. Of many calls at once for one name by different people, one succeeds.
+        """
+        name = digest(key)
+        with self._database.read() as connection:
+            found = self._judge(connection, name, wish, same)
+        if found != wish and found is not None:
+            return found
+        return None if found == wish else self._insert(name, wish, same, now)
+
+    def _insert(self, name: bytes, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
+        with self._database.write() as connection:
+            if not self._database.is_sqlite:
+                number = int.from_bytes(name[:8], signed=True)
+                connection.execute(select(func.pg_advisory_xact_lock(number)))
+            found = self._judge(connection, name, wish, same)
+            if found is None:
+                values = {"uid_hash": name, "claimed_at": now, **_values(wish)}
+                connection.execute(insert(uid_claims), values)
+            return None if found == wish else found
+
+    @staticmethod
+    def _judge(connection: Connection, name: bytes, wish: UidClaim, same: Collection[str]) -> UidClaim | None:
+        """Return the claim in the way, the wish when it is there already, None when nothing is in the way."""
+        named = select(uid_claims).where(uid_claims.c.uid_hash == name).order_by(uid_claims.c.claimed_at)
+        rows = [UidClaim(row.uid, row.backend, row.subject) for row in connection.execute(named)]
+        if rows and rows[0].backend not in same:
+            return rows[0]
+        own = next((row for row in rows if row.backend == wish.backend), None)
+        return wish if own is not None and own.subject == wish.subject else own
+
+    def move(self, key: str, old: UidClaim, new: UidClaim) -> bool:
+        """Give a name from one person of a backend to another; tell whether it was still the first one's."""
+        row = uid_claims.c.uid_hash == digest(key)
+        theirs = row & (uid_claims.c.backend == old.backend) & (uid_claims.c.subject == old.subject)
+        with self._database.write() as connection:
+            return connection.execute(update(uid_claims).where(theirs).values(_values(new))).rowcount > 0
+
+    def release(self, key: str) -> int:
+        """Let a name belong to nobody; return how many claims there were."""
+        with self._database.write() as connection:
+            return connection.execute(delete(uid_claims).where(uid_claims.c.uid_hash == digest(key))).rowcount
+
+
+def _values(claim: UidClaim) -> dict[str, Any]:
+    return {"backend": claim.backend, "subject": claim.subject, "uid": claim.uid}
