@@ -142,7 +142,9 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     backends: dict[str, Backend] = {}
     freshness = Freshness(backends, store, clock)
     current = Current(sessions, freshness, cookies, settings.public_url)
-    services = BackendServices(settings, store, clock, randomness, _passwords(settings, randomness))
+    upstream = Upstream(settings.upstream, clock, settings.server.threads)
+    passwords = _passwords(settings, randomness)
+    services = BackendServices(settings, store, clock, randomness, passwords, upstream)
     house = Parts(
         settings=settings,
         world=world,
@@ -150,7 +152,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
         sessions=sessions,
         issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics),
-        upstream=Upstream(settings.upstream, clock, settings.server.threads),
+        upstream=upstream,
         backends=backends,
         freshness=freshness,
         modules={},

@@ -24,6 +24,7 @@ from issuer.settings.base import Section
 from issuer.settings.models import Settings
 from issuer.settings.types import Duration
 from issuer.store import SessionRow, Store
+from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class BackendServices:
     clock: Clock
     randomness: Randomness
     passwords: Passwords
+    upstream: Upstream
+    """Calls to other servers."""
 
 
 class Backend(ABC):  # noqa: B024 - each kind of backend adds its own duties

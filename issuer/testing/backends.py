@@ -17,6 +17,7 @@ from issuer.settings.models import Settings
 from issuer.store import Store
 from issuer.testing.fakes import FakeClock, FakeRandomness
 from issuer.testing.gateway import PUBLIC_URL
+from issuer.upstream import Upstream
 
 NASTY = (
     "\0",
@@ -61,7 +62,9 @@ class BackendContract:
         store.migrate()
         randomness = FakeRandomness()
         settings = Settings(public_url=PUBLIC_URL)
-        yield BackendServices(settings, store, FakeClock(), randomness, Passwords(randomness))
+        upstream = Upstream(settings.upstream, FakeClock(), settings.server.threads)
+        yield BackendServices(settings, store, FakeClock(), randomness, Passwords(randomness), upstream)
+        upstream.stop()
         store.close()
 
     @pytest.fixture

@@ -7,6 +7,7 @@ from issuer.backend import BackendServices
 from issuer.passwords import Passwords
 from issuer.settings.models import Settings
 from issuer.store import Store
+from issuer.upstream import Upstream
 from tests.fakes import FakeClock, FakeRandomness
 
 
@@ -20,5 +21,9 @@ def services(tmp_path: Path, clock: FakeClock) -> Iterator[BackendServices]:
     store = Store.open(f"sqlite:///{tmp_path / 'issuer.db'}", clock)
     store.migrate()
     settings = Settings(public_url="https://auth.example.com/")
-    yield BackendServices(settings, store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")))
+    upstream = Upstream(settings.upstream, clock, settings.server.threads)
+    yield BackendServices(
+        settings, store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")), upstream
+    )
+    upstream.stop()
     store.close()
