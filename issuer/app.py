@@ -5,26 +5,34 @@ from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
-from issuer import health
-from issuer.backend import Backend, BackendServices, FormBackend
+from issuer import health, mounting
+from issuer.admission import Admission
+from issuer.backend import Backend, BackendServices, RedirectBackend
 from issuer.bearer import TokenIssuer
 from issuer.check import Check
+from issuer.contradictions import Collected
 from issuer.freshness import Freshness
 from issuer.housekeeping import Housekeeper
 from issuer.identity import Identity
 from issuer.issuance import Issuance
-from issuer.keys import RETENTION_MARGIN, KeyRing, KeyRingError
+from issuer.keys import RETENTION_MARGIN, KeyRing
+from issuer.levels import Levels
+from issuer.mapping import Macros
 from issuer.metrics import Metrics, NoMetrics
-from issuer.module import ConfigurationError, Gateway, Module
+from issuer.module import Gateway, Module
 from issuer.passwords import Passwords
 from issuer.portal import headers, language
+from issuer.portal.choices import Choices
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
+from issuer.portal.entrance import Entrance
 from issuer.portal.errors import ErrorHandler
 from issuer.portal.pages import Portal
+from issuer.portal.redirects import Redirects
 from issuer.portal.sign_in import SignIn
+from issuer.portal.ways import Ways
 from issuer.proxy import TrustedProxies
-from issuer.rules import RuleError, Scope, compile_expression
+from issuer.rules import Scope, compile_expression
 from issuer.sessions import Sessions
 from issuer.settings.load import Configuration
 from issuer.settings.models import Settings
@@ -36,8 +44,6 @@ from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
 
 BODY_LIMIT = 64 * 1024
 STATIC_SECONDS = 3600
-ROOT_ROUTES = (("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/.well-known/jwks.json"))
-RESERVED = ("/login", "/logout", "/sessions", "/static", "/healthz", "/readyz", "/.well-known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Parts:
     issuance: Issuance
     upstream: Upstream
     backends: dict[str, Backend]
+    admission: Admission
     freshness: Freshness
     modules: dict[str, Module]
     services: BackendServices
@@ -79,6 +86,14 @@ class Parts:
         self.upstream.stop()
         self.housekeeper.stop()
         self.store.close()
+
+    def destinations(self) -> Iterable[str]:
+        """Return the base URLs to which forms of ours may lead."""
+        for module in self.modules.values():
+            yield from module.destinations()
+        for backend in self.backends.values():
+            if isinstance(backend, RedirectBackend):
+                yield from backend.destinations()
 
     def own_issuer(self, name: str) -> TokenIssuer | None:
         """Return the module whose tokens have this `iss`, None when there is none."""
@@ -140,7 +155,8 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     cookies = Cookies(settings)
     sessions = Sessions(store, settings.sessions, clock, randomness)
     backends: dict[str, Backend] = {}
-    freshness = Freshness(backends, store, clock)
+    admission = _admission(settings, backends, store, clock)
+    freshness = Freshness(backends, admission, store, clock)
     current = Current(sessions, freshness, cookies, settings.public_url)
     upstream = Upstream(settings.upstream, clock, settings.server.threads)
     passwords = _passwords(settings, randomness)
@@ -151,9 +167,10 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         store=store,
         keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
         sessions=sessions,
-        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics),
+        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics, Levels(backends).above),
         upstream=upstream,
         backends=backends,
+        admission=admission,
         freshness=freshness,
         modules={},
         services=services,
@@ -161,22 +178,44 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     )
     _plug_in(configuration, house, current)
     app.extensions["issuer"] = house
-    forms = [backend for backend in house.backends.values() if isinstance(backend, FormBackend)]
-    sign_in = SignIn(forms, sessions, services, settings.sign_in, world.metrics)
-    app.register_blueprint(Portal(current, cookies, sign_in, sessions, house.modules.values()).blueprint())
-    _finish(app, house, current)
+    _finish(app, house, current, _portal(app, house, current, cookies))
 
 
-def _finish(app: Flask, house: Parts, current: Current) -> None:
+def _portal(app: Flask, house: Parts, current: Current, cookies: Cookies) -> Ways:
+    """Mount the pages; return how browsers are sent to sign in."""
+    settings, metrics = house.settings.sign_in, house.world.metrics
+    problems: list[Problem] = []
+    with Collected("sign_in", problems):
+        choices = Choices(house.backends, house.modules, settings, house.world.clock)
+    if problems:
+        raise ConfigError(problems)
+    sign_in = SignIn(house.admission, house.services, settings, metrics)
+    entrance = Entrance(current, cookies, house.sessions, house.backends, metrics)
+    ways = Ways(current, cookies, choices, sign_in, entrance)
+    portal = Portal(current, cookies, ways, entrance, house.sessions, house.modules.values())
+    app.register_blueprint(portal.blueprint())
+    redirects = Redirects(current, choices, house.admission, entrance)
+    app.register_blueprint(redirects.blueprint(house.backends.values()))
+    return ways
+
+
+def _finish(app: Flask, house: Parts, current: Current, ways: Ways) -> None:
     modules = house.modules.values()
-    _mount(app, house.modules)
+    mounting.mount(app, house.modules)
     health.register(app, house.checks, house.keys)
-    ErrorHandler(house.world.randomness, modules).register(app)
-    headers.register(app, [url for m in modules for url in m.destinations()], house.settings.secure)
+    ErrorHandler(house.world.randomness, ways, modules).register(app)
+    headers.register(app, house.destinations(), house.settings.secure)
     language.register(app)
     site = {"name": house.settings.portal.name, "demo": house.settings.portal.demo}
     app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.language()})
     app.wsgi_app = TrustedProxies(app.wsgi_app, house.settings.server.trusted_proxies)  # type: ignore[method-assign]
+
+
+def _admission(settings: Settings, backends: dict[str, Backend], store: Store, clock: Clock) -> Admission:
+    problems: list[Problem] = []
+    with Collected("macros", problems):
+        return Admission(backends, Macros(settings.macros), settings.sign_in.same_people, store, clock)
+    raise ConfigError(problems)
 
 
 def key_retention(settings: Settings) -> float:
@@ -193,42 +232,21 @@ def _plug_in(configuration: Configuration, house: Parts, current: Current) -> No
     identifier = _main_identifier(house, problems)
     for item in configuration.backends:
         if item.settings.enabled:
-            with _Collected(f"backends.{item.name}", problems):
-                house.backends[item.name] = item.plugin(item.name, item.settings, house.services)
+            with Collected(f"backends.{item.name}", problems):
+                backend = item.plugin(item.name, item.settings, house.services)
+                house.admission.add(backend)
+                house.backends[item.name] = backend
     for instance in configuration.modules:
         if instance.settings.enabled:
             gateway = _gateway(instance.name, house, current, identifier)
-            with _Collected(f"modules.{instance.name}", problems):
+            with Collected(f"modules.{instance.name}", problems):
                 house.modules[instance.name] = instance.plugin(instance.settings, gateway)
     if problems:
         raise ConfigError(problems)
 
 
-class _Collected:
-    """Turns what an instance complains about into problems, so that all come at once."""
-
-    def __init__(self, path: str, problems: list[Problem]) -> None:
-        self._path = path
-        self._problems = problems
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-        if not all(isinstance(one, RuleError | ConfigurationError | KeyRingError) for one in errors):
-            return False
-        self._problems += [self._problem(one) for one in errors]
-        return True
-
-    def _problem(self, error: BaseException | None) -> Problem:
-        option = error.option if isinstance(error, ConfigurationError) else ""
-        path = "" if isinstance(error, RuleError) else ".".join(filter(None, [self._path, option]))
-        return Problem(path, str(error))
-
-
 def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:
-    with _Collected("", problems):
+    with Collected("", problems):
         expression = compile_expression(house.settings.main_identifier, option="main_identifier")
         return lambda identity: (
             expression.text_value(Scope(identity, {}, house.world.clock.now())) or identity.uid
@@ -251,31 +269,6 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         refresh=house.freshness.identity,
         address=current.address,
         main_identifier=identifier,
+        macros=tuple(house.settings.macros),
         own_issuer=house.own_issuer,
     )
-
-
-def _mount(app: Flask, modules: dict[str, Module]) -> None:
-    problems = [*_bad_paths(modules), *_bad_root_routes(modules)]
-    if problems:
-        raise ConfigError(problems)
-    for name, module in modules.items():
-        app.register_blueprint(module.blueprint(), url_prefix=module.settings.path, name=name)
-        for method, rule, view in module.root_routes():
-            app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method], provide_automatic_options=False)
-
-
-def _bad_paths(modules: dict[str, Module]) -> Iterable[Problem]:
-    for name, module in modules.items():
-        path = module.settings.path
-        if any(path == taken or path.startswith(taken + "/") for taken in RESERVED):
-            yield Problem(f"modules.{name}.path", f'"{path}" is the portal\'s: choose another')
-
-
-def _bad_root_routes(modules: dict[str, Module]) -> Iterable[Problem]:
-    owners = dict.fromkeys(ROOT_ROUTES, "the portal")
-    for name, module in modules.items():
-        for method, rule, _ in module.root_routes():
-            owner = owners.setdefault((method, rule), f"modules.{name}")
-            if owner != f"modules.{name}":
-                yield Problem(f"modules.{name}", f"wants {method} {rule} at the root, and so does {owner}")

@@ -40,6 +40,18 @@ def session_ended(identity: Identity, by: str) -> None:
     _event("session_ended", backend=identity.backend, user=identity.uid, by=by)
 
 
+def identity_refused(backend: str, subject: str, reason: str) -> None:
+    """Somebody proved who they are to a backend, and may not be that person here."""
+    _event("identity_refused", logging.WARNING, backend=backend, subject=subject, reason=reason)
+
+
+def step_up_required(instance: str, identity: Identity, level: int) -> None:
+    """A rule asks for a stronger sign-in than the session's."""
+    _event(
+        "step_up_required", instance=instance, backend=identity.backend, user=identity.uid, auth_level=level
+    )
+
+
 def token_issued(row: IssuanceRow) -> None:
     """A token left the house."""
     _event(

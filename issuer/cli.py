@@ -103,7 +103,11 @@ class Shell:
         from issuer.backends.local import identity_of  # noqa: PLC0415
 
         user = self.parts.store.users.by_uid(uid)
-        return identity_of(user, self.local_instances()[0]) if user else None
+        if user is None:
+            return None
+        identity = identity_of(user, self.local_instances()[0])
+        enabled = identity.backend in self.parts.backends
+        return self.parts.admission.mapped(identity) if enabled else identity
 
     def local_instances(self) -> tuple[str, ...]:
         """Return the names of the login backends that sign in the users of the store."""

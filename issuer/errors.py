@@ -55,6 +55,43 @@ class ForbiddenError(GatewayError):
     remedy = _("If you think that you should be, ask the people who run this service.")
 
 
+class IdentityRefusedError(ForbiddenError):
+    """Somebody signed in with a user name that is not theirs here; the log says whose it is."""
+
+    code = "identity_refused"
+    description = _("Your user name cannot be used here.")
+    remedy = _("It may belong to somebody else here. Ask the people who run this service.")
+
+
+class NoWayInError(ForbiddenError):
+    """No login backend is offered to this browser, for where it wants to go."""
+
+    code = "no_way_in"
+    description = _("You cannot sign in to this from here.")
+
+
+class TooWeakError(ForbiddenError):
+    """Somebody was asked for a stronger sign-in, and the one that they chose is not."""
+
+    code = "too_weak"
+    description = _("You signed in, but this needs a stronger way to sign in.")
+    remedy = _("Sign in another way. If you have no other, ask the people who run this service.")
+
+
+class StepUpRequiredError(GatewayError):
+    """A rule would say yes if the person had signed in more strongly; the browser is asked to."""
+
+    code = "step_up_required"
+    status = 403
+    description = ForbiddenError.description
+    remedy = ForbiddenError.remedy
+
+    def __init__(self, log: str, level: int) -> None:
+        """Keep the least `authLevel` with which the rule says yes."""
+        super().__init__(log)
+        self.level = level
+
+
 class CrossOriginError(ForbiddenError):
     """A form was sent from somewhere else than our own pages."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from issuer import audit
+from issuer.admission import Admission
 from issuer.backend import Backend
 from issuer.identity import Identity
 from issuer.sessions import Session
@@ -21,9 +22,12 @@ FORGOTTEN_AFTER = 300.0
 class Freshness:
     """Reads people again."""
 
-    def __init__(self, backends: Mapping[str, Backend], store: Store, clock: Clock) -> None:
+    def __init__(
+        self, backends: Mapping[str, Backend], admission: Admission, store: Store, clock: Clock
+    ) -> None:
         """Keep the backends, by the names of their instances."""
         self._backends = backends
+        self._admission = admission
         self._rows = store.sessions
         self._clock = clock
 
@@ -42,8 +46,8 @@ class Freshness:
     def _read(self, row: Session) -> Session | None:
         now = self._clock.now()
         identity = self.identity(row.identity)
-        if identity is None:
-            return None
+        if identity is None or identity is row.identity:
+            return row if identity else None
         fresh = replace(row, identity=identity, refreshed_at=now)
         self._rows.refresh(fresh, row.refreshed_at)
         return fresh
@@ -52,6 +56,7 @@ class Freshness:
         """Return a person as they are now, as strongly signed in as they were; None when they are gone.
 
         Raises:
+            issuer.errors.IdentityRefusedError: they have a new user name, which is somebody else's.
             issuer.errors.UnavailableError: the backend cannot tell now.
         """
         backend = self._backends.get(known.backend)
@@ -60,4 +65,6 @@ class Freshness:
             if self._rows.end_of(known.backend, known.subject):
                 audit.session_ended(known, "backend")
             return None
-        return replace(found, auth_level=known.auth_level)
+        if found is known:
+            return known
+        return replace(self._admission.admit(found), auth_level=known.auth_level)

@@ -7,14 +7,14 @@ store, one line in the security log and one count in the metrics, before the tok
 import base64
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask.typing import ResponseReturnValue
 
 from issuer import audit
-from issuer.errors import ForbiddenError
+from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
 from issuer.rules import Rule, Scope
@@ -97,9 +97,16 @@ class Issuance:
     """Runs the phases."""
 
     def __init__(
-        self, store: Store, settings: TokenSettings, clock: Clock, randomness: Randomness, metrics: Metrics
+        self,
+        store: Store,
+        settings: TokenSettings,
+        clock: Clock,
+        randomness: Randomness,
+        metrics: Metrics,
+        levels_above: Callable[[Identity], Iterable[int]] = lambda _: (),
     ) -> None:
-        """Keep what issuing needs."""
+        """Keep what issuing needs; `levels_above` says how much more strongly somebody can sign in."""
+        self._levels_above = levels_above
         self._rows = store.issuances
         self._settings = settings
         self._clock = clock
@@ -119,6 +126,7 @@ class Issuance:
 
         Raises:
             issuer.errors.ForbiddenError: the rule says no.
+            issuer.errors.StepUpRequiredError: it would say yes, had they signed in more strongly.
         """
         scope = self._scope(phases, identity, address)
         self._judge(phases, scope)
@@ -137,10 +145,22 @@ class Issuance:
     def _judge(self, phases: Phases, scope: Scope) -> None:
         decision = phases.rule().judge(scope)
         if not decision.allowed:
+            self._ask_for_more(phases, scope)
             about = phases.subject()
             audit.token_refused(phases.instance, scope.identity, decision.reason, about.room, about.tenant)
             self._metrics.issuance(phases.instance, "refused")
             raise ForbiddenError(f"{phases.instance}: {decision.reason}")
+
+    def _ask_for_more(self, phases: Phases, scope: Scope) -> None:
+        """Raise `StepUpRequiredError` when the rule would say yes, had the person signed in more strongly."""
+        rule = phases.rule()
+        if "authLevel" not in rule.program.variables:
+            return
+        for level in self._levels_above(scope.identity):
+            stronger = replace(scope, identity=replace(scope.identity, auth_level=level))
+            if rule.judge(stronger).allowed:
+                audit.step_up_required(phases.instance, scope.identity, level)
+                raise StepUpRequiredError(f"{phases.instance}: authLevel {level} is asked for", level)
 
     def _times(self, phases: Phases) -> dict[str, Any]:
         issued = int(self._clock.now())

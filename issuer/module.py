@@ -104,6 +104,8 @@ class Gateway:
     """A person as their login backend knows them now, for tokens without a session; None: gone."""
     address: Callable[[], str]
     """The address of the client of the request in hand."""
+    macros: tuple[str, ...]
+    """The operator's macros: variables of every rule, to be named when it is compiled."""
     main_identifier: Callable[[Identity], str]
     """A person's main identifier, as tokens name them."""
     own_issuer: IssuerOf

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import g, request
 
@@ -22,7 +21,7 @@ class SignInRequiredError(GatewayError):
     def __init__(self, wanted: str) -> None:
         """Keep the path and query that was wanted."""
         super().__init__()
-        self.location = f"/login?next={quote(wanted, safe='/')}"
+        self.wanted = wanted
 
 
 _log = logging.getLogger(__name__)

@@ -1,16 +1,25 @@
 """The one error handler: what the client reads is the class's text, what the log says is the instance's."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, jsonify, redirect, render_template, request
+from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from issuer.errors import BadRequestError, GatewayError, NotFoundError, Refusal, TooLargeError
+from issuer.errors import (
+    BadRequestError,
+    GatewayError,
+    NotFoundError,
+    Refusal,
+    StepUpRequiredError,
+    TooLargeError,
+)
 from issuer.module import Module
-from issuer.portal.current import SignInRequiredError
+from issuer.portal.current import READING, SignInRequiredError
+from issuer.portal.ways import Ways
 from issuer.world import Randomness
 
 OURS: dict[int, type[GatewayError]] = {404: NotFoundError, 413: TooLargeError}
@@ -21,21 +30,35 @@ _log = logging.getLogger(__name__)
 class ErrorHandler:
     """Turns every exception into an answer; on a module's paths the module may have one of its own."""
 
-    def __init__(self, randomness: Randomness, modules: Collection[Module] = ()) -> None:
-        """Keep where error ids come from, and who else may answer."""
+    def __init__(
+        self, randomness: Randomness, ways: Ways | None = None, modules: Collection[Module] = ()
+    ) -> None:
+        """Keep where error ids come from, how browsers are sent to sign in, and who else may answer."""
         self._randomness = randomness
+        self._ways = ways
         self._modules = modules
 
     def register(self, app: Flask) -> None:
         """Handle our errors, HTTP errors, and everything unknown."""
-        app.register_error_handler(SignInRequiredError, self.sign_in)
+        if self._ways is not None:
+            app.register_error_handler(SignInRequiredError, self._sent(self._ways.required))
+            app.register_error_handler(StepUpRequiredError, self._sent(self._ways.step_up))
         app.register_error_handler(GatewayError, self.known)
         app.register_error_handler(HTTPException, self.http)
         app.register_error_handler(Exception, self.unknown)
 
-    def sign_in(self, error: SignInRequiredError) -> ResponseReturnValue:
-        """Send the browser to the sign-in page."""
-        return redirect(error.location, 303)
+    def _sent(self, send: Callable[[Any], ResponseReturnValue]) -> Callable[[Any], ResponseReturnValue]:
+        """Send the browser to sign in; who is no browser that can come back reads the error itself."""
+
+        def sent(error: GatewayError) -> ResponseReturnValue:
+            if isinstance(error, StepUpRequiredError) and request.method not in READING:
+                return self.known(error)
+            try:
+                return send(error)
+            except GatewayError as other:
+                return self.known(other)
+
+        return sent
 
     def known(self, error: GatewayError) -> ResponseReturnValue:
         """Answer with one of our own errors."""

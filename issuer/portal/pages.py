@@ -10,13 +10,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from issuer import audit
-from issuer.errors import NotFoundError, TooManyRequestsError
+from issuer.errors import NotFoundError
 from issuer.module import Module
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.devices import device_name
-from issuer.portal.sign_in import SignIn
-from issuer.portal.urls import safe_next
+from issuer.portal.entrance import Entrance
+from issuer.portal.ways import Ways
 from issuer.sessions import Session, Sessions
 
 
@@ -39,14 +39,16 @@ class Portal:
         self,
         current: Current,
         cookies: Cookies,
-        sign_in: SignIn,
+        ways: Ways,
+        entrance: Entrance,
         sessions: Sessions,
         modules: Iterable[Module],
     ) -> None:
         """Keep what the pages show."""
         self._current = current
         self._cookies = cookies
-        self._sign_in = sign_in
+        self._ways = ways
+        self._entrance = entrance
         self._sessions = sessions
         self._modules = tuple(modules)
 
@@ -55,7 +57,7 @@ class Portal:
         routes = Blueprint("portal", __name__)
         add: Callable[..., None] = routes.add_url_rule
         add("/", "home", self.home)
-        add("/login", "login", self.login, methods=["GET", "POST"])
+        add("/login", "login", self._ways.login, methods=["GET", "POST"])
         add("/logout", "logout", self.logout, methods=["GET", "POST"])
         add("/sessions", "sessions", self.sessions)
         add("/sessions/<handle>/end", "end_session", self.end_session, methods=["POST"])
@@ -68,43 +70,6 @@ class Portal:
         tiles = [tile for module in self._modules for tile in module.tiles(session)]
         return render_template("home.html", groups=session.identity.groups, tiles=tiles)
 
-    def login(self) -> ResponseReturnValue:
-        """Show the form, or check it; somebody who is signed in already goes on."""
-        if request.method == "POST":
-            return self._do_login()
-        wanted = safe_next(request.args.get("next"))
-        if self._current.session():
-            return redirect(wanted, 303)
-        return self._login_page(wanted)
-
-    def _do_login(self) -> ResponseReturnValue:
-        self._current.check_origin()
-        wanted, login = safe_next(request.form.get("next")), request.form.get("login", "")
-        visitor, browser = self._current.visitor(), self._cookies.browser(request)
-        try:
-            identity = self._sign_in.attempt(login, request.form.get("password", ""), visitor, browser)
-        except TooManyRequestsError as error:
-            error_text = _(
-                "Too many failed attempts. Please wait %(seconds)s seconds.", seconds=error.retry_after
-            )
-            return self._login_page(wanted, login, error_text), 429, error.headers
-        if identity is None:
-            return self._login_page(wanted, login, _("This user name and password do not match.")), 401
-        old = self._current.session()
-        signed_in = self._sign_in.start(identity, login, visitor, browser)
-        if old:
-            self._sessions.end(old)
-        answer = redirect(wanted, 303)
-        self._cookies.set_session(answer, signed_in.session_id)
-        self._cookies.set_browser(answer, signed_in.browser)
-        return answer
-
-    def _login_page(self, wanted: str, login: str = "", error: str | None = None) -> str:
-        service = next((module.title for module in self._modules if module.owns(wanted)), None)
-        return render_template(
-            "login.html", next=wanted, login=login, error=error, forms=True, buttons=[], service=service
-        )
-
     def logout(self) -> ResponseReturnValue:
         """Show a button, or end the session; a GET never signs anybody out."""
         if request.method == "POST":
@@ -114,10 +79,8 @@ class Portal:
     def _do_logout(self) -> ResponseReturnValue:
         self._current.check_origin()
         session = self._current.session()
-        if session:
-            self._sessions.end(session)
-            audit.signed_out(session.identity, self._current.address())
-        answer = redirect("/logout", 303)
+        elsewhere = self._entrance.leave(session) if session else None
+        answer = redirect(elsewhere or "/logout", 303)
         self._cookies.forget_session(answer)
         return answer
 

@@ -1,4 +1,4 @@
-"""Checks a sign-in: limits first, then the backends in order, then the session.
+"""Checks a login and a password: limits first, then the form backends in order.
 
 An account's limit counts only strangers: a browser that holds the cookie of an earlier successful sign-in to
 that account has a limit of its own, so that nobody can lock anybody out.
@@ -7,30 +7,33 @@ that account has a limit of its own, so that nobody can lock anybody out.
 import base64
 import hashlib
 import ipaddress
+import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from issuer import audit
 from issuer.accounts import account_bucket, account_key
+from issuer.admission import Admission
 from issuer.backend import BackendServices, FormBackend
 from issuer.errors import TooManyRequestsError, UnavailableError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
-from issuer.sessions import Sessions, Visitor
+from issuer.sessions import Visitor
 from issuer.settings.models import SignInSettings
 from issuer.store import AttemptPolicy
 
 TOKEN_BYTES = 32
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """What the browser gets: a session id and the token that it is known by."""
+class Typed:
+    """What somebody typed into the form."""
 
-    identity: Identity
-    session_id: str
-    browser: str
+    login: str
+    password: str = field(repr=False)
 
 
 class SignIn:
@@ -38,32 +41,35 @@ class SignIn:
 
     def __init__(
         self,
-        backends: Sequence[FormBackend],
-        sessions: Sessions,
+        admission: Admission,
         services: BackendServices,
         settings: SignInSettings,
         metrics: Metrics,
     ) -> None:
         """Keep what signing in needs."""
-        self._backends = backends
-        self._sessions = sessions
+        self._admission = admission
         self._store = services.store
         self._clock = services.clock
         self._randomness = services.randomness
         self._settings = settings
         self._metrics = metrics
 
-    def attempt(self, login: str, password: str, visitor: Visitor, browser: str | None) -> Identity | None:
+    def attempt(
+        self, typed: Typed, visitor: Visitor, browser: str | None, backends: Iterable[FormBackend]
+    ) -> Identity | None:
         """Return who this is, or None when login and password do not match.
 
         Raises:
             TooManyRequestsError: there were too many failures.
+            UnavailableError: nobody was found, and a backend could not tell.
+            issuer.errors.IdentityRefusedError: it matches, and the user name is somebody else's.
         """
+        login = typed.login
         account = account_key(login)
         buckets = [self._account_bucket(account, browser), address_bucket(visitor.address)]
         self._reserve(buckets, account, visitor)
         try:
-            identity = self._authenticate(login, password)
+            identity = self._authenticate(typed, backends)
         except UnavailableError:
             for bucket in buckets:
                 self._store.attempts.release(bucket)
@@ -74,13 +80,25 @@ class SignIn:
             return None
         self._store.attempts.clear(buckets[0])
         self._store.attempts.release(buckets[1])
-        return identity
+        return self._admission.admit(identity)
 
-    def _authenticate(self, login: str, password: str) -> Identity | None:
-        if not login.strip() or not password or "\0" in login + password:
+    def _authenticate(self, typed: Typed, backends: Iterable[FormBackend]) -> Identity | None:
+        """Try one backend after the other; while one is unavailable, nobody hears that they are wrong."""
+        if not typed.login.strip() or not typed.password or "\0" in typed.login + typed.password:
             return None
-        found = (backend.authenticate(login, password) for backend in self._backends)
-        return next((identity for identity in found if identity), None)
+        unavailable: UnavailableError | None = None
+        for backend in backends:
+            try:
+                identity = backend.authenticate(typed.login, typed.password)
+            except UnavailableError as error:
+                _log.warning("backends.%s: %s", backend.instance, error)
+                unavailable = error
+            else:
+                if identity is not None:
+                    return identity
+        if unavailable is not None:
+            raise unavailable
+        return None
 
     def _account_bucket(self, account: str, browser: str | None) -> str:
         if browser and self._store.browsers.knows(hash_token(browser), account):
@@ -101,15 +119,12 @@ class SignIn:
         settings = self._settings
         return AttemptPolicy(free, settings.first_wait, settings.longest_wait, settings.forget_after)
 
-    def start(self, identity: Identity, login: str, visitor: Visitor, browser: str | None) -> SignedIn:
-        """Start a session, and remember the browser."""
+    def remember(self, login: str, browser: str | None) -> str:
+        """Remember a browser that signed in, and return the token that it is known by."""
         token = self._browser_token(account_key(login), browser)
         expires = self._clock.now() + self._settings.browser_memory
         self._store.browsers.remember(hash_token(token), account_key(login), expires)
-        session_id = self._sessions.start(identity, visitor)
-        audit.signed_in(identity, visitor.address)
-        self._metrics.sign_in("ok")
-        return SignedIn(identity, session_id, token)
+        return token
 
     def _browser_token(self, account: str, browser: str | None) -> str:
         """Keep a token that this account knows; never adopt one that somebody else may have planted."""

@@ -1,6 +1,8 @@
 """Addresses of our own: where a browser may be sent back to after sign-in."""
 
-from urllib.parse import quote, urlsplit
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from werkzeug.wrappers import Request
 
@@ -19,6 +21,38 @@ def safe_next(wanted: str | None) -> str:
     if "\\" in wanted or any(not "!" <= character <= "~" for character in wanted):
         return "/"
     return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Where a browser goes on after sign-in, and the least `authLevel` that it needs there (0: any)."""
+
+    wanted: str
+    level: int = 0
+
+    @property
+    def goal(self) -> str:
+        """Return where to send the browser when it has signed in: with a level, to where that is judged."""
+        return local("/login", level=self.level, tried=1, next=self.wanted) if self.level else self.wanted
+
+
+def wish_of(goal: str) -> Wish:
+    """Return what `Wish.goal` was made of; never fails, whoever wrote it."""
+    parts = urlsplit(goal)
+    query = dict(parse_qsl(parts.query))
+    if parts.path != "/login" or "level" not in query:
+        return Wish(goal)
+    return Wish(safe_next(query.get("next")), level_in(query["level"]))
+
+
+def level_in(text: str | None) -> int:
+    """Return the level that a query asks for, 0 when it is none."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,3}", text) else 0
+
+
+def local(path: str, **query: object) -> str:
+    """Return an address of our own with a query."""
+    return f"{path}?{urlencode(query, quote_via=quote, safe='/')}"
 
 
 def requested(request: Request) -> str:

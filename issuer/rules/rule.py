@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from issuer.identity import Attribute
 from issuer.rules.program import FailureError, Program
 from issuer.rules.scope import Scope
 
@@ -74,6 +75,21 @@ class Expression:
         """Return the value as a text: of a list its first element, None when there is none."""
         try:
             return _as_text(self._evaluate(scope))
+        except FailureError as failure:
+            self._log(failure)
+            return None
+
+    def attribute(self, scope: Scope) -> Attribute | None:
+        """Return the value as an attribute: a text or a list of texts; None when it has none, or is empty."""
+        value = self.value(scope)
+        if isinstance(value, list):
+            texts = [text for item in value if (text := self._text_of(item))]
+            return texts or None
+        return self._text_of(value) or None
+
+    def _text_of(self, value: Value | None) -> str | None:
+        try:
+            return None if value is None else _as_text(value)
         except FailureError as failure:
             self._log(failure)
             return None

@@ -40,7 +40,8 @@ _OF_IDENTITY: dict[str, Callable[[Scope], object]] = {
 def getter(name: str, reserved: frozenset[str]) -> Callable[[Scope], object] | None:
     """Return what finds the value of a variable, which is None when it has none.
 
-    An identity's own names come first, then the request's, and only a name that is neither is an attribute.
+    An identity's own names come first, then the request's, then the operator's macros, and only a name that
+    is none of them is an attribute.
     """
     if name in IDENTITY_VARIABLES:
         return _OF_IDENTITY[name]
@@ -48,7 +49,14 @@ def getter(name: str, reserved: frozenset[str]) -> Callable[[Scope], object] | N
         return None
     if name in reserved:
         return lambda scope: scope.request.get(name)
-    return lambda scope: scope.request[name] if name in scope.request else scope.identity.first(name)
+    return lambda scope: _found(scope, name)
+
+
+def _found(scope: Scope, name: str) -> object:
+    if name in scope.request:
+        return scope.request[name]
+    macros = scope.identity.macros
+    return macros[name] if name in macros else scope.identity.first(name)
 
 
 def is_long(value: object) -> bool:

@@ -21,6 +21,10 @@ IDENTITY_VARIABLES = frozenset({"attributes", "authLevel", "backend", "groups", 
 REQUEST_VARIABLES = frozenset({"ip", "module"})
 # Only some places have these, but nowhere may a directory attribute be taken for one of them.
 PLACE_VARIABLES = frozenset({"room", "tenant"})
+# What neither an attribute nor a macro can be called.
+RESERVED_NAMES = (
+    IDENTITY_VARIABLES | REQUEST_VARIABLES | PLACE_VARIABLES | TYPES | STANDARD_FUNCTIONS | MACROS
+)
 
 # Attributes that need no warning: RFC 4519, RFC 2798, OIDC Core §5.1, eduPerson, Active Directory.
 WELL_KNOWN_ATTRIBUTES = frozenset({

@@ -88,7 +88,7 @@ class SessionSettings(Section):
 
 
 class SignInSettings(Section):
-    """Protection of the sign-in form against guessing."""
+    """How people sign in: which backends are offered, and the protection of the form against guessing."""
 
     account_attempts: int = Field(default=5, ge=1)
     """Wrong passwords for one account before its sign-in pauses; known browsers are spared."""
@@ -102,6 +102,14 @@ class SignInSettings(Section):
     """Wrong passwords are forgotten after this long without another one."""
     browser_memory: Duration = 180 * 86400.0
     """How long a browser is remembered as one that signed in to an account."""
+    default: str = ""
+    """The redirect backend that browsers are sent to without a page in between."""
+    choice: str = ""
+    """Expression for the login backends to offer: a name or a list of names; default: all. It sees `ip`,
+    `service` (the instance of a module that is wanted, or "") and `module` (its type)."""
+    same_people: list[list[str]] = Field(default=[])
+    """Login backends whose user names mean the same people: `[["ldap", "keycloak"]]`. Between others, a name
+    belongs to whoever had it first."""
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -190,6 +198,8 @@ class Settings(Section):
     keys: KeySettings = KeySettings()
     tokens: TokenSettings = TokenSettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    macros: dict[str, str] = Field(default={})
+    """Named expressions over a person, computed at sign-in: rules have them as variables."""
     backends: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """Login backends, one section each; without any, the local users."""
     modules: dict[str, dict[str, Any]] = Field(default={}, repr=False)

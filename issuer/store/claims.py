@@ -31,6 +31,11 @@ class UidClaims:
         """Use a database."""
         self._database = database
 
+    def holds(self, key: str, wish: UidClaim, same: Collection[str]) -> bool:
+        """Tell whether somebody has the name already, with nobody of another backend before them."""
+        with self._database.read() as connection:
+            return self._judge(connection, digest(key), wish, same) == wish
+
     def claim(self, key: str, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
         """Take the name `key` for somebody; return the claim that is in the way, None when they have it.
 
@@ -38,13 +43,6 @@ class UidClaims:
         those of the wish's. Of many calls at once for one name by different people, one succeeds.
         """
         name = digest(key)
-        with self._database.read() as connection:
-            found = self._judge(connection, name, wish, same)
-        if found != wish and found is not None:
-            return found
-        return None if found == wish else self._insert(name, wish, same, now)
-
-    def _insert(self, name: bytes, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
         with self._database.write() as connection:
             if not self._database.is_sqlite:
                 number = int.from_bytes(name[:8], signed=True)

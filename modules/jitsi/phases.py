@@ -43,7 +43,7 @@ class Meetings:
         """Compile; raise an ExceptionGroup of `RuleError` for what does not."""
         self.settings = settings
         self.gateway = gateway
-        compiler = Compiler(f"modules.{gateway.instance}", VARIABLES)
+        compiler = Compiler(f"modules.{gateway.instance}", (*VARIABLES, *gateway.macros))
         self.claims = Claims(settings, gateway, compiler)
         self._rule = compiler.rule("rule", settings.rule)
         self._room_rules = [

@@ -43,6 +43,16 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
     ),
     "signed_out": (lambda: audit.signed_out(WHO, "a"), "INFO", {"backend", "user", "address"}),
     "session_ended": (lambda: audit.session_ended(WHO, "operator"), "INFO", {"backend", "user", "by"}),
+    "identity_refused": (
+        lambda: audit.identity_refused("ldap", "id-1", "why"),
+        "WARNING",
+        {"backend", "subject", "reason"},
+    ),
+    "step_up_required": (
+        lambda: audit.step_up_required("jitsi", WHO, 3),
+        "INFO",
+        {"instance", "backend", "user", "auth_level"},
+    ),
     "token_issued": (
         lambda: audit.token_issued(ROW),
         "INFO",

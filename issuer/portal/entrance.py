@@ -1,0 +1,81 @@
+"""What every sign-in ends with, whichever way it went: a session, a cookie, and the way on."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import redirect
+from werkzeug.wrappers import Response
+
+from issuer import audit
+from issuer.backend import Backend, RedirectBackend
+from issuer.errors import UnavailableError
+from issuer.identity import Identity
+from issuer.metrics import Metrics
+from issuer.portal.cookies import Cookies
+from issuer.portal.current import Current
+from issuer.portal.urls import safe_next
+from issuer.sessions import Session, Sessions
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody who signed in and was admitted."""
+
+    identity: Identity
+    wanted: str = "/"
+    """Where the browser goes on, as a stranger may have written it."""
+    sid: str | None = None
+    """What the upstream calls the session."""
+    expires_at: float | None = None
+    """The session ends no later than this."""
+
+
+class Entrance:
+    """Lets people in."""
+
+    def __init__(
+        self,
+        current: Current,
+        cookies: Cookies,
+        sessions: Sessions,
+        backends: Mapping[str, Backend],
+        metrics: Metrics,
+    ) -> None:
+        """Keep what a session begins with."""
+        self._backends = backends
+        self._current = current
+        self._cookies = cookies
+        self._sessions = sessions
+        self._metrics = metrics
+
+    def enter(self, entry: Entry) -> Response:
+        """Start a session in place of the browser's old one, and send the browser on."""
+        answer = redirect(safe_next(entry.wanted), 303)
+        self._cookies.set_session(answer, self.start(entry))
+        return answer
+
+    def start(self, entry: Entry) -> str:
+        """Start a session in place of the browser's old one, and return its id."""
+        visitor, old = self._current.visitor(), self._current.session()
+        session_id = self._sessions.start(entry.identity, visitor, entry.sid, entry.expires_at)
+        audit.signed_in(entry.identity, visitor.address)
+        self._metrics.sign_in("ok")
+        if old:
+            self._sessions.end(old)
+        return session_id
+
+    def leave(self, session: Session) -> str | None:
+        """End the session of the request in hand; return where to sign out besides."""
+        self._sessions.end(session)
+        audit.signed_out(session.identity, self._current.address())
+        backend = self._backends.get(session.identity.backend)
+        if not isinstance(backend, RedirectBackend):
+            return None
+        try:
+            return backend.sign_out(session)
+        except UnavailableError as error:
+            _log.warning("backends.%s: signed out here only: %s", backend.instance, error)
+            return None

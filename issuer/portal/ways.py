@@ -1,0 +1,138 @@
+"""The sign-in page: one form for all form backends, a button for each redirect backend, or neither.
+
+A browser that was sent here to sign in more strongly (`level`) comes back here afterwards (`tried`): if what
+it chose is not strong enough it hears so, and is not sent round again.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from issuer.backend import Departure, RedirectBackend
+from issuer.errors import (
+    NoWayInError,
+    StepUpRequiredError,
+    TooManyRequestsError,
+    TooWeakError,
+    UnavailableError,
+)
+from issuer.portal.choices import Choices, Offer
+from issuer.portal.cookies import Cookies
+from issuer.portal.current import READING, Current, SignInRequiredError
+from issuer.portal.entrance import Entrance, Entry
+from issuer.portal.sign_in import SignIn, Typed
+from issuer.portal.urls import Wish, level_in, local, requested, safe_next, wish_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A redirect backend as the page shows it."""
+
+    name: str
+    href: str
+    icon: str
+
+
+class Ways:
+    """Signs browsers in, by the form or elsewhere."""
+
+    def __init__(
+        self, current: Current, cookies: Cookies, choices: Choices, sign_in: SignIn, entrance: Entrance
+    ) -> None:
+        """Keep what signing in needs."""
+        self._current = current
+        self._cookies = cookies
+        self._choices = choices
+        self._sign_in = sign_in
+        self._entrance = entrance
+
+    def login(self) -> ResponseReturnValue:
+        """Show the ways to sign in, or check the form; somebody who is signed in already goes on."""
+        if request.method == "POST":
+            return self._do_login()
+        wish = Wish(safe_next(request.args.get("next")), level_in(request.args.get("level")))
+        session = self._current.session()
+        if session and session.identity.auth_level >= wish.level:
+            return redirect(wish.wanted, 303)
+        if session and request.args.get("tried"):
+            raise TooWeakError(f"level {session.identity.auth_level} where {wish.level} is asked for")
+        return self._go(wish, self._offer(wish), direct=request.args.get("page") is None)
+
+    def required(self, error: SignInRequiredError) -> ResponseReturnValue:
+        """Send a browser away to sign in: at once to where it goes without a page, else to the page."""
+        return self._send(Wish(error.wanted))
+
+    def step_up(self, error: StepUpRequiredError) -> ResponseReturnValue:
+        """Send a browser away to sign in more strongly."""
+        return self._send(Wish(safe_next(requested(request)), error.level))
+
+    def _send(self, wish: Wish) -> ResponseReturnValue:
+        offer = self._offer(wish)
+        if offer.direct is not None and request.method in READING:
+            return self._go(wish, offer, direct=True)
+        query = {"level": wish.level} if wish.level else {}
+        return redirect(local("/login", **query, next=wish.wanted), 303)
+
+    def _offer(self, wish: Wish) -> Offer:
+        return self._choices.offer(wish.wanted, self._current.address(), wish.level)
+
+    def _go(self, wish: Wish, offer: Offer, direct: bool) -> ResponseReturnValue:
+        if not offer.forms and not offer.redirects:
+            raise NoWayInError(f"nothing is offered for {wish.wanted!a:.100} at level {wish.level}")
+        if offer.direct is None or not direct:
+            return self._page(wish.goal)
+        try:
+            return offer.direct.begin(Departure(wish.goal, level=wish.level or None))
+        except UnavailableError as error:
+            if not offer.forms and len(offer.redirects) == 1:
+                raise
+            _log.warning("backends.%s: %s", offer.direct.instance, error)
+            text = _("%(name)s does not answer right now.", name=_name(offer.direct))
+            return self._page(wish.goal, error=text), 503
+
+    def _do_login(self) -> ResponseReturnValue:
+        self._current.check_origin()
+        goal = safe_next(request.form.get("next"))
+        typed = Typed(request.form.get("login", ""), request.form.get("password", ""))
+        browser = self._cookies.browser(request)
+        forms = self._offer(wish_of(goal)).forms
+        try:
+            identity = self._sign_in.attempt(typed, self._current.visitor(), browser, forms)
+        except TooManyRequestsError as error:
+            text = _("Too many failed attempts. Please wait %(seconds)s seconds.", seconds=error.retry_after)
+            return self._page(goal, typed.login, text), 429, error.headers
+        if identity is None:
+            return self._page(goal, typed.login, _("This user name and password do not match.")), 401
+        token = self._sign_in.remember(typed.login, browser)
+        answer = self._entrance.enter(Entry(identity, goal))
+        self._cookies.set_browser(answer, token)
+        return answer
+
+    def _page(self, goal: str, login: str = "", error: str | None = None) -> str:
+        wish = wish_of(goal)
+        offer, service = self._offer(wish), self._choices.service(wish.wanted)
+        return render_template(
+            "login.html",
+            next=goal,
+            login=login,
+            error=error,
+            stronger=wish.level > 0,
+            forms=bool(offer.forms),
+            buttons=[_button(backend, goal) for backend in offer.redirects],
+            service=service.title if service else None,
+        )
+
+
+def _name(backend: RedirectBackend) -> str:
+    label: str = backend.settings.label
+    return label or backend.instance.title()
+
+
+def _button(backend: RedirectBackend, goal: str) -> Button:
+    href = url_for(f"redirects.{backend.instance}_begin", next=goal)
+    return Button(_name(backend), href, backend.settings.icon)
