@@ -1,10 +1,11 @@
-"""LiveKit tokens for Matrix users: a Matrix OpenID token becomes a LiveKit token (MSC4195).
+"""LiveKit tokens: for Matrix users, of whom a Matrix OpenID token vouches (MSC4195), and for people here.
 
-Does what lk-jwt-service does, for Element Call and other MatrixRTC clients. Owns the bodies, the names, the
-tokens and the creation of rooms on the SFU; leaves homeservers, rules and the record to the core.
+For the former it does what lk-jwt-service does, for Element Call and other MatrixRTC clients; for the latter
+see `people`. Owns the bodies, the names, the tokens and the creation of rooms on the SFU; leaves homeservers,
+sessions, rules and the record to the core.
 
-Routes, below its `path` and `/jwt`: `get_token`, `sfu/get`, `healthz`; with `at_root` the first two at the
-root as well, where the host has a `healthz` anyway.
+Routes, below its `path`: `token` for people; `jwt/get_token`, `jwt/sfu/get`, `jwt/healthz`, of which the
+first two are also at the root with `at_root`, where the host has a `healthz` anyway.
 
 Configuration sample:
 

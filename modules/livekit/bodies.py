@@ -1,12 +1,12 @@
 """The bodies of requests, read strictly: what clients of MSC4195 send, and nothing else."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from issuer.matrix.answers import BadJsonError, NotJsonError
 from modules.livekit import names
+from modules.livekit.strict_json import strict_json
 
 Shape = Mapping[str, Any]
 """The fields of an object: their types, and the shape of an object that is inside."""
@@ -116,21 +116,9 @@ def _read(body: bytes, shape: Shape) -> dict[str, Any]:
 
 def _decoded(body: bytes) -> Any:
     try:
-        # RFC 8259 §8.1: UTF-8, without a byte order mark
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
-    except (ValueError, RecursionError):
+        return strict_json(body)
+    except ValueError:
         raise NotJsonError("the body is not JSON") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is there twice")
-    return found
-
-
-def _no_number(_text: str) -> NoReturn:
-    raise ValueError("JSON has no NaN and no infinity (RFC 8259 §6)")
 
 
 def _shaped(value: Any, shape: Shape) -> dict[str, Any]:

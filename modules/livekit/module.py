@@ -7,22 +7,24 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from jwt import InsecureKeyLengthWarning
 
-from issuer.errors import Refusal
+from issuer.errors import NotFoundError, Refusal
 from issuer.matrix.answers import error_body
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
 from issuer.signing import HMAC_BYTES
 from modules.livekit import cors
 from modules.livekit.bodies import Asked, parse_get_token, parse_sfu_get
+from modules.livekit.people.phases import People, PeoplePhases
 from modules.livekit.phases import Calls, LiveKitPhases
 from modules.livekit.settings import ALGORITHM, EVERY, LiveKitSettings
 
 BELOW = "/jwt"
 """What stands between the instance's path and the paths of MSC4195."""
+TOKEN = "/token"  # noqa: S105 - a path
 
 
 class LiveKitModule(Module):
-    """Gives LiveKit tokens to Matrix users."""
+    """Gives LiveKit tokens to Matrix users, and to people who sign in here."""
 
     name = "livekit"
     title = "LiveKit"
@@ -33,22 +35,25 @@ class LiveKitModule(Module):
         """Compile the rules.
 
         Raises:
-            issuer.rules.RuleError: a rule or an expression does not compile.
+            issuer.rules.RuleError: a rule or an expression does not compile; or an ExceptionGroup of several.
+            ConfigurationError: what people are promised contradicts itself.
         """
         super().__init__(settings, gateway)
+        self._people = People(settings, settings.people, gateway) if settings.people else None
         self._calls = Calls(settings, gateway)
-        self._views: dict[str, Callable[[], ResponseReturnValue]] = {
-            "/get_token": self.get_token,
-            "/sfu/get": self.sfu_get,
-        }
+        self._views: dict[str, Callable[[], ResponseReturnValue]] = {}
+        if settings.full_access_homeservers is not None:
+            self._views = {"/get_token": self.get_token, "/sfu/get": self.sfu_get}
 
     def blueprint(self) -> Blueprint:
-        """Return `jwt/get_token`, `jwt/sfu/get` and `jwt/healthz`."""
+        """Return `jwt/get_token`, `jwt/sfu/get` and `jwt/healthz`; for people `token`."""
         routes = Blueprint("livekit", __name__)
         for path, view in self._views.items():
             endpoint = path.strip("/").replace("/", "_")
             routes.add_url_rule(BELOW + path, endpoint, view, methods=["POST", "OPTIONS"])
         routes.add_url_rule(f"{BELOW}/healthz", "healthz", self.healthz, provide_automatic_options=False)
+        if self._people:
+            routes.add_url_rule(TOKEN, "token", self.token_for_people, methods=["POST", "OPTIONS"])
         return routes
 
     def root_routes(self) -> Iterable[RootRoute]:
@@ -70,6 +75,15 @@ class LiveKitModule(Module):
         """Answer older clients."""
         return self._answer(parse_sfu_get)
 
+    def token_for_people(self) -> ResponseReturnValue:
+        """Answer people who are signed in here, or who have a bearer token."""
+        if not self._people:
+            raise NotFoundError
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=self._people.origins.preflight(request))
+        phases = PeoplePhases(self._people, request)
+        return self.gateway.issuance.respond(phases, self.gateway.address())
+
     def healthz(self) -> ResponseReturnValue:
         """Say that this process is alive."""
         return Response("ok\n", content_type="text/plain")
@@ -81,7 +95,9 @@ class LiveKitModule(Module):
         return self.gateway.issuance.respond(LiveKitPhases(self._calls, asked), self.gateway.address())
 
     def refusal(self, refusal: Refusal) -> ResponseReturnValue:
-        """Tell a client of an error as Matrix does."""
+        """Tell a client of an error: as Matrix does, but on `token` as that does."""
+        if self._people and request.path.rstrip("/") == self.settings.path + TOKEN:
+            return self._people.refusal(refusal, request)
         return cors.answer(error_body(refusal), refusal.status, refusal.headers)
 
     def warnings(self) -> Iterable[str]:

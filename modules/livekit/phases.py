@@ -16,9 +16,9 @@ from modules.livekit.bodies import Asked
 from modules.livekit.cors import answer
 from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
+from modules.livekit.variables import EVERY_VARIABLE
 
 BACKEND = "matrix"
-VARIABLES = ("user_id", "localpart", "server_name", "room_id", "slot_id", "device_id")
 LONGEST_RECORD = 255
 """Characters of a name that strangers choose, in the record; Matrix room and user ids have no more bytes."""
 
@@ -31,14 +31,14 @@ class Calls:
         self.settings = settings
         self.gateway = gateway
         path = f"modules.{gateway.instance}"
-        self.rule = compile_rule(settings.rule, option=f"{path}.rule", variables=VARIABLES)
+        self.rule = compile_rule(settings.rule, option=f"{path}.rule", variables=EVERY_VARIABLE)
         self._full_access = compile_expression(
-            settings.full_access, option=f"{path}.full_access", variables=VARIABLES
+            settings.full_access, option=f"{path}.full_access", variables=EVERY_VARIABLE
         )
         self.homeservers = Homeservers(
             gateway.upstream,
             gateway.clock,
-            listed=settings.full_access_homeservers,
+            listed=settings.full_access_homeservers or (),
             overrides=settings.cs_api_urls,
             insecure=settings.insecure_skip_verify_tls,
         )

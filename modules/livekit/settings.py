@@ -1,16 +1,17 @@
 """The options of a LiveKit server's section, `[modules.<instance>]`."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from issuer.matrix import BadNameError, parse_server_name
 from issuer.module import ModuleSettings
 from issuer.settings.secrets import weakness
 from issuer.settings.types import BaseUrl, Duration, Secret
 from issuer.signing import HMAC_BYTES
+from modules.livekit.people.settings import PeopleSettings
 
 ALGORITHM = "HS256"
 EVERY = "*"
@@ -38,7 +39,7 @@ HomeserverName = Annotated[str, AfterValidator(_server_name)]
 
 
 class LiveKitSettings(ModuleSettings):
-    """One LiveKit server (SFU), for Matrix users."""
+    """One LiveKit server (SFU), for Matrix users, for people who sign in here, or both."""
 
     url: SfuUrl = Field(examples=["wss://sfu.example.com"])
     """The websocket address of the SFU. Clients get it with their token; rooms are created there too."""
@@ -48,9 +49,10 @@ class LiveKitSettings(ModuleSettings):
     """Take an `api_secret` that is short or known; only for experiments."""
     api_secret: Secret
     """The secret of the API key."""
-    full_access_homeservers: list[HomeserverName] = Field(examples=[["example.com"]])
+    full_access_homeservers: list[HomeserverName] | None = Field(default=None, examples=[["example.com"]])
     """Homeservers whose users get the room created if it is not there; `["*"]` for all. Users of others can
-    only join. These servers may be in private networks."""
+    only join. These servers may be in private networks. Without this option there are no tokens for Matrix
+    users."""
     full_access: str = "1"
     """Who of those users has full access."""
     expiration: Duration = 3600.0
@@ -61,6 +63,7 @@ class LiveKitSettings(ModuleSettings):
     """Addresses of client-server APIs by server name, where well-known files do not say them."""
     insecure_skip_verify_tls: bool = False
     """Verify no certificate of a homeserver, and connect to private networks. Only for a lab."""
+    people: PeopleSettings | None = None
 
     @field_validator("api_secret")
     @classmethod
@@ -73,11 +76,20 @@ class LiveKitSettings(ModuleSettings):
 
     @field_validator("full_access_homeservers")
     @classmethod
-    def _star_stands_alone(cls, names: list[str]) -> list[str]:
-        if EVERY in names and len(names) > 1:
+    def _star_stands_alone(cls, names: list[str] | None) -> list[str] | None:
+        if names and EVERY in names and len(names) > 1:
             raise ValueError('"*" means every homeserver: write it alone, or leave it out')
         return names
 
+    @model_validator(mode="after")
+    def _for_somebody(self) -> Self:
+        if self.full_access_homeservers is None and self.people is None:
+            raise ValueError(
+                "gives tokens to nobody: give full_access_homeservers (Matrix users), or a section people "
+                "(those who sign in here)"
+            )
+        return self
+
     def lists(self, server_name: str) -> bool:
         """Tell whether a homeserver is on the full-access list."""
-        return server_name in self.full_access_homeservers or self.full_access_homeservers == [EVERY]
+        return server_name in (self.full_access_homeservers or ()) or self.full_access_homeservers == [EVERY]

@@ -10,8 +10,11 @@ import pytest
 from issuer.plugins import MODULES, known
 from issuer.testing import Ask, ModuleContract, sample
 from tests.modules.livekit.calls import ROOM, SLOT, Homeserver, options, upstream_options
+from tests.modules.livekit.people.asking import IDENTITY_SECRET
 from tests.modules.livekit.sfu import Sfu
 from tests.upstream.authority import Authority
+
+FROM_A_PAGE = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
 
 
 class TestJitsi(ModuleContract):
@@ -28,7 +31,7 @@ class TestLiveKit(ModuleContract):
 
     @pytest.fixture
     def configuration(self, authority: Authority, homeserver: Homeserver, sfu: Sfu) -> dict[str, Any]:
-        section = options(homeserver, sfu)
+        section = {**options(homeserver, sfu), "people": {"identity_secret": IDENTITY_SECRET}}
         return {"modules": {"livekit": section}, "upstream": upstream_options(authority)}
 
     @pytest.fixture
@@ -45,6 +48,7 @@ class TestLiveKit(ModuleContract):
         return [
             Ask("/jwt/get_token", "POST", json.dumps(today).encode(), needs_session=False),
             Ask("/jwt/sfu/get", "POST", json.dumps(older).encode(), needs_session=False),
+            Ask("/token", "POST", b'{"roomId": "stage"}', FROM_A_PAGE, needs_session=False),
         ]
 
 

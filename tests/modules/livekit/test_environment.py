@@ -79,7 +79,7 @@ def test_a_missing_one_is_named_in_one_line(folder: Path, name: str, value: str)
     ],
 )
 def test_lists(folder: Path, name: str, value: str, homeservers: int) -> None:
-    assert len(module_of(started(folder, **{name: value})).full_access_homeservers) == homeservers
+    assert len(module_of(started(folder, **{name: value})).full_access_homeservers or ()) == homeservers
 
 
 @pytest.mark.parametrize(

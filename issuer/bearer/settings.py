@@ -1,0 +1,47 @@
+"""The options of a trusted issuer, for the sections of modules."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from issuer.bearer.issuers import RemoteIssuer
+from issuer.bearer.remote import RemoteKeys
+from issuer.settings.base import Section
+from issuer.settings.types import BaseUrl, is_loopback
+from issuer.upstream import Upstream
+from issuer.world import Clock
+
+
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not text.isprintable():
+        raise ValueError('not an issuer: write its `iss` to the letter, as in "https://idp.example.com/"')
+    return text
+
+
+def _keys_url(text: str) -> str:
+    url = text.removesuffix("/")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_loopback(f"{parts.hostname}:0"):
+        raise ValueError("must begin with https: whoever can change the answer can make tokens")
+    return url
+
+
+IssuerName = Annotated[str, AfterValidator(_issuer)]
+KeysUrl = Annotated[BaseUrl, AfterValidator(_keys_url)]
+
+
+class TrustedIssuerSettings(Section):
+    """A provider whose access tokens say who asks."""
+
+    issuer: IssuerName = Field(examples=["https://idp.example.com/"])
+    """The `iss` of its tokens, to the letter."""
+    jwks_url: KeysUrl = Field(examples=["https://idp.example.com/jwks.json"])
+    """Where it publishes its keys; `jwks_uri` in its discovery document."""
+    groups_claim: str = "groups"
+    """The claim that holds a person's groups."""
+
+    def open(self, upstream: Upstream, clock: Clock) -> RemoteIssuer:
+        """Return the issuer; nobody is called yet."""
+        return RemoteIssuer(self.issuer, RemoteKeys(upstream, clock, self.jwks_url), self.groups_claim)

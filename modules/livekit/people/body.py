@@ -1,0 +1,93 @@
+"""The body of a request for a token, read strictly."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from issuer.store.values import storable
+from modules.livekit.people.errors import FieldError
+from modules.livekit.people.settings import PeopleSettings
+from modules.livekit.strict_json import strict_json
+
+MATRIX_ROOM = re.compile("[A-Za-z0-9+/]{43}")
+"""What `modules.livekit.names.digest` gives: an unpadded SHA-256 in base64."""
+LONGEST_ROOM = 1000
+"""Characters, whatever the pattern says."""
+LONGEST_REFERENCE = 255
+"""Characters of a scene's or an event's id."""
+FIELDS = ("roomId", "sceneId", "eventId", "ttl")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks for."""
+
+    room: str
+    scene: str | None = None
+    event: str | None = None
+    ttl: int | None = None
+    """Seconds."""
+
+
+def parse_body(body: bytes, settings: PeopleSettings) -> Asked:
+    """Read a body.
+
+    Raises:
+        FieldError: naming the field that is wrong; none when the body as a whole is.
+    """
+    data = _object(body)
+    return Asked(
+        room=_room(data, settings),
+        scene=_reference(data, "sceneId"),
+        event=_reference(data, "eventId"),
+        ttl=_ttl(data, settings),
+    )
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = strict_json(body)
+    except ValueError:
+        raise FieldError(None, "the body is not JSON") from None
+    if not isinstance(data, dict):
+        raise FieldError(None, "the body is not a JSON object")
+    if data.keys() - set(FIELDS):
+        raise FieldError(None, f"the body has an unknown field; there are {', '.join(FIELDS)}")
+    return data
+
+
+def _room(data: Mapping[str, Any], settings: PeopleSettings) -> str:
+    room = data.get("roomId")
+    if "roomId" not in data:
+        raise FieldError("roomId", "is missing")
+    if not isinstance(room, str):
+        raise FieldError("roomId", "must be a string")
+    pattern = re.fullmatch(settings.room_pattern, room) if len(room) <= LONGEST_ROOM else None
+    if pattern is None or not room or not storable(room):
+        raise FieldError("roomId", "does not match the pattern of rooms here")
+    if MATRIX_ROOM.fullmatch(room) and not settings.allow_matrix_rooms:
+        raise FieldError("roomId", "looks like the name of a Matrix call, which is not for this address")
+    return room
+
+
+def _reference(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    if name not in data:
+        return None
+    if not isinstance(value, str):
+        raise FieldError(name, "must be a string")
+    if len(value) > LONGEST_REFERENCE or not value.isprintable() or not storable(value):
+        raise FieldError(name, f"must have at most {LONGEST_REFERENCE} characters, all printable")
+    return value
+
+
+def _ttl(data: Mapping[str, Any], settings: PeopleSettings) -> int | None:
+    value = data.get("ttl")
+    if "ttl" not in data:
+        return None
+    if not settings.allow_ttl:
+        raise FieldError("ttl", "cannot be chosen here")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldError("ttl", "must be a whole number of seconds")
+    return value

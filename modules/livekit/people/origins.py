@@ -1,0 +1,70 @@
+"""Which pages may ask, and what their browsers are told (Fetch Standard §3.3)."""
+
+from collections.abc import Mapping
+
+from flask import Request
+
+from issuer.module import ConfigurationError
+from issuer.portal.sites import same_site
+from issuer.portal.urls import origin
+from modules.livekit.people.errors import OriginRefusedError
+from modules.livekit.people.settings import PeopleSettings
+
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization",
+    "Access-Control-Max-Age": "600",
+}
+
+
+class Origins:
+    """The portal's own origin and the configured ones."""
+
+    def __init__(self, settings: PeopleSettings, public_url: str) -> None:
+        """Refuse origins from which no browser would send the session.
+
+        Raises:
+            ConfigurationError: an origin is of another site than the portal.
+        """
+        foreign = [url for url in settings.origins if not same_site(url, public_url)]
+        if foreign:
+            raise ConfigurationError(
+                "people.origins",
+                f"{foreign[0]} is of another site than {public_url}, so browsers never send the session from "
+                "there: put it under the same domain, or use bearer_origins and bearer tokens",
+            )
+        self._with_session = {origin(public_url), *settings.origins}
+        self._every = self._with_session | set(settings.bearer_origins)
+
+    def check_session(self, request: Request) -> None:
+        """Refuse a request with a session that does not come from a page that may use it.
+
+        Browsers name the origin of every POST (RFC 6454 §7), and `Sec-Fetch-Site` besides (W3C Fetch Metadata
+        §2.4); a request with neither is no page's.
+        """
+        named = request.headers.get("Origin")
+        if named is None:
+            ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
+        else:
+            ours = named in self._with_session
+        if not ours:
+            raise OriginRefusedError("a request with a session comes from elsewhere")
+
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """Return what lets the page that asks read the answer; nothing for a page that may not."""
+        named = request.headers.get("Origin", "")
+        if named not in self._every:
+            return {"Vary": "Origin"}
+        with_session = {"Access-Control-Allow-Credentials": "true"} if named in self._with_session else {}
+        return {"Access-Control-Allow-Origin": named, "Vary": "Origin", **with_session}
+
+    def preflight(self, request: Request) -> Mapping[str, str]:
+        """Return the same, and what the page may send.
+
+        Raises:
+            OriginRefusedError: the origin is not configured.
+        """
+        found = self.headers(request)
+        if "Access-Control-Allow-Origin" not in found:
+            raise OriginRefusedError("a preflight comes from elsewhere")
+        return {**found, **PREFLIGHT}

@@ -1,0 +1,175 @@
+"""LiveKit's own part of each phase, for people."""
+
+import json
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from flask import Request, Response, jsonify
+from flask.typing import ResponseReturnValue
+
+from issuer.errors import Refusal
+from issuer.identity import Identity
+from issuer.issuance import Phases, Subject, Token
+from issuer.module import ConfigurationError, Gateway
+from issuer.rules import Compiler, Rule, Scope
+from issuer.signing import SecretSigner, Signer
+from modules.livekit.people.body import Asked, parse_body
+from modules.livekit.people.caller import Caller
+from modules.livekit.people.errors import FieldError, error_body
+from modules.livekit.people.identities import Identities
+from modules.livekit.people.origins import Origins
+from modules.livekit.people.settings import Grants, PeopleSettings
+from modules.livekit.rooms import Rooms
+from modules.livekit.settings import ALGORITHM, LiveKitSettings
+from modules.livekit.variables import EVERY_VARIABLE
+
+GRANTS = {
+    "publish": "canPublish",
+    "subscribe": "canSubscribe",
+    "publish_data": "canPublishData",
+    "room_admin": "roomAdmin",
+    "hidden": "hidden",
+    "recorder": "recorder",
+}
+
+
+class People:
+    """What all issuances to people share: settings, compiled rules, origins, identities."""
+
+    def __init__(self, settings: LiveKitSettings, people: PeopleSettings, gateway: Gateway) -> None:
+        """Compile.
+
+        Raises:
+            ExceptionGroup: of RuleError, rules and expressions that do not compile.
+            ConfigurationError: origins of another site, or lifetimes that the host's bounds exclude.
+        """
+        self.sfu = settings
+        self.settings = people
+        self.gateway = gateway
+        self.rooms = Rooms(settings, gateway.upstream, gateway.clock)
+        self.signer: Signer = SecretSigner(ALGORITHM, settings.api_secret)
+        self.origins = Origins(people, gateway.settings.public_url)
+        self.caller = Caller(people, gateway, self.origins)
+        self.identities = Identities(people.identity_secret, people.per_device, gateway.randomness)
+        self._check_bounds()
+        self._compile(Compiler(f"modules.{gateway.instance}", EVERY_VARIABLE))
+
+    def _check_bounds(self) -> None:
+        bounds = self.gateway.settings.tokens
+        if self.settings.minimum_lifetime > bounds.maximum_lifetime:
+            raise ConfigurationError(
+                "people.minimum_lifetime", "is longer than tokens.maximum_lifetime: make it shorter"
+            )
+        if self.settings.maximum_lifetime < bounds.minimum_lifetime:
+            raise ConfigurationError(
+                "people.maximum_lifetime", "is shorter than tokens.minimum_lifetime: make it longer"
+            )
+
+    def _compile(self, compiler: Compiler) -> None:
+        people = self.settings
+        self._rule = compiler.rule("rule", self.sfu.rule)
+        self._room_rules = [
+            (item.match, compiler.rule(f"people.rooms.{number}.rule", item.rule))
+            for number, item in enumerate(people.rooms)
+        ]
+        self.name = compiler.expression("people.name", people.name)
+        self.roles = compiler.expression("people.roles", people.roles)
+        self.create_room = compiler.expression("people.create_room", people.create_room)
+        self.grants = {
+            GRANTS[option]: compiler.expression(f"people.grants.{option}", getattr(people.grants, option))
+            for option in Grants.model_fields
+        }
+        compiler.finish()
+
+    def rule_for(self, room: str) -> Rule:
+        """Return the rule of the first pattern that matches, else the use rule."""
+        return next((rule for match, rule in self._room_rules if fnmatchcase(room, match)), self._rule)
+
+    def answer(self, body: dict[str, str], request: Request) -> Response:
+        """Return a body as JSON, for the page that asks to read."""
+        answer = jsonify(body)
+        answer.headers.update(self.origins.headers(request))
+        return answer
+
+    def refusal(self, refusal: Refusal, request: Request) -> Response:
+        """Return the answer to an error; who is not known is forbidden too, and never sent to a page."""
+        answer = self.answer(error_body(refusal, f"{self.gateway.settings.public_url}login"), request)
+        answer.status_code = refusal.status
+        answer.headers.update(refusal.headers)
+        return answer
+
+
+class PeoplePhases(Phases):
+    """One token for one person and room."""
+
+    module = "livekit"
+
+    def __init__(self, people: People, request: Request) -> None:
+        """Keep the request."""
+        self.instance = people.gateway.instance
+        self._people = people
+        self._request = request
+        self._asked = Asked("")
+        self._name = ""
+
+    def authenticate(self) -> Identity:
+        """Return who asks; only then the body is read."""
+        identity = self._people.caller.identity(self._request)
+        if self._request.mimetype != "application/json":
+            raise FieldError(None, "the Content-Type must be application/json")
+        self._asked = parse_body(self._request.get_data(cache=False), self._people.settings)
+        self._name = self._people.identities.of(identity)
+        return identity
+
+    def variables(self) -> dict[str, str]:
+        """Return room, scene and event; what was not given is empty."""
+        asked = self._asked
+        return {"room": asked.room, "scene_id": asked.scene or "", "event_id": asked.event or ""}
+
+    def rule(self) -> Rule:
+        """Return the rule of the room."""
+        return self._people.rule_for(self._asked.room)
+
+    def lifetime(self) -> float:
+        """Return the lifetime that was wished for, within the bounds, in seconds."""
+        return self._people.settings.clipped(self._asked.ttl)
+
+    def claims(self, scope: Scope) -> dict[str, Any]:
+        """Create the room if that is wanted, then return the claims."""
+        people, room = self._people, self._asked.room
+        if people.create_room.flag(scope):
+            people.rooms.create(room)
+        name = people.name.text_value(scope)
+        return {
+            "iss": people.sfu.api_key,
+            "sub": self._name,
+            **({"name": name} if name else {}),
+            "metadata": self._metadata(scope),
+            "video": {
+                "roomJoin": True,
+                "room": room,
+                **{grant: rule.flag(scope) for grant, rule in people.grants.items()},
+            },
+        }
+
+    def _metadata(self, scope: Scope) -> str:
+        roles = self._people.roles.value(scope)
+        listed = roles if isinstance(roles, list) else [roles]
+        found = [role for role in listed if isinstance(role, str)]
+        return json.dumps({"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": found})
+
+    def signer(self) -> Signer:
+        """Return what signs for this SFU."""
+        return self._people.signer
+
+    def subject(self) -> Subject:
+        """Return the room, the scene, the event and the identity, for the record."""
+        asked = self._asked
+        return Subject(room=asked.room, scene=asked.scene, event=asked.event, identity=self._name)
+
+    def answer(self, token: Token) -> ResponseReturnValue:
+        """Return the token, until when it is good (RFC 3339 §5.6), and where."""
+        expires = datetime.fromtimestamp(token.claims["exp"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = {"token": token.text, "expiresAt": expires, "url": self._people.sfu.url}
+        return self._people.answer(body, self._request)
