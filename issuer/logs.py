@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from datetime import UTC, datetime
 
+from issuer import jsontext
 from issuer.settings.models import LogSettings
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -22,8 +23,6 @@ MOST_WAITING = 1000
 class JsonLines(logging.Formatter):
     """Makes one JSON object of a record: of a dictionary its items, of anything else `message`."""
 
-    _json = json.JSONEncoder(default=str)
-
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
@@ -31,7 +30,7 @@ class JsonLines(logging.Formatter):
         line = {"time": time, "level": record.levelname, "logger": record.name, **said}
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
-        return self._json.encode(line)
+        return jsontext.dump(line, str).decode()
 
 
 class TextLines(logging.Formatter):
@@ -104,7 +103,9 @@ def config(settings: LogSettings) -> dict[str, object]:
 def configure(settings: LogSettings) -> None:
     """Send the log of this process to standard error.
 
-    No line names a thread or a process, so records need not find them (Logging HOWTO, "Optimization").
+    No line names a thread, a process or a place in the source, so records need not find them (Logging HOWTO,
+    "Optimization").
     """
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     logging.config.dictConfig(config(settings))

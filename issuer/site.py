@@ -1,29 +1,57 @@
-"""The Flask application at its one address."""
+"""The Flask application at its one address, without the parts of Flask that it has no use for."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface
+from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
+
+
+class NoSessions(SessionInterface):
+    """Flask's own sessions, which nobody uses: the portal keeps its sessions in the store."""
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask passes them
+        """Return what refuses to be written to."""
+        return NullSession()
 
 
 class Site(Flask):
     """A Flask application whose scheme and host the configuration names; no request's `Host` is asked."""
 
+    session_interface = NoSessions()
+
     def __init__(self, name: str, public_url: str) -> None:
         """Keep the address at which browsers reach it."""
         super().__init__(name)
-        self._address = urlsplit(public_url)
+        address = urlsplit(public_url)
+        self._scheme = address.scheme
+        self._server_name = self.url_map.bind(address.netloc).server_name
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Return what leads a request to its route."""
         if request is None:
             return super().create_url_adapter(None)
         environ = request.environ
-        return self.url_map.bind(
-            self._address.netloc,
+        return MapAdapter(
+            self.url_map,
+            self._server_name,
+            script_name="/",
             subdomain="",
-            url_scheme=self._address.scheme,
-            default_method=environ["REQUEST_METHOD"],
+            url_scheme=self._scheme,
             path_info=environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),  # PEP 3333
+            default_method=environ["REQUEST_METHOD"],
             query_args=environ.get("QUERY_STRING", ""),
         )
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: no view is a coroutine, and Flask would look at each anew."""
+        return func
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Run what is registered to run before a request, if anything is."""
+        if self.before_request_funcs or self.url_value_preprocessors:
+            return super().preprocess_request()
+        return None

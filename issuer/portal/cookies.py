@@ -1,5 +1,7 @@
 """The two cookies of the portal: the session, and that this browser signed in before."""
 
+import re
+
 from werkzeug.wrappers import Request, Response
 
 from issuer.settings.models import Settings
@@ -15,10 +17,12 @@ class Cookies:
         prefix = "__Host-" if self._secure else ""
         self.session_name = f"{prefix}issuer_session"
         self.browser_name = f"{prefix}issuer_browser"
+        self._session = re.compile(rf"(?:^|;)[ \t]*{self.session_name}=([^;]*)")
 
     def session(self, request: Request) -> str | None:
-        """Return the session id that the browser holds."""
-        return request.cookies.get(self.session_name)
+        """Return the session id that the browser holds; of several the first (RFC 6265 §5.4)."""
+        found = self._session.search(request.environ.get("HTTP_COOKIE", ""))
+        return found[1].strip() if found else None
 
     def browser(self, request: Request) -> str | None:
         """Return the token of a browser that signed in before."""

@@ -91,5 +91,7 @@ def _value(name: str, expression: Expression, scope: Scope) -> str | bool | None
 
 def _text(value: str | None) -> str | None:
     """Return a text that no part of Jitsi chokes on; one that is too long is left out, never cut."""
+    if value and len(value) < LONGEST_TEXT // 2 and value.isascii() and value.isprintable():
+        return value
     cleaned = claims_text(value or "")
     return cleaned if cleaned and len(json.dumps(cleaned)) <= LONGEST_TEXT else None

@@ -1,11 +1,11 @@
 """Jitsi's own part of each phase of an issuance."""
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, render_template
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import Headers
 
 from issuer.identity import Identity
 from issuer.issuance import Phases, Subject, Token
@@ -18,7 +18,7 @@ from modules.jitsi.redirect import app_link, meeting_url
 from modules.jitsi.settings import JitsiSettings
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 KEY_USE = "jitsi"
 VARIABLES = ("room", "tenant")
@@ -31,9 +31,10 @@ class Found(Response):
         """Lead to an address."""
         super().__init__(status="302 FOUND", headers={"Location": url}, content_type="text/plain")
 
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug passes it
-        """Return the headers as they are."""
-        return self.headers
+    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer with the headers as they are, and nothing else."""
+        start_response(self.status, list(self.headers))
+        return ()
 
 
 class Meetings:

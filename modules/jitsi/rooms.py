@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 # What Jitsi's client drops from a path (jitsi-meet, react/features/base/util/uri.ts, _ROOM_EXCLUDE_PATTERN).
 DROPPED = frozenset(":?#[]@!$&'()*+,;=></\"")
+# Names that are their own normal form but for capitals, and their own segment of a path: most are.
+PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 # RFC 7622 §3.3.1: the part of an address before the @ is at most 1,023 bytes.
 LONGEST_LOCALPART = 1023
 # RFC 1035 §2.3.4: Jitsi makes a tenant one label of a domain name.
@@ -77,6 +79,9 @@ def parse_room(text: str | None) -> Room:
     # Before NFKC, which takes quadratic time for many combining marks.
     if len(text) > LONGEST_LOCALPART:
         raise RoomError("too_long")
+    if PLAIN.fullmatch(text):
+        name = text.lower()
+        return Room(name, name, name)
     name = normal_form(text)
     _refuse_room(text, name)
     segment = quote(name, safe="")
