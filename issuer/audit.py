@@ -88,3 +88,26 @@ def token_refused(
         tenant=tenant,
         reason=reason,
     )
+
+
+def user_verified(
+    instance: str,
+    user_id: str,
+    room: str | None = None,
+    is_member: bool | None = None,
+    power_level: int | None = None,
+) -> None:
+    """Another system was told who a Matrix user is, and where they stand in a room."""
+    _event(
+        "user_verified",
+        instance=instance,
+        user=user_id,
+        room=room,
+        is_member=is_member,
+        power_level=power_level,
+    )
+
+
+def user_not_verified(instance: str, reason: str, user_id: str | None) -> None:
+    """Another system was told that somebody is nobody."""
+    _event("user_not_verified", logging.WARNING, instance=instance, user=user_id, reason=reason)

@@ -1,11 +1,12 @@
 """The product as operators run it: `issuer serve` or `issuer demo` in processes of their own."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -58,6 +59,22 @@ def client() -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     return session
+
+
+@contextlib.contextmanager
+def serving_with(environ: Mapping[str, str], folder: Path, url: str) -> Iterator[Path]:
+    """Run `issuer serve` at a URL, in an empty directory with nothing but these variables; give its log."""
+    log = folder / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [ISSUER, "serve"], cwd=folder, env={"PATH": os.environ["PATH"], **environ}, stderr=stream
+        )
+    try:
+        wait_for(lambda: answers(f"{url}/healthz") or process.poll() is not None, "healthz")
+        yield log
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 class Service:

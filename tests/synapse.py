@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -57,13 +58,13 @@ class Synapse:
         self.process.terminate()
         self.process.wait(60)
 
-    def register(self, localpart: str) -> "User":
+    def register(self, localpart: str, *, admin: bool = False) -> "User":
         """Make a user with the shared secret (Synapse's admin API, "Shared-Secret Registration")."""
         path = "/_synapse/admin/v1/register"
         nonce = self.http.get(self.url + path, timeout=30).json()["nonce"]
-        signed = "\0".join([nonce, localpart, "password", "notadmin"]).encode()
+        signed = "\0".join([nonce, localpart, "password", "admin" if admin else "notadmin"]).encode()
         mac = hmac.new(SECRET.encode(), signed, hashlib.sha1).hexdigest()
-        body = {"nonce": nonce, "username": localpart, "password": "password", "admin": False, "mac": mac}
+        body = {"nonce": nonce, "username": localpart, "password": "password", "admin": admin, "mac": mac}
         made = self.request("POST", path, body)
         return User(self, made["user_id"], made["access_token"])
 
@@ -73,6 +74,15 @@ class Synapse:
             update = "UPDATE open_id_tokens SET ts_valid_until_ms = 1 WHERE token = ?"
             assert database.execute(update, [token]).rowcount == 1
             database.commit()
+
+    def drop_state(self, room_id: str, kind: str) -> None:
+        """Take a state event out of a room, as if there had never been one; between two runs."""
+        self.stop()
+        with contextlib.closing(sqlite3.connect(self.directory / "homeserver.db", timeout=30)) as database:
+            delete = "DELETE FROM current_state_events WHERE room_id = ? AND type = ?"
+            assert database.execute(delete, [room_id, kind]).rowcount == 1
+            database.commit()
+        self.start()
 
     def request(self, method: str, path: str, body: dict[str, Any], token: str | None = None) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -117,6 +127,10 @@ class Synapse:
             "rc_message": UNLIMITED,
             "rc_registration": UNLIMITED,
             "rc_login": dict.fromkeys(("address", "account", "failed_attempts"), UNLIMITED),
+            "rc_joins": dict.fromkeys(("local", "remote"), UNLIMITED),
+            "rc_joins_per_room": UNLIMITED,
+            "rc_invites": dict.fromkeys(("per_room", "per_user", "per_issuer"), UNLIMITED),
+            "rc_room_creation": UNLIMITED,
         }
         (folder / "homeserver.yaml").write_text(json.dumps(settings))  # JSON is YAML
 
@@ -129,10 +143,20 @@ class User:
         self.user_id = user_id
         self.token = token
 
-    def create_room(self) -> str:
+    def create_room(self, **options: Any) -> str:
         """Make a room, and return its id."""
-        made = self.synapse.request("POST", "/_matrix/client/v3/createRoom", {}, self.token)
+        made = self.synapse.request("POST", "/_matrix/client/v3/createRoom", options, self.token)
         return str(made["room_id"])
+
+    def act(self, room_id: str, action: str, **body: Any) -> None:
+        """Do something in a room: join, leave, and with a user's id invite, ban."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/{action}"
+        self.synapse.request("POST", path, body, self.token)
+
+    def set_state(self, room_id: str, kind: str, content: dict[str, Any]) -> None:
+        """Send a state event with an empty state key."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/{kind}"
+        self.synapse.request("PUT", path, content, self.token)
 
     def openid_token(self) -> dict[str, Any]:
         """Ask for an OpenID token (Client-Server API §OpenID)."""

@@ -35,6 +35,15 @@ class Cache(Generic[V]):
         self._entries: OrderedDict[str, tuple[V, float]] = OrderedDict()
         self._making: dict[str, asyncio.Task[V]] = {}
 
+    def peek(self, name: str) -> V | None:
+        """Return a value that is good, or None; from any thread."""
+        found = self._entries.get(name)
+        return found[0] if found and self._clock.monotonic() < found[1] else None
+
+    def forget(self, name: str) -> None:
+        """Let the next one who asks make the value anew."""
+        self._entries.pop(name, None)
+
     async def get(self, name: str, make: Make[V]) -> V:
         """Return the value, made by `make` when there is none that is good.
 

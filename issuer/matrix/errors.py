@@ -15,3 +15,9 @@ class NoClientApiError(UpstreamError):
     """The homeserver's client-server API cannot be found."""
 
     code = "no_client_api"
+
+
+class RoomUnreadableError(UpstreamError):
+    """A homeserver of the configuration refuses to say who is in a room."""
+
+    code = "room_unreadable"

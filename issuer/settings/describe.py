@@ -15,6 +15,8 @@ from issuer.settings.base import Section
 from issuer.settings.types import UNITS, Duration
 
 DURATION_META = Duration.__metadata__  # type: ignore[attr-defined]
+SEVERAL: dict[Any, str] = {list: "[]", dict: '."<name>"'}
+"""What ends the path of a section of which there can be several."""
 PLAIN = {
     str: "text",
     bool: "true or false",
@@ -54,8 +56,8 @@ def sections(model: type[BaseModel], path: str = "") -> Iterator[SectionInfo]:
     for name, field in model.model_fields.items():
         nested = section_in(field.annotation)
         if nested:
-            listed = get_origin(field.annotation) is list
-            inner.append((".".join(filter(None, [path, name])) + ("[]" if listed else ""), nested))
+            several = SEVERAL.get(get_origin(field.annotation), "")
+            inner.append((".".join(filter(None, [path, name])) + several, nested))
         elif field.annotation != dict[str, dict[str, Any]]:
             options.append(_option(name, field))
     yield SectionInfo(path, (model.__doc__ or "").strip(), tuple(options))
@@ -64,7 +66,7 @@ def sections(model: type[BaseModel], path: str = "") -> Iterator[SectionInfo]:
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the section that an option's type holds, as itself or in a list, or None."""
+    """Return the section that an option's type holds, as itself, in a list or in a table, or None."""
     for kind in (annotation, *get_args(annotation)):
         if isinstance(kind, type) and issubclass(kind, Section):
             return kind

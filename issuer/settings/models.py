@@ -4,6 +4,7 @@ Issuer modules and login backends declare their own sections (`modules.<instance
 """
 
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,7 +13,19 @@ from urllib.parse import quote
 from pydantic import Field, field_validator, model_validator
 
 from issuer.settings.base import ConfigPath, Section
-from issuer.settings.types import Bind, Duration, Network, PublicUrl, Secret, is_loopback
+from issuer.settings.types import (
+    BaseUrl,
+    Bind,
+    Duration,
+    DurationOrNone,
+    Network,
+    PublicUrl,
+    Secret,
+    is_loopback,
+)
+
+SERVER_NAME = re.compile(r"\*|([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+"""Close enough to find typing errors; what strangers send is read by `issuer.matrix.names`."""
 
 
 class ServerSettings(Section):
@@ -180,6 +193,37 @@ class UpstreamSettings(Section):
         return self
 
 
+class HomeserverSettings(Section):
+    """A homeserver that is asked who is in a room, by its server name; "*" where its name does not matter."""
+
+    url: BaseUrl = Field(examples=["https://matrix.example.com/"])
+    """The address at which this machine reaches its APIs."""
+    access_token: Secret
+    """The access token of a server administrator; with the client-server API, of an account in the rooms."""
+    api: Literal["synapse-admin", "client-server"] = "synapse-admin"
+    """Whom to ask: Synapse's admin API knows every room; the client-server API, which every homeserver has,
+    those that the account of the token is in."""
+    media_url: BaseUrl | None = None
+    """Where browsers get people's pictures; default: `url`, if it is https."""
+
+
+class MatrixSettings(Section):
+    """Matrix rooms: who is in them, for the module `matrix` and for Jitsi tokens for Matrix users."""
+
+    membership_cache: DurationOrNone = 10.0
+    """How long it is remembered who is in a room; 0 remembers nothing."""
+    homeservers: dict[str, HomeserverSettings] = Field(default={})
+    """Homeservers by their server names; they may be in private networks."""
+
+    @field_validator("homeservers")
+    @classmethod
+    def _names(cls, servers: dict[str, HomeserverSettings]) -> dict[str, HomeserverSettings]:
+        for name in servers:
+            if not SERVER_NAME.fullmatch(name):
+                raise ValueError(f'"{name}" is not a server name: write it as "example.com"')
+        return servers
+
+
 class Settings(Section):
     """The whole configuration file."""
 
@@ -200,6 +244,7 @@ class Settings(Section):
     upstream: UpstreamSettings = UpstreamSettings()
     macros: dict[str, str] = Field(default={})
     """Named expressions over a person, computed at sign-in: rules have them as variables."""
+    matrix: MatrixSettings = MatrixSettings()
     backends: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """Login backends, one section each; without any, the local users."""
     modules: dict[str, dict[str, Any]] = Field(default={}, repr=False)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -87,9 +87,14 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> Pro
 
 def _section_at(model: type[BaseModel], location: Iterable[Any]) -> type[BaseModel] | None:
     section: type[BaseModel] | None = model
+    is_key = False  # of a table of sections
     for part in location:
-        field = section.model_fields.get(str(part)) if section else None
-        section = _model_in(field.annotation) if field else section if isinstance(part, int) else None
+        field = section.model_fields.get(str(part)) if section and not is_key else None
+        if field:
+            section = _model_in(field.annotation)
+        elif not is_key and not isinstance(part, int):
+            section = None
+        is_key = field is not None and get_origin(field.annotation) is dict
     return section
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import BaseModel
 
-from issuer.settings.describe import Option, sections
+from issuer.settings.describe import SEVERAL, Option, sections
 from issuer.settings.models import Settings
 
 HEAD = """\
@@ -42,13 +42,11 @@ def _model(
 ) -> str:
     lines: list[str] = []
     for section in sections(model, path):
-        if section.path.endswith("[]"):
-            header = f"# [[{section.path.removesuffix('[]')}]]"
-        else:
-            header = f"[{section.path}]" if active else f"# [{section.path}]"
+        shown = active and not section.path.endswith(tuple(SEVERAL.values()))
+        header = f"[{section.path.removesuffix('[]')}]"
+        header = f"[{header}]" if section.path.endswith("[]") else header
         lines += ["", *(f"# {line}" for line in section.text.splitlines() if line.strip())]
-        lines += [header] if section.path else []
-        shown = active and not section.path.endswith("[]")
+        lines += [header if shown else f"# {header}"] if section.path else []
         for option in section.options:
             lines += _option(option, given, shown, fresh_secret)
     return "\n".join(lines) + "\n"

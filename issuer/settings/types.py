@@ -30,6 +30,12 @@ def _bounded(value: float) -> float:
     return value
 
 
+def _not_negative(value: float) -> float:
+    if not 0 <= value <= LONGEST_DURATION:
+        raise ValueError("must be 0 or more, and at most 100 years")
+    return value
+
+
 def _network(value: Any) -> Any:
     if isinstance(value, str):
         try:
@@ -87,6 +93,9 @@ def _mount_path(value: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(_duration), AfterValidator(_bounded)]
 """Seconds; in the file a number of seconds or a text such as "90s", "5m", "12h", "30d"."""
+
+DurationOrNone = Annotated[float, BeforeValidator(_duration), AfterValidator(_not_negative)]
+"""The same, where 0 turns something off."""
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 """An address or a network in CIDR notation."""

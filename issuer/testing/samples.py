@@ -26,7 +26,7 @@ def sample(type_name: str, folder: Path) -> dict[str, Any]:
     if not found:
         raise ValueError(f'the docstring of {entry.module} has no "Configuration sample:"')
     data = tomllib.loads(textwrap.dedent(found[1]))
-    for number, (section, option) in enumerate(_secret_files(data["modules"])):
+    for number, (section, option) in enumerate(_secret_files(data)):
         path = folder / f"secret-{number}"
         path.write_text(hashlib.sha512(option.encode()).hexdigest())
         path.chmod(0o600)

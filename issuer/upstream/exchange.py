@@ -9,7 +9,7 @@ from yarl import URL
 from issuer.settings.models import UpstreamSettings
 from issuer.upstream.addresses import AddressRefusedError
 from issuer.upstream.answer import Answer
-from issuer.upstream.bounded import REDIRECTS
+from issuer.upstream.bounded import REDIRECTS, read_bounded
 from issuer.upstream.errors import BadAnswerError, RefusedError, UnreachableError
 from issuer.upstream.party import Party
 from issuer.upstream.pools import Pools
@@ -31,6 +31,8 @@ class Call:
     """Follow redirects, without `headers`."""
     insecure: bool = False
     """Towards homeservers: verify no certificate, and lift the guard. For a lab."""
+    largest: int = 0
+    """Most bytes of the answer; 0 means `upstream.largest_answer`."""
 
 
 async def exchange(pools: Pools, settings: UpstreamSettings, call: Call) -> Answer:
@@ -63,7 +65,7 @@ def _is_guarded(settings: UpstreamSettings, call: Call, *, redirected: bool) -> 
 
 
 def _redirected(call: Call) -> Call:
-    return Call("", call.named_by, follow=True, insecure=call.insecure)
+    return Call("", call.named_by, follow=True, insecure=call.insecure, largest=call.largest)
 
 
 def _target(url: URL, location: str) -> URL:
@@ -93,7 +95,8 @@ async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call)
             server_hostname=_host(call.server_name),
             middlewares=(),
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            body = await (read_bounded(response, call.largest) if call.largest else response.read())
+            return Answer(response.status, response.headers, body)
     except aiohttp.ClientConnectorError as error:
         raise _no_connection(url, call.named_by, error.os_error) from None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

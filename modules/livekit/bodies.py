@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from issuer.matrix.answers import BadJsonError, NotJsonError
+from issuer.strict_json import strict_json
 from modules.livekit import names
-from modules.livekit.strict_json import strict_json
 
 Shape = Mapping[str, Any]
 """The fields of an object: their types, and the shape of an object that is inside."""

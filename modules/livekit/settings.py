@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from issuer.matrix import BadNameError, parse_server_name
+from issuer.matrix.options import server_name
 from issuer.module import ModuleSettings
 from issuer.settings.secrets import weakness
 from issuer.settings.types import BaseUrl, Duration, Secret
@@ -28,10 +28,7 @@ def _sfu_url(text: str) -> str:
 
 
 def _server_name(text: str) -> str:
-    try:
-        return text if text == EVERY else parse_server_name(text).text
-    except BadNameError:
-        raise ValueError(f'"{text}" is not a server name: write it as "example.com"') from None
+    return text if text == EVERY else server_name(text)
 
 
 SfuUrl = Annotated[str, AfterValidator(_sfu_url)]

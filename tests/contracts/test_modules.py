@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from issuer.plugins import MODULES, known
+from issuer.settings.problems import ConfigError
 from issuer.testing import Ask, ModuleContract, sample
+from issuer.testing.modules import Make
 from tests.modules.livekit.calls import ROOM, SLOT, Homeserver, options, upstream_options
 from tests.modules.livekit.people.asking import IDENTITY_SECRET
 from tests.modules.livekit.sfu import Sfu
@@ -64,6 +66,18 @@ class TestDemo(ModuleContract):
     @pytest.fixture
     def asks(self) -> Sequence[Ask]:
         return ()
+
+
+class TestMatrix(ModuleContract):
+    type = "matrix"
+
+    @pytest.fixture
+    def asks(self) -> Sequence[Ask]:
+        return ()
+
+    def test_a_rule_that_does_not_compile(self, make: Make) -> None:
+        with pytest.raises(ConfigError, match=r"modules\.tested\.rule"):
+            make(rule="inGroup(")
 
 
 def test_every_module_is_tested() -> None:

@@ -64,6 +64,16 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
         "WARNING",
         {"instance", "backend", "user", "room", "tenant", "reason"},
     ),
+    "user_verified": (
+        lambda: audit.user_verified("matrix", "@a:b", "!r:b", is_member=False, power_level=0),
+        "INFO",
+        {"instance", "user", "room", "is_member", "power_level"},
+    ),
+    "user_not_verified": (
+        lambda: audit.user_not_verified("matrix", "b refused an OpenID token", "@a:b"),
+        "WARNING",
+        {"instance", "user", "reason"},
+    ),
 }
 
 

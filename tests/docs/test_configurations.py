@@ -15,6 +15,7 @@ from issuer.settings.problems import ConfigError, option_names
 from modules.demo.module import DemoSettings
 from modules.jitsi.settings import JitsiSettings
 from modules.livekit.settings import LiveKitSettings
+from modules.matrix.settings import VerificationSettings
 from tests.docs.configurations import application, close, whole
 from tests.docs.pages import Page, pages
 
@@ -30,6 +31,7 @@ BLOCKS = [
 MODULES: dict[str, type[BaseModel]] = {
     "jitsi": JitsiSettings,
     "livekit": LiveKitSettings,
+    "matrix": VerificationSettings,
     "demo": DemoSettings,
 }
 
@@ -60,7 +62,7 @@ def known_options() -> Iterator[str]:
 
 def _of(model: type[BaseModel], path: str) -> Iterator[str]:
     for section in sections(model, path):
-        place = section.path.removesuffix("[]")
+        place = section.path.removesuffix("[]").removesuffix('."<name>"')
         yield place
         yield from (".".join(filter(None, [place, option.name])) for option in section.options)
     yield from (".".join(filter(None, [path, name])) for name in option_names(model))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -87,7 +87,8 @@ def secrets_in(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[t
         if is_secret(field.annotation):
             yield from ((*path, name + source) for source in ("", *SOURCES))
         elif nested:
-            yield from secrets_in(nested, (*path, name))
+            named = ("example.com",) if get_origin(field.annotation) is dict else ()
+            yield from secrets_in(nested, (*path, name, *named))
 
 
 def every_secret() -> list[tuple[str, ...]]:

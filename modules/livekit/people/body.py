@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from issuer.store.values import storable
+from issuer.strict_json import strict_json
 from modules.livekit.people.errors import FieldError
 from modules.livekit.people.settings import PeopleSettings
-from modules.livekit.strict_json import strict_json
 
 MATRIX_ROOM = re.compile("[A-Za-z0-9+/]{43}")
 """What `modules.livekit.names.digest` gives: an unpadded SHA-256 in base64."""

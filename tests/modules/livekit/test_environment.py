@@ -15,7 +15,7 @@ from issuer.settings.load import Configuration
 from issuer.settings.problems import ConfigError
 from modules.livekit.environment import LiveKitEnvironment
 from modules.livekit.settings import LiveKitSettings
-from tests.service import ISSUER, answers, client, free_port, wait_for
+from tests.service import ISSUER, answers, client, free_port, serving_with
 
 SECRET = "q7Zr2m-Xw9Kt4bVd" * 2
 NEEDED = {
@@ -213,17 +213,9 @@ def test_without_them_nothing_starts(folder: Path, environ: dict[str, str]) -> N
 def serving(folder: Path, **variables: str) -> Iterator[tuple[str, Path]]:
     """`issuer serve` in an empty directory, with nothing but these variables."""
     port = free_port()
-    log = folder / "log"
-    environ = {"PATH": os.environ["PATH"], **NEEDED, "LIVEKIT_JWT_BIND": f"127.0.0.1:{port}", **variables}
-    with log.open("wb") as stream:
-        process = subprocess.Popen([ISSUER, "serve"], cwd=folder, env=environ, stderr=stream)
     url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answers(f"{url}/healthz") or process.poll() is not None, "healthz")
+    with serving_with({**NEEDED, "LIVEKIT_JWT_BIND": f"127.0.0.1:{port}", **variables}, folder, url) as log:
         yield url, log
-    finally:
-        process.terminate()
-        assert process.wait(60) == 0
 
 
 def test_the_product_starts(folder: Path) -> None:

@@ -1,0 +1,108 @@
+"""Who somebody is, and whether they are in a room; a doubt is a no."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from issuer import audit
+from issuer.identity import Identity
+from issuer.matrix import Homeservers, OpenIdRefusedError, parse_user_id
+from issuer.matrix.membership import ANY, Memberships, Standing
+from issuer.module import Gateway
+from issuer.rules import Scope, compile_rule
+from issuer.upstream import UpstreamError
+from modules.matrix.bodies import Asked
+from modules.matrix.settings import VerificationSettings
+
+_log = logging.getLogger(__name__)
+
+BACKEND = "matrix"
+VARIABLES = ("user_id", "localpart", "server_name", "room_id")
+
+Results = Mapping[str, Any]
+NOBODY: Results = {"results": {"user": False}, "user_id": None}
+NOBODY_IN_ROOM: Results = {
+    "results": {"room_membership": False, "user": False},
+    "user_id": None,
+    "power_levels": None,
+}
+
+
+class Verification:
+    """Verifies users of an instance, and answers as the User Verification Service does."""
+
+    def __init__(self, settings: VerificationSettings, gateway: Gateway) -> None:
+        """Compile the rule; raise `RuleError` when it does not."""
+        path = f"modules.{gateway.instance}.rule"
+        self._settings = settings
+        self._gateway = gateway
+        self._rule = compile_rule(settings.rule, option=path, variables=VARIABLES)
+        configured = gateway.settings.matrix.homeservers
+        self._homeservers = Homeservers(
+            gateway.upstream,
+            gateway.clock,
+            listed=[*settings.server_names, *(name for name in configured if name != ANY)],
+            overrides={},
+        )
+        self._memberships = Memberships(gateway.settings.matrix, gateway.upstream, gateway.clock)
+
+    def user(self, asked: Asked) -> Results:
+        """Return whose OpenID token it is."""
+        user_id = self._user(asked)
+        if user_id is None:
+            return NOBODY
+        audit.user_verified(self._gateway.instance, user_id)
+        return {"results": {"user": True}, "user_id": user_id}
+
+    def user_in_room(self, asked: Asked) -> Results:
+        """Return whose OpenID token it is, and where that user stands in the room."""
+        user_id = self._user(asked)
+        if user_id is None:
+            return NOBODY_IN_ROOM
+        standing = self._standing(user_id, asked.room_id)
+        audit.user_verified(
+            self._gateway.instance, user_id, asked.room_id, standing.is_member, standing.power_level
+        )
+        levels = {"room": standing.levels, "user": standing.power_level}
+        return {
+            "results": {"room_membership": standing.is_member, "user": True},
+            "user_id": user_id,
+            "power_levels": levels if standing.is_member else None,
+        }
+
+    def _user(self, asked: Asked) -> str | None:
+        names = self._settings.server_names
+        if names and asked.server_name not in names:
+            self._refused("the server_name is not one of server_names")
+            return None
+        try:
+            user_id = self._homeservers.verify_openid(asked.server_name, asked.token)
+        except (OpenIdRefusedError, UpstreamError) as error:
+            self._refused(str(error))
+            return None
+        return user_id if self._is_allowed(user_id, asked) else None
+
+    def _is_allowed(self, user_id: str, asked: Asked) -> bool:
+        request: dict[str, object] = {
+            "user_id": user_id,
+            "localpart": parse_user_id(user_id).localpart,
+            "server_name": asked.server_name,
+            "room_id": asked.room_id,
+            "ip": self._gateway.address(),
+            "module": BACKEND,
+        }
+        identity = Identity(BACKEND, user_id, user_id)
+        decision = self._rule.judge(Scope(identity, request, self._gateway.clock.now()))
+        if not decision.allowed:
+            self._refused(decision.reason, user_id)
+        return decision.allowed
+
+    def _standing(self, user_id: str, room_id: str) -> Standing:
+        try:
+            return self._memberships.standing(user_id, room_id)
+        except UpstreamError as error:
+            _log.warning("who is in a room cannot be found out, so the answer is no: %s", error)
+            return Standing()
+
+    def _refused(self, reason: str, user_id: str | None = None) -> None:
+        audit.user_not_verified(self._gateway.instance, reason, user_id)
