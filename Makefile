@@ -57,6 +57,7 @@ $(STAMP): $(VENV)/bin/python setup.cfg constraints.txt
 	@touch $@
 
 $(DEV_STAMP): $(VENV)/bin/python setup.cfg constraints.txt
+	@tools/debian-packages build
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(STAMP)
 

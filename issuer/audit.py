@@ -25,6 +25,14 @@ def sign_in_failed(account: str, address: str) -> None:
     _event("sign_in_failed", logging.WARNING, account=account, address=address)
 
 
+def account_refused(backend: str, account: str, user: str | None, reason: str) -> None:
+    """A directory did not let somebody in for a reason of its own: the account is locked, expired, ...
+
+    `account` is what `sign_in_failed` has for the same attempt; `user` the name that the directory has.
+    """
+    _event("account_refused", logging.WARNING, backend=backend, account=account, user=user, reason=reason)
+
+
 def sign_in_paused(limit: str, account: str, address: str, wait: float) -> None:
     """A sign-in was not even tried, because there were too many failures; `wait` in seconds."""
     _event("sign_in_paused", logging.WARNING, limit=limit, account=account, address=address, wait=round(wait))
@@ -38,11 +46,6 @@ def signed_out(identity: Identity, address: str) -> None:
 def session_ended(identity: Identity, by: str) -> None:
     """A session was ended from another one, or by the operator."""
     _event("session_ended", backend=identity.backend, user=identity.uid, by=by)
-
-
-def header_refused(backend: str, address: str, reason: str) -> None:
-    """A request said by a header who sends it, and was not believed; `address` is the connection's."""
-    _event("header_refused", logging.WARNING, backend=backend, address=address, reason=reason)
 
 
 def identity_refused(backend: str, subject: str, reason: str) -> None:

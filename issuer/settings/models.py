@@ -5,7 +5,6 @@ Issuer modules and login backends declare their own sections (`modules.<instance
 
 import os
 import re
-import ssl
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from issuer.settings.base import ConfigPath, Section
 from issuer.settings.types import (
     BaseUrl,
     Bind,
+    CaFile,
     Duration,
     DurationOrNone,
     Network,
@@ -169,22 +169,12 @@ class UpstreamSettings(Section):
     per_destination: int = Field(default=0, ge=0)
     """Calls of one worker to one server at the same time; 0 means three quarters of `server.threads`.
     For a server that strangers named, never more than a quarter."""
-    ca_file: ConfigPath | None = None
+    ca_file: CaFile | None = None
     """PEM file with certificate authorities to trust besides the system's."""
     allow_private_networks: bool = False
     """Let homeservers that strangers name be in private networks; they can then make us connect there."""
     refused_networks: list[Network] = Field(default=[])
     """Further networks that strangers cannot make this machine connect to."""
-
-    @field_validator("ca_file")
-    @classmethod
-    def _certificates(cls, path: Path | None) -> Path | None:
-        try:
-            if path is not None:
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-        except OSError as error:
-            raise ValueError(f"holds no certificates that can be read: {error.strerror}") from None
-        return path
 
     @model_validator(mode="after")
     def _order(self) -> Self:

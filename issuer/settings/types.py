@@ -1,11 +1,15 @@
 """Types that options are made of: durations, network binds, addresses, secrets."""
 
 import re
+import ssl
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from issuer.settings.base import ConfigPath
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION = 100 * 365 * 86400.0
@@ -63,19 +67,18 @@ def _is_host(host: str) -> bool:
     return True
 
 
-def _web_url(value: str) -> str:
+def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isascii():
         raise ValueError('not an http or https URL: write it as "https://meet.example.com/"')
-    if parts.username is not None or parts.fragment or re.search(r"[\s\\\"<>^`{|}\x00-\x1f\x7f]", value):
-        raise ValueError("a URL here has no user, no fragment, no spaces and no quotes")
+    if (
+        parts.username is not None
+        or parts.query
+        or parts.fragment
+        or re.search(r"[\s\\\"<>^`{|}\x00-\x1f\x7f]", value)
+    ):
+        raise ValueError("a base URL has no user, no query, no fragment, no spaces and no quotes")
     parts.port  # noqa: B018 - raises ValueError when the port is out of range
-    return value
-
-
-def _base_url(value: str) -> str:
-    if urlsplit(_web_url(value)).query:
-        raise ValueError("a base URL has no query")
     return value if value.endswith("/") else value + "/"
 
 
@@ -92,11 +95,22 @@ def _mount_path(value: str) -> str:
     return value
 
 
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        raise ValueError(f"holds no certificates that can be read: {error.strerror}") from None
+    return path
+
+
 Duration = Annotated[float, BeforeValidator(_duration), AfterValidator(_bounded)]
 """Seconds; in the file a number of seconds or a text such as "90s", "5m", "12h", "30d"."""
 
 DurationOrNone = Annotated[float, BeforeValidator(_duration), AfterValidator(_not_negative)]
 """The same, where 0 turns something off."""
+
+CaFile = Annotated[ConfigPath, AfterValidator(_certificates)]
+"""A PEM file with certificates of authorities."""
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 """An address or a network in CIDR notation."""
@@ -106,9 +120,6 @@ Bind = Annotated[str, AfterValidator(_bind)]
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """An http or https URL without query, kept with a final slash."""
-
-WebUrl = Annotated[str, AfterValidator(_web_url)]
-"""An http or https URL, kept as it is."""
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 """Scheme, host and port of the portal, with a final slash."""

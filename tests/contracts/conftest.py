@@ -1,6 +1,7 @@
 """Stub servers for the modules that call others."""
 
 from tests.modules.livekit.conftest import homeserver, sfu
+from tests.openldap.server import openldap
 from tests.upstream.fixtures import authority
 
-__all__ = ["authority", "homeserver", "sfu"]
+__all__ = ["authority", "homeserver", "openldap", "sfu"]

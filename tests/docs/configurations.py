@@ -12,6 +12,7 @@ from issuer.app import World, create_app, parts
 from issuer.settings.base import Context
 from issuer.settings.load import parse
 from tests.fakes import FakeClock
+from tests.upstream.authority import Authority
 
 SECRET = "542822d2b9d33a2a0aa7247c752da3a88c83e20b4c9d6da0ed49f20ebaf1eb00"
 
@@ -45,7 +46,7 @@ def application(data: dict[str, Any], folder: Path, keys: Path, world: World | N
     environ: dict[str, str] = {}
     for option, value in _named_secrets(data):
         if option.endswith("_file"):
-            (folder / value).write_text(_secret_for(option))
+            (folder / value).write_text(_secret_for(option, folder))
         else:
             environ[value] = SECRET
     return create_app(parse(data, Context(environ, folder)), world)
@@ -56,7 +57,9 @@ def close(app: Flask) -> None:
     parts(app).store.close()
 
 
-def _secret_for(option: str) -> str:
+def _secret_for(option: str, folder: Path) -> str:
+    if option == "ca_file":
+        return Authority(folder).path.read_text()
     return "postgresql://issuer@db.example.org/issuer" if option == "url_file" else SECRET
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from issuer.backends.ldap import LdapSettings
 from issuer.backends.local import LocalSettings
 from issuer.settings.describe import sections
 from issuer.settings.models import Settings
@@ -56,6 +57,7 @@ def known_options() -> Iterator[str]:
     """Every option by its path, and every section."""
     yield from _of(Settings, "")
     yield from _of(LocalSettings, "backends.local")
+    yield from _of(LdapSettings, "backends.ldap")
     for name, model in MODULES.items():
         yield from _of(model, f"modules.{name}")
 

@@ -1,0 +1,127 @@
+"""People as the directory has them: found by login, by user name, or by subject; made into identities."""
+
+import logging
+import uuid
+from collections.abc import Iterable
+
+import ldap
+
+from issuer.backends.ldap.connection import THIS_ENTRY, Connection, Entry
+from issuer.backends.ldap.groups import Groups
+from issuer.backends.ldap.settings import LdapSettings
+from issuer.backends.ldap.templates import LoginFilter, literal
+from issuer.errors import UnavailableError
+from issuer.identity import Attribute, Identity
+
+_log = logging.getLogger(__name__)
+
+OBJECT_GUID = "objectguid"
+"""Sixteen bytes, the first three numbers in little-endian order (MS-DTYP §2.3.4.2)."""
+
+
+class Directory:
+    """What is where in the directory."""
+
+    def __init__(self, instance: str, settings: LdapSettings) -> None:
+        """Keep how people are found and read."""
+        self._instance = instance
+        self._settings = settings
+        self._login = LoginFilter(settings.user_filter)
+        self._groups = Groups(settings)
+        wanted = (settings.subject_attribute, settings.uid_attribute, *settings.read)
+        self.attributes = list(dict.fromkeys((*wanted, *self._groups.attributes, *self._login.attributes)))
+        """What is read of a person."""
+
+    def by_login(self, login: str, connection: Connection) -> Entry | None:
+        """Return who has this login, in whatever letter case it is typed; None for nobody and for several."""
+        entry = self._only(self._login.filter(login), connection)
+        return entry if entry and self._login.names(login, entry.texts) else None
+
+    def by_subject(self, subject: str, connection: Connection) -> Entry | None:
+        """Return the person with this subject, if they can still be found by some login."""
+        text = f"({self._settings.subject_attribute}={self._subject_value(subject)})"
+        return self._only(f"(&{text}{self._login.anybody})", connection)
+
+    def at(self, dn: str, connection: Connection) -> Entry:
+        """Return the entry with this name; raise `ldap.NO_SUCH_OBJECT` when it cannot be seen."""
+        entry = next(connection.search(dn, attributes=self.attributes, scope=THIS_ENTRY), None)
+        if entry is None:
+            raise ldap.NO_SUCH_OBJECT({"desc": "the person's own entry cannot be read"})
+        return entry
+
+    def knows(self, uid: str, connection: Connection) -> bool:
+        """Tell whether anybody has this user name."""
+        text = f"({self._settings.uid_attribute}={literal(uid)})"
+        return connection.any_one(self._settings.user_base, text) is not None
+
+    def try_anybody(self, connection: Connection) -> None:
+        """Make sure that somebody can be found, with what makes an identity.
+
+        Raises:
+            LookupError: nobody is, or they show too little; says what to do.
+            ldap.LDAPError: the search fails.
+        """
+        wanted = (self._settings.subject_attribute, self._settings.uid_attribute)
+        found = connection.any_one(self._settings.user_base, self._login.anybody, wanted)
+        if found is None:
+            who = self._login.anybody
+            raise LookupError(f"nobody matches {who} below user_base: check both, and what bind_dn may read")
+        for name in wanted:
+            if not found.raw(name):
+                raise LookupError(f"{found.dn} shows no {name}: let bind_dn read it, or check the option")
+
+    def _only(self, text: str, connection: Connection) -> Entry | None:
+        try:
+            found = list(connection.search(self._settings.user_base, text, self.attributes, limit=2))
+        except ldap.SIZELIMIT_EXCEEDED:
+            found = []
+            _log.warning(
+                "directory %s: more than one entry matches user_filter: nobody signs in", self._instance
+            )
+        if len(found) > 1:
+            names = " and ".join(entry.dn for entry in found)
+            _log.warning("directory %s: %s match user_filter: nobody signs in", self._instance, names)
+        return found[0] if len(found) == 1 else None
+
+    def _subject_value(self, subject: str) -> str:
+        if self._settings.subject_attribute.lower() != OBJECT_GUID:
+            return literal(subject)
+        try:
+            raw = uuid.UUID(subject).bytes_le
+        except ValueError:
+            return literal(subject)
+        return "".join(f"\\{byte:02x}" for byte in raw)
+
+    def identity(self, entry: Entry, connection: Connection) -> Identity:
+        """Return who an entry is, with their groups.
+
+        Raises:
+            UnavailableError: the entry does not say who it is.
+            ldap.LDAPError: the server cannot tell.
+        """
+        subject, uid = self._subject(entry), entry.first(self._settings.uid_attribute)
+        if not subject or not uid:
+            missing = self._settings.uid_attribute if subject else self._settings.subject_attribute
+            raise UnavailableError(
+                f"directory {self._instance}: {entry.dn} shows no {missing}: may it be read?"
+            )
+        return Identity(
+            backend=self._instance,
+            subject=subject,
+            uid=uid,
+            attributes=dict(_attributes(entry, self._settings.read)),
+            groups=self._groups.of(entry, uid, connection),
+        )
+
+    def _subject(self, entry: Entry) -> str | None:
+        attribute = self._settings.subject_attribute
+        if attribute.lower() != OBJECT_GUID:
+            return entry.first(attribute)
+        raw = next(iter(entry.raw(attribute)), b"")
+        return str(uuid.UUID(bytes_le=raw)) if len(raw) == 16 else None
+
+
+def _attributes(entry: Entry, names: Iterable[str]) -> Iterable[tuple[str, Attribute]]:
+    for name in names:
+        if texts := entry.texts(name):
+            yield name, texts[0] if len(texts) == 1 else texts

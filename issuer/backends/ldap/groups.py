@@ -1,0 +1,110 @@
+"""The groups of a person: named in their entry or searched for, with those that these are in."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+import ldap
+import ldap.dn
+
+from issuer.backends.ldap.connection import THIS_ENTRY, Connection, Entry
+from issuer.backends.ldap.settings import LdapSettings
+from issuer.backends.ldap.templates import any_of, groups_filter, in_chain_filter
+from issuer.errors import UnavailableError
+
+MOST = 1000
+"""Groups of one person; whoever has more cannot sign in, for rules would see only some of them."""
+BATCH = 50
+"""Groups whose own groups are searched for at once."""
+
+MEMBER_OF = "memberOf"
+
+
+class Groups:
+    """Finds the groups of people."""
+
+    def __init__(self, settings: LdapSettings) -> None:
+        """Keep how groups are found."""
+        self._by = settings.groups_by
+        self._nested = settings.nested_groups
+        self._name = settings.group_name
+        self._filter = settings.group_filter
+        self._base = settings.group_base or settings.user_base
+        self.attributes = [MEMBER_OF] if self._by == "memberOf" else []
+        """What must be read with the person's entry."""
+
+    def of(self, person: Entry, uid: str, connection: Connection) -> tuple[str, ...]:
+        """Return the names of a person's groups, the nearest first, each once.
+
+        Raises:
+            UnavailableError: they are more than `MOST`.
+            ldap.LDAPError: the server cannot tell.
+        """
+        if self._by == "memberOf":
+            found = self._named(person.texts(MEMBER_OF), connection)
+        elif self._by == "search":
+            found = self._searched(person, uid, connection)
+        elif self._by == "in_chain":
+            found = self._search(in_chain_filter(person.dn), connection)
+        else:
+            found = iter(())
+        return tuple(dict.fromkeys(_few(found)))
+
+    def _search(self, text: str, connection: Connection) -> Iterator[str | None]:
+        for entry in connection.search(self._base, text, [self._name]):
+            yield entry.first(self._name)
+
+    def _named(self, dns: Sequence[str], connection: Connection) -> Iterator[str | None]:
+        """Walk from group to group by what their entries say; each is read once, so circles end."""
+        waiting, seen = deque(dns), {dn.casefold() for dn in dns}
+        while waiting:
+            entry = self._group(waiting.popleft(), connection)
+            if entry is None:
+                continue
+            yield entry.first(self._name)
+            above = [dn for dn in entry.texts(MEMBER_OF) if dn.casefold() not in seen]
+            seen.update(dn.casefold() for dn in above)
+            waiting += above
+
+    def _group(self, dn: str, connection: Connection) -> Entry | None:
+        """Return the entry of a group, made of its DN where that says all that is asked."""
+        if not self._nested and (name := _name_in(dn, self._name)):
+            return Entry(dn, {self._name.lower(): [name.encode()]})
+        attributes = [self._name, MEMBER_OF] if self._nested else [self._name]
+        try:
+            return next(connection.search(dn, attributes=attributes, scope=THIS_ENTRY), None)
+        except ldap.NO_SUCH_OBJECT:
+            return None
+
+    def _searched(self, person: Entry, uid: str, connection: Connection) -> Iterator[str | None]:
+        """Walk from level to level; each group is asked for once, so circles end."""
+        seen: set[str] = set()
+        filters = [groups_filter(self._filter, person.dn, uid)]
+        while filters:
+            found = [entry for entry in self._level(filters, connection) if entry.dn.casefold() not in seen]
+            for entry in found:
+                seen.add(entry.dn.casefold())
+                yield entry.first(self._name)
+            filters = [groups_filter(self._filter, entry.dn, "") for entry in found] if self._nested else []
+
+    def _level(self, filters: Sequence[str], connection: Connection) -> Iterable[Entry]:
+        for start in range(0, len(filters), BATCH):
+            text = any_of(filters[start : start + BATCH])
+            yield from connection.search(self._base, text, [self._name])
+
+
+def _few(names: Iterable[str | None]) -> Iterator[str]:
+    """Give the names; groups without one count too."""
+    for number, name in enumerate(names):
+        if number >= MOST:
+            raise UnavailableError(f"somebody is in over {MOST} groups: narrow group_base, group_filter")
+        if name:
+            yield name
+
+
+def _name_in(dn: str, attribute: str) -> str | None:
+    """Return the value of an attribute in the first part of a DN."""
+    try:
+        first = ldap.dn.str2dn(dn)[0]
+    except (ldap.DECODING_ERROR, IndexError):
+        return None
+    return next((value for name, value, _ in first if name.lower() == attribute.lower() and value), None)

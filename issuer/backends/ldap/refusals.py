@@ -1,0 +1,80 @@
+"""Why a directory does not let somebody in whose password may be right."""
+
+import re
+from enum import Enum
+
+import ldap
+from ldap.controls.ppolicy import PasswordPolicyControl
+from pyasn1.error import PyAsn1Error
+
+
+class Refusal(Enum):
+    """The reason, as the log has it; people read the same in every case."""
+
+    WRONG = "wrong password"
+    LOCKED = "locked"
+    EXPIRED = "password expired"
+    MUST_CHANGE = "password must be changed"
+    DISABLED = "disabled"
+    NOT_NOW = "outside the hours, or not from here"
+    OTHER = "refused by the directory"
+
+
+REFUSING = (
+    ldap.INVALID_CREDENTIALS,
+    ldap.INAPPROPRIATE_AUTH,
+    ldap.NO_SUCH_OBJECT,
+    ldap.INVALID_DN_SYNTAX,
+    ldap.CONSTRAINT_VIOLATION,
+    ldap.UNWILLING_TO_PERFORM,
+    ldap.INSUFFICIENT_ACCESS,
+)
+"""Answers to a bind that say something about the person; all others say something about the server."""
+
+POLICY = {0: Refusal.EXPIRED, 1: Refusal.LOCKED, 2: Refusal.MUST_CHANGE}
+"""Errors of the password policy control (draft-behera-ldap-password-policy-10 §6.2)."""
+
+ACTIVE_DIRECTORY = {
+    "530": Refusal.NOT_NOW,
+    "531": Refusal.NOT_NOW,
+    "532": Refusal.EXPIRED,
+    "533": Refusal.DISABLED,
+    "701": Refusal.EXPIRED,
+    "773": Refusal.MUST_CHANGE,
+    "775": Refusal.LOCKED,
+}
+"""What Active Directory writes into its diagnostic message, as in "AcceptSecurityContext error, data 775"."""
+
+DATA = re.compile(r"\bdata ([0-9a-f]{3})\b")
+
+
+def refusal_of(error: ldap.LDAPError) -> Refusal:
+    """Return why a bind was refused."""
+    details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    if reason := policy_refusal(details.get("ctrls") or ()):
+        return reason
+    if code := DATA.search(str(details.get("info", ""))):
+        return ACTIVE_DIRECTORY.get(code[1], Refusal.WRONG)
+    if isinstance(error, ldap.CONSTRAINT_VIOLATION):  # 389 Directory Server: too many attempts
+        return Refusal.LOCKED
+    if isinstance(error, ldap.UNWILLING_TO_PERFORM):  # 389 Directory Server: account inactivated
+        return Refusal.DISABLED
+    return Refusal.OTHER if isinstance(error, ldap.INSUFFICIENT_ACCESS) else Refusal.WRONG
+
+
+def policy_refusal(controls: object) -> Refusal | None:
+    """Return what the password policy control of an answer says; None when it says nothing."""
+    for oid, _, value in controls if isinstance(controls, list | tuple) else ():
+        if oid == PasswordPolicyControl.controlType:
+            control = PasswordPolicyControl()
+            try:
+                control.decodeControlValue(value)
+            except (PyAsn1Error, ValueError):
+                return None
+            return policy_error(control)
+    return None
+
+
+def policy_error(control: PasswordPolicyControl) -> Refusal | None:
+    """Return the refusal that a decoded control holds, if any."""
+    return POLICY.get(control.error) if control.error is not None else None
