@@ -27,7 +27,6 @@ from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.entrance import Entrance
 from issuer.portal.errors import ErrorHandler
-from issuer.portal.home import Home
 from issuer.portal.pages import Portal
 from issuer.portal.redirects import Redirects
 from issuer.portal.sign_in import SignIn
@@ -178,6 +177,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         housekeeper=Housekeeper(store),
     )
     _plug_in(configuration, house, current)
+    store.sessions.listeners += [module.sessions_ended for module in house.modules.values()]
     app.extensions["issuer"] = house
     _finish(app, house, current, _portal(app, house, current, cookies))
 
@@ -193,8 +193,7 @@ def _portal(app: Flask, house: Parts, current: Current, cookies: Cookies) -> Way
     sign_in = SignIn(house.admission, house.services, settings, metrics)
     entrance = Entrance(current, cookies, house.sessions, house.backends, metrics)
     ways = Ways(current, cookies, choices, sign_in, entrance)
-    home = Home(house.store.issuances, house.modules.values())
-    portal = Portal(current, cookies, ways, entrance, house.sessions, home)
+    portal = Portal(current, cookies, ways, entrance, house.sessions, house.modules.values())
     app.register_blueprint(portal.blueprint())
     redirects = Redirects(current, choices, house.admission, entrance)
     app.register_blueprint(redirects.blueprint(house.backends.values()))
@@ -272,5 +271,7 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         address=current.address,
         main_identifier=identifier,
         macros=tuple(house.settings.macros),
+        check_origin=current.check_origin,
+        module=house.modules.get,
         own_issuer=house.own_issuer,
     )

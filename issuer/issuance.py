@@ -122,6 +122,14 @@ class Issuance:
         """
         return phases.answer(self.issue(phases, phases.authenticate(), address))
 
+    def judge(self, phases: Phases, identity: Identity, address: str | None) -> None:
+        """Run the rule alone, for somebody whose token is asked for later.
+
+        Raises:
+            issuer.errors.ForbiddenError: the rule says no.
+        """
+        self._judge(phases, self._scope(phases, identity, address))
+
     def issue(self, phases: Phases, identity: Identity, address: str | None) -> Token:
         """Run rule, claims, sign and record for somebody who is authenticated.
 

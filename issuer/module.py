@@ -5,7 +5,7 @@ A module is one class, declared in the entry-point group `issuer.modules`. Havin
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -108,6 +108,10 @@ class Gateway:
     """The operator's macros: variables of every rule, to be named when it is compiled."""
     main_identifier: Callable[[Identity], str]
     """A person's main identifier, as tokens name them."""
+    check_origin: Callable[[], None]
+    """Refuse the request in hand unless it is a form that one of our own pages has sent."""
+    module: Callable[[str], "Module | None"]
+    """Another instance by its name, once all are made: for what its `phases` can do."""
     own_issuer: IssuerOf
     """Finds, by its `iss`, the module of this gateway whose access tokens say who asks."""
 
@@ -154,12 +158,11 @@ class Module(ABC):
         """Return whose tokens of this instance other instances may take as proof of who asks."""
         return ()
 
-    def room_path(self, room: str, tenant: str | None) -> str | None:  # noqa: ARG002 - for those who override it
-        """Return the path here that leads into a room again, for the home page; None when there is none."""
-        return None
-
     def destinations(self) -> Iterable[str]:
-        """Return the base URLs that a browser is sent to after sign-in (for `form-action`)."""
+        """Return the base URLs that a browser is sent to after sign-in (for `form-action`).
+
+        `http://127.0.0.1:*` stands for every port, `com.example.app:` for every address of a scheme.
+        """
         return ()
 
     def root_routes(self) -> Iterable[RootRoute]:
@@ -181,6 +184,17 @@ class Module(ABC):
     def token(self, identity: Identity, wishes: dict[str, str]) -> str:
         """Issue a token for somebody from the command line (`issuer token`), without a browser."""
         raise NotImplementedError(f"{self.name} gives no tokens from the command line")
+
+    def phases(self, wishes: Mapping[str, str]) -> Phases:
+        """Return the phases of a token that another instance hands out, to somebody it vouches for.
+
+        Raises:
+            issuer.errors.BadRequestError: there is no token for these wishes.
+        """
+        raise NotImplementedError(f"{self.name} gives no tokens to other modules")
+
+    def sessions_ended(self, sessions: Sequence[bytes]) -> None:  # noqa: B027 - an ability, not a duty
+        """Hear that portal sessions were ended (not that they expired), by the hashes of their ids."""
 
     def start(self) -> None:  # noqa: B027 - an ability, not a duty
         """Begin background work; called once in every worker."""

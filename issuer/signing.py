@@ -45,11 +45,15 @@ class SecretSigner:
 class RingSigner:
     """Signs with the active key of the ring for one use."""
 
-    def __init__(self, keys: KeyRing, use: str, algorithm: str) -> None:
-        """Keep where the key comes from; it is looked up for every token, since keys rotate."""
+    def __init__(self, keys: KeyRing, use: str, algorithm: str, typ: str = "JWT") -> None:
+        """Keep where the key comes from; it is looked up for every token, since keys rotate.
+
+        `typ` says what kind of token it is (RFC 8725 §3.11), as in `at+jwt`.
+        """
         self._keys = keys
         self._use = use
         self._algorithm = algorithm
+        self._typ = typ
         self._signature = get_default_algorithms()[algorithm]
 
     def sign(self, claims: Mapping[str, Any]) -> tuple[str, str]:
@@ -59,7 +63,7 @@ class RingSigner:
             issuer.keys.KeyRingError: there is no active key that fits.
         """
         key = self._keys.signing_key(self._use, self._algorithm)
-        header = _header(self._algorithm, key.kid)
+        header = _header(self._algorithm, key.kid, self._typ)
         return compact(header, claims, lambda text: self._signature.sign(text, key.private)), key.kid
 
 
@@ -73,9 +77,9 @@ def compact(header: bytes, claims: Mapping[str, Any], sign: Callable[[bytes], by
 
 
 @lru_cache(maxsize=64)
-def _header(algorithm: str, kid: str | None = None) -> bytes:
+def _header(algorithm: str, kid: str | None = None, typ: str = "JWT") -> bytes:
     """Return the header, encoded (RFC 7515 §4)."""
-    header = {"alg": algorithm, "kid": kid, "typ": "JWT"} if kid else {"alg": algorithm, "typ": "JWT"}
+    header = {"alg": algorithm, "kid": kid, "typ": typ} if kid else {"alg": algorithm, "typ": typ}
     return _base64url(jsontext.dump(header))
 
 

@@ -19,11 +19,16 @@ def content_security_policy(destinations: Iterable[str]) -> str:
     Chromium applies `form-action` to the redirects that follow a form, so the origins to which a sign-in
     leads are in it.
     """
-    targets = " ".join(["'self'", *sorted({origin(url) for url in destinations})])
+    targets = " ".join(["'self'", *sorted({_source(url) for url in destinations})])
     return (
         "default-src 'none'; style-src 'self'; img-src 'self'; "
         f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
     )
+
+
+def _source(destination: str) -> str:
+    """Return the origin of a URL; any port (`http://127.0.0.1:*`) and a mere scheme are sources already."""
+    return destination if destination.endswith((":*", ":")) else origin(destination)
 
 
 class SecurityHeaders:

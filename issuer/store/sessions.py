@@ -1,5 +1,6 @@
 """Portal sessions, under the SHA-256 of their id."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,8 @@ class Sessions:
         self._clock = clock
         by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))
         self._get = Statement(by_hash, database.engine.dialect)
+        self.listeners: list[Callable[[Sequence[bytes]], None]] = []
+        """Who hears that sessions were ended (not that they expired), by their hashes."""
 
     def add(self, row: SessionRow) -> None:
         """Begin a session."""
@@ -78,16 +81,23 @@ class Sessions:
 
     def end(self, id_hash: bytes) -> bool:
         """End a session; tell whether there was one."""
-        return self._change(delete(sessions).where(sessions.c.id_hash == id_hash)) > 0
+        return self._end(sessions.c.id_hash == id_hash) > 0
 
     def end_of(self, backend: str, subject: str) -> int:
         """End every session of a person; return how many there were."""
-        return self._change(delete(sessions).where(_person(backend, subject)))
+        return self._end(_person(backend, subject))
+
+    def _end(self, condition: ColumnElement[bool]) -> int:
+        with self._database.write() as connection:
+            ended = connection.scalars(delete(sessions).where(condition).returning(sessions.c.id_hash)).all()
+        for hear in self.listeners if ended else ():
+            hear(ended)
+        return len(ended)
 
     def end_upstream(self, backend: str, sid: str) -> int:
         """End the sessions that an upstream knows by this name; return how many there were."""
         named = and_(sessions.c.backend == backend, sessions.c.upstream_sid == sid)
-        return self._change(delete(sessions).where(named)) if storable(sid) else 0
+        return self._end(named) if storable(sid) else 0
 
     def outdate(self, backend: str, subject: str) -> int:
         """Let every session of a person be refreshed before it counts again; return how many there are."""

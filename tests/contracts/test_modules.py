@@ -17,6 +17,7 @@ from tests.modules.livekit.sfu import Sfu
 from tests.upstream.authority import Authority
 
 FROM_A_PAGE = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+WIKI_SECRET = "k7Zq2mWx9Tb4Vd8Rf1Lc6Yp3"
 
 
 class TestJitsi(ModuleContract):
@@ -52,6 +53,24 @@ class TestLiveKit(ModuleContract):
             Ask("/jwt/sfu/get", "POST", json.dumps(older).encode(), needs_session=False),
             Ask("/token", "POST", b'{"roomId": "stage"}', FROM_A_PAGE, needs_session=False),
         ]
+
+
+class TestOidc(ModuleContract):
+    type = "oidc"
+
+    @pytest.fixture
+    def configuration(self, tmp_path: Path) -> dict[str, Any]:
+        found = sample("oidc", tmp_path)
+        client = found["modules"]["oidc"]["clients"]["wiki"]
+        del client["secret_file"]
+        client |= {"secret": WIKI_SECRET, "scopes": ["openid", "read"]}
+        return found
+
+    @pytest.fixture
+    def asks(self) -> Sequence[Ask]:
+        form = f"grant_type=client_credentials&client_id=wiki&client_secret={WIKI_SECRET}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return [Ask("/token", "POST", form.encode(), headers, needs_session=False)]
 
 
 class TestDemo(ModuleContract):

@@ -35,8 +35,9 @@ def _has_secret(section: dict[str, Any]) -> bool:
 
 
 def make_key(folder: Path) -> Path:
-    """Make a key ring with a key for Jitsi."""
-    ring.generate(folder, use="jitsi", kind="rsa-2048", clock=FakeClock(), retention=60.0)
+    """Make a key ring with a key of each use."""
+    for use in ("jitsi", "oidc"):
+        ring.generate(folder, use=use, kind="rsa-2048", clock=FakeClock(), retention=60.0)
     return folder
 
 

@@ -17,6 +17,7 @@ from modules.demo.module import DemoSettings
 from modules.jitsi.settings import JitsiSettings
 from modules.livekit.settings import LiveKitSettings
 from modules.matrix.settings import VerificationSettings
+from modules.oidc.settings import OidcSettings
 from tests.docs.configurations import application, close, whole
 from tests.docs.pages import Page, pages
 
@@ -33,6 +34,7 @@ MODULES: dict[str, type[BaseModel]] = {
     "jitsi": JitsiSettings,
     "livekit": LiveKitSettings,
     "matrix": VerificationSettings,
+    "oidc": OidcSettings,
     "demo": DemoSettings,
 }
 

@@ -1,0 +1,191 @@
+"""The authorization endpoint (RFC 6749 §3.1): from a client's wish to a code.
+
+A request is judged anew at each step, from its own text: nothing of it is kept in a session or a cookie.
+"""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, OAuth2Error
+from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
+from flask import Response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from issuer.errors import ForbiddenError
+from issuer.issuance import Phases
+from issuer.sessions import Session
+from modules.oidc.authorization import Asked, client_and_redirect, parse_asked
+from modules.oidc.consent import is_given, remember, shown
+from modules.oidc.errors import BadAuthorizationError
+from modules.oidc.levels import acr_of, sign_in_again
+from modules.oidc.parameters import Parameters
+from modules.oidc.phases import ClientPhases, Wanted
+from modules.oidc.provider import Provider
+from modules.oidc.server import FORM
+from modules.oidc.store.grants import Details, Grant
+from modules.oidc.tokens import foreign_phases, refused
+
+LONGEST_REQUEST = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody chose on the consent page, and in which session it was shown."""
+
+    allowed: bool
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForClient:
+    """What the client gets; its repr shows no code."""
+
+    parameters: dict[str, str] = field(repr=False)
+
+
+def told(error: OAuth2Error) -> ForClient:
+    """Return an error for a client."""
+    return ForClient(dict(error.get_body()))
+
+
+class Authorization:
+    """The endpoint of one instance."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Keep what the endpoint needs."""
+        self._provider = provider
+        self._gateway = provider.gateway
+
+    def authorize(self) -> ResponseReturnValue:
+        """Answer a browser that a client has sent here."""
+        if request.method == "POST":
+            return self._as_get()
+        return self._answer(request.query_string, None)
+
+    def consent(self) -> ResponseReturnValue:
+        """Take what somebody chose on the consent page."""
+        self._gateway.check_origin()
+        form = _readable(request.get_data(cache=False))
+        decision = Decision(form.get("decision") == "allow", form.get("session", ""))
+        return self._answer(form.get("request", "").encode("ascii", "replace"), decision)
+
+    def _as_get(self) -> ResponseReturnValue:
+        """Let a browser that was sent here by a form (OIDC Core §3.1.2.1) come back with an address."""
+        if request.mimetype != FORM or request.query_string:
+            raise BadAuthorizationError("the form is none")
+        parameters = _readable(request.get_data(cache=False))
+        return redirect(f"{request.path}?{urlencode(parameters.without())}", 303)
+
+    def _answer(self, query: bytes, decision: Decision | None) -> ResponseReturnValue:
+        if len(query) > LONGEST_REQUEST:
+            raise BadAuthorizationError("the request is too long")
+        parameters = _readable(query)
+        client, redirect_uri = client_and_redirect(parameters, self._provider.registry)
+        try:
+            asked = parse_asked(parameters, client, redirect_uri)
+            answer = self._decide(asked, parameters, query.decode("ascii"), decision)
+        except OAuth2Error as error:
+            answer = told(error)
+        if not isinstance(answer, ForClient):
+            return answer
+        return self._send(redirect_uri, {**answer.parameters, "state": parameters.get("state")})
+
+    def _decide(
+        self, asked: Asked, parameters: Parameters, query: str, decision: Decision | None
+    ) -> "ResponseReturnValue | ForClient":
+        """Return a page on the way, or what the client gets."""
+        session = self._gateway.session()
+        again = sign_in_again(self._provider, asked, session, parameters)
+        if again:
+            if "none" in asked.prompt:
+                raise LoginRequiredError
+            return again
+        if session is None:
+            raise LoginRequiredError
+        self._judge(asked, session)
+        if decision is None or decision.session != shown(session):
+            if not is_given(self._provider, asked, session):
+                if "none" in asked.prompt:
+                    raise ConsentRequiredError
+                return self._consent_page(asked, session, query)
+        elif not decision.allowed:
+            raise AccessDeniedError
+        else:
+            remember(self._provider, asked, session)
+        return ForClient({"code": self._code(asked, session)})
+
+    def _judge(self, asked: Asked, session: Session) -> None:
+        """Ask the rule before the client hears anything: whoever may not use it learns that now."""
+        try:
+            for phases in self._phases(asked):
+                self._gateway.issuance.judge(phases, session.identity, self._gateway.address())
+        except ForbiddenError as error:
+            raise refused(error) from None
+
+    def _phases(self, asked: Asked) -> list[Phases]:
+        client, provider = asked.client, self._provider
+        wanted = Wanted({}, 0, provider.signer(client.settings.algorithm), asked.scope, asked.resources)
+        own: Phases = ClientPhases(provider.instance, client, self._gateway.require().identity, wanted)
+        return [own, foreign_phases(provider, client, asked.state)] if client.is_jitsi else [own]
+
+    def _consent_page(self, asked: Asked, session: Session, query: str) -> ResponseReturnValue:
+        return render_template(
+            "oidc/consent.html",
+            client=asked.client.name,
+            host=_host(asked.redirect_uri),
+            scope=asked.scope,
+            request_text=query,
+            session=shown(session),
+            action=f"{self._provider.settings.path}/consent",
+        )
+
+    def _code(self, asked: Asked, session: Session) -> str:
+        provider, now = self._provider, self._provider.clock.now()
+        code = provider.new_secret()
+        grant = Grant(
+            id=provider.new_id(),
+            instance=provider.instance,
+            client_id=asked.client.client_id,
+            identity=session.identity,
+            auth_time=session.created_at,
+            scope=asked.scope,
+            created_at=now,
+            expires_at=now + provider.settings.grant_lifetime,
+            session=session.id_hash,
+            details=_details(asked, acr_of(provider, asked, session)),
+            code_expires_at=now + provider.settings.code_lifetime,
+        )
+        provider.grants.add(grant, provider.hash_of(code))
+        return code
+
+    def _send(self, redirect_uri: str, answer: dict[str, str | None]) -> Response:
+        """Send the browser back, with `iss` against mix-up (RFC 9207 §2)."""
+        told = {name: value for name, value in answer.items() if value is not None}
+        query = urlencode({**told, "iss": self._provider.issuer})
+        location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
+        return Response(status=303, headers={"Location": location})
+
+
+def _details(asked: Asked, acr: str | None) -> Details:
+    return Details(
+        redirect_uri=asked.redirect_uri,
+        nonce=asked.nonce,
+        challenge=asked.challenge,
+        acr=acr,
+        resources=asked.resources,
+        id_token_claims=asked.wishes.id_token,
+        userinfo_claims=asked.wishes.userinfo,
+        state=asked.state if asked.client.is_jitsi else None,
+    )
+
+
+def _readable(encoded: bytes) -> Parameters:
+    try:
+        return Parameters.parse(encoded)
+    except InvalidRequestError as error:
+        raise BadAuthorizationError(error.description) from None
+
+
+def _host(redirect_uri: str) -> str:
+    """Return where people would go, as they read it."""
+    return redirect_uri.partition("://")[2].partition("/")[0] or redirect_uri.partition(":")[0]

@@ -1,0 +1,1 @@
+"""Clients: applications that sign people in here. Who they are, and how they prove it."""

@@ -1,0 +1,47 @@
+"""Consent: whether people let a client know about them, remembered for as long as the instance says."""
+
+from issuer.sessions import Session
+from modules.oidc import audit
+from modules.oidc.authorization import Asked
+from modules.oidc.provider import Provider
+from modules.oidc.store.consents import Consent
+
+
+def shown(session: Session) -> str:
+    """Return how a page names the session that it was shown in, so that it counts for no other."""
+    return session.id_hash.hex()[:16]
+
+
+def needed(asked: Asked) -> frozenset[str]:
+    """Return what the consent must cover: the scopes, and single claims as a scope of their own."""
+    single = {*asked.wishes.id_token, *asked.wishes.userinfo}
+    return frozenset({*asked.scope, *(f"claim:{name}" for name in single)})
+
+
+def is_given(provider: Provider, asked: Asked, session: Session) -> bool:
+    """Tell whether nobody needs to be asked."""
+    if asked.client.settings.trusted:
+        return True
+    if "consent" in asked.prompt:
+        return False
+    earlier = provider.consents.get(session.identity, asked.client.client_id)
+    return earlier is not None and needed(asked) <= frozenset(earlier.scope)
+
+
+def remember(provider: Provider, asked: Asked, session: Session) -> None:
+    """Keep a consent, with what was covered before."""
+    identity, client_id, now = session.identity, asked.client.client_id, provider.clock.now()
+    earlier = provider.consents.get(identity, client_id)
+    scope = tuple(sorted(needed(asked) | frozenset(earlier.scope if earlier else ())))
+    provider.consents.give(identity, Consent(client_id, scope, now, now + provider.settings.consent_lifetime))
+    audit.consent_given(provider.instance, client_id, identity, scope)
+
+
+def withdraw(provider: Provider, session: Session, client_id: str) -> bool:
+    """Forget a consent, and end the client's grants; tell whether there was one."""
+    identity = session.identity
+    found = provider.consents.withdraw(identity, client_id)
+    ended = provider.grants.revoke_of_client(provider.instance, client_id, identity.backend, identity.subject)
+    if found or ended:
+        audit.consent_withdrawn(provider.instance, client_id, identity)
+    return found or ended > 0

@@ -1,0 +1,1 @@
+"""What programs call, a file for each specification."""

@@ -1,0 +1,83 @@
+"""What clients find out by themselves (OpenID Connect Discovery §3, RFC 8414 §2), and the keys."""
+
+import json
+from collections.abc import Callable
+
+from flask import Response
+
+from modules.oidc.claims import STANDARD
+from modules.oidc.cors import ANY
+from modules.oidc.provider import KEY_USE, Provider
+from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
+
+CACHE = "public, max-age=300"
+
+
+class Discovery:
+    """The documents of one instance; they are written once."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Keep where they come from."""
+        self._provider = provider
+        self._metadata = json.dumps(metadata(provider))
+
+    def configuration(self) -> Response:
+        """Return the provider's metadata."""
+        return _public(self._metadata)
+
+    def jwks(self) -> Response:
+        """Return the keys that sign this instance's tokens (RFC 7517 §5); Jitsi's are not among them."""
+        keys = [key.jwk for key in self._provider.gateway.keys.public_keys(KEY_USE)]
+        return _public(json.dumps({"keys": keys}))
+
+
+def metadata(provider: Provider) -> dict[str, object]:
+    """Return the metadata."""
+    url: Callable[[str], str] = provider.url
+    methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    asymmetric = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+    scopes = {"openid", "profile", "email", "groups"}
+    scopes.update(*(client.settings.scopes for client in provider.registry.configured()))
+    return {
+        "issuer": provider.issuer,
+        "authorization_endpoint": url("/authorize"),
+        "token_endpoint": url("/token"),
+        "userinfo_endpoint": url("/userinfo"),
+        "jwks_uri": url("/jwks"),
+        "revocation_endpoint": url("/revoke"),
+        "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+        "introspection_endpoint": url("/introspect"),
+        "introspection_endpoint_auth_methods_supported": methods,
+        "scopes_supported": sorted(scopes),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES[:3]),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "token_endpoint_auth_methods_supported": [*methods, "none"],
+        "token_endpoint_auth_signing_alg_values_supported": asymmetric,
+        "code_challenge_methods_supported": ["S256"],
+        "claims_supported": [
+            "sub",
+            "iss",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "acr",
+            "sid",
+            *STANDARD,
+        ],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "acr_values_supported": sorted(provider.settings.acr_values),
+        "ui_locales_supported": ["en", "fr", "de"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def _public(text: str) -> Response:
+    headers = {**ANY, "Cache-Control": CACHE}
+    return Response(text, content_type="application/json", headers=headers)

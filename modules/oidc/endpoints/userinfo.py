@@ -1,0 +1,57 @@
+"""Userinfo (OIDC Core §5.3): what an access token lets a client know of its person, as they are now."""
+
+import json
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+
+from issuer.bearer import TokenRefusedError, bearer_token
+from modules.oidc import cors
+from modules.oidc.bearer import AccessTokens
+from modules.oidc.claims import names_of, person_claims
+from modules.oidc.clients.client import Client
+from modules.oidc.provider import Provider
+
+
+class UserInfo:
+    """The endpoint of one instance."""
+
+    def __init__(self, provider: Provider, tokens: AccessTokens) -> None:
+        """Keep what the endpoint needs."""
+        self._provider = provider
+        self._tokens = tokens
+
+    def answer(self) -> ResponseReturnValue:
+        """Answer a bearer token."""
+        token = bearer_token(request.headers.get("Authorization"))
+        if not token:
+            return _challenge("")
+        try:
+            body, client = self._of(token)
+        except TokenRefusedError:
+            return _challenge("invalid_token")
+        if body is None:
+            return _challenge("insufficient_scope", 403)
+        return cors.allow(Response(json.dumps(body), content_type="application/json"), client)
+
+    def _of(self, token: str) -> tuple[dict[str, object] | None, Client]:
+        provider = self._provider
+        claims = self._tokens.verify(token, provider.issuer)
+        grant = self._tokens.grant(claims)
+        client = provider.registry.get(str(claims.get("client_id")))
+        if client is None or (grant and grant.client_id != client.client_id):
+            raise TokenRefusedError("the client of an access token is gone")
+        scope = str(claims.get("scope", "")).split()
+        if grant is None or "openid" not in scope:
+            return None, client
+        identity = self._tokens.identity(claims)
+        names = {*names_of(scope), *grant.details.userinfo_claims}
+        found = person_claims(provider, client, identity, names)
+        return {**found, "sub": provider.subject(identity)}, client
+
+
+def _challenge(error: str, status: int = 401) -> Response:
+    """Return what RFC 6750 §3 asks for; a request without a token gets no error code."""
+    header = f'Bearer error="{error}"' if error else "Bearer"
+    body = json.dumps({"error": error or "invalid_token"})
+    return Response(body, status, {"WWW-Authenticate": header}, content_type="application/json")

@@ -1,0 +1,194 @@
+"""The routes and abilities of an OpenID Provider."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from issuer.bearer import TokenIssuer
+from issuer.check import Check
+from issuer.errors import Refusal
+from issuer.keys import KeyRingError
+from issuer.module import ConfigurationError, Gateway, Module, RootRoute, Tile
+from issuer.sessions import Session
+from issuer.settings.problems import ConfigError, Problem
+from issuer.store import Tables
+from modules.oidc import cors
+from modules.oidc.applications import Applications
+from modules.oidc.authorize import Authorization
+from modules.oidc.bearer import AccessTokens
+from modules.oidc.clients.authentication import PrivateKeyJwt
+from modules.oidc.endpoints.discovery import Discovery
+from modules.oidc.endpoints.introspection import Introspection
+from modules.oidc.endpoints.revocation import Revocation
+from modules.oidc.endpoints.userinfo import UserInfo
+from modules.oidc.grants.base import bound
+from modules.oidc.grants.client_credentials import ClientGrant
+from modules.oidc.grants.code import CodeGrant, Pkce
+from modules.oidc.grants.refresh import RefreshGrant
+from modules.oidc.provider import KEY_USE, Provider
+from modules.oidc.server import NO_STORE, ProviderRequest, Server, form_endpoint, quiet
+from modules.oidc.settings import OidcSettings
+from modules.oidc.store.tables import TABLES
+from modules.oidc.token import TokenEndpoint
+
+GRANTS = (RefreshGrant, ClientGrant)
+PAGES = ("/authorize", "/consent", "/applications")
+OFFLINE = "offline_access"
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+View = Callable[[], ResponseReturnValue]
+
+
+class OidcModule(Module):
+    """Signs people in to applications."""
+
+    name = "oidc"
+    title = "OpenID Connect"
+    key_uses = (KEY_USE,)
+    Settings = OidcSettings
+    settings: OidcSettings
+
+    def __init__(self, settings: OidcSettings, gateway: Gateway) -> None:
+        """Compile the rules, and find the signing keys.
+
+        Raises:
+            ExceptionGroup: of RuleError, rules and expressions that do not compile.
+            ConfigurationError: an algorithm has no key.
+        """
+        super().__init__(settings, gateway)
+        quiet()
+        self._provider = Provider(settings, gateway)
+        self._tokens = AccessTokens(self._provider)
+        self._check_keys()
+        self._server = self._make_server()
+        self._discovery = Discovery(self._provider)
+
+    @classmethod
+    def tables(cls) -> Tables:
+        """Return the module's tables."""
+        return TABLES
+
+    def _make_server(self) -> Server:
+        provider = self._provider
+        audiences = (provider.issuer, provider.url("/token"))
+        server = Server(provider.registry, PrivateKeyJwt(audiences, provider.once, provider.clock))
+        server.register_grant(bound(CodeGrant, provider), [Pkce()])
+        for grant in GRANTS:
+            server.register_grant(bound(grant, provider))
+        return server
+
+    def blueprint(self) -> Blueprint:
+        """Return the endpoints; the start ends here when a client's Jitsi instance is not there."""
+        self._check_instances()
+        routes = Blueprint("oidc", __name__, template_folder="templates")
+        authorization = Authorization(self._provider)
+        add: Callable[..., None] = routes.add_url_rule
+        add(WELL_KNOWN, "configuration", self._discovery.configuration)
+        add("/jwks", "jwks", self._discovery.jwks)
+        add("/authorize", "authorize", authorization.authorize, methods=["GET", "POST"])
+        add("/consent", "consent", authorization.consent, methods=["POST"])
+        applications = Applications(self._provider)
+        add("/applications", "applications", applications.page)
+        add("/applications/<client_id>/withdraw", "withdraw", applications.withdraw, methods=["POST"])
+        for path, view in self._programs().items():
+            methods = ["GET", "POST", "OPTIONS"] if path == "/userinfo" else ["POST", "OPTIONS"]
+            add(path, path.strip("/"), self._with_preflight(view), methods=methods)
+        return routes
+
+    def _programs(self) -> dict[str, View]:
+        """Return the endpoints that programs call, from browsers too."""
+        parts = self._provider, self._server, self._tokens
+        forms: dict[str, Callable[[ProviderRequest], Any]] = {
+            "/revoke": Revocation(*parts).answer,
+            "/introspect": Introspection(*parts).answer,
+        }
+        return {
+            "/token": TokenEndpoint(self._server).answer,
+            "/userinfo": UserInfo(self._provider, self._tokens).answer,
+            **{path: partial(form_endpoint, self._server, answer) for path, answer in forms.items()},
+        }
+
+    def _with_preflight(self, view: View) -> View:
+        return lambda: cors.preflight(self._provider.registry) if request.method == "OPTIONS" else view()
+
+    def root_routes(self) -> Iterable[RootRoute]:
+        """Return where RFC 8414 §3.1 looks for the metadata."""
+        return [("GET", self._root_path, self._discovery.configuration)]
+
+    def owns(self, path: str) -> bool:
+        """Tell whether a path is one of this instance's routes."""
+        return super().owns(path) or path == self._root_path
+
+    @property
+    def _root_path(self) -> str:
+        return f"/.well-known/oauth-authorization-server{self.settings.path}"
+
+    def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:
+        """Tell programs of an error as OAuth does (RFC 6749 §5.2); people get the portal's page."""
+        if request.path.removeprefix(self.settings.path).startswith(PAGES):
+            return None
+        codes = {
+            404: "not_found",
+            405: "invalid_request",
+            413: "invalid_request",
+            503: "temporarily_unavailable",
+        }
+        error = codes.get(refusal.status) or (refusal.error.code if refusal.error else "server_error")
+        body = {"error": error, "error_id": refusal.error_id}
+        text = json.dumps({name: value for name, value in body.items() if value})
+        return Response(text, refusal.status, headers=[*NO_STORE, *refusal.headers.items()])
+
+    def checks(self) -> Iterable[Check]:
+        """Return the check of the signing keys."""
+        return [Check("signing keys", self._check_keys)]
+
+    def token_issuers(self) -> Iterable[TokenIssuer]:
+        """Return this instance: its access tokens say who asks."""
+        return [self._tokens]
+
+    def destinations(self) -> Iterable[str]:
+        """Return where clients want people to be sent."""
+        return sorted({url for client in self._provider.registry.configured() for url in client.destinations})
+
+    def tiles(self, session: Session) -> Iterable[Tile]:
+        """Return the page of applications, to whoever let one know about them."""
+        if self._provider.consents.all(session.identity):
+            text = _("See which applications you let know about you, and take it back.")
+            yield Tile(_("Your applications"), text, f"{self.settings.path}/applications", icon="apps")
+
+    def sessions_ended(self, sessions: Sequence[bytes]) -> None:
+        """End the grants of these sessions; `offline_access` outlives them (OIDC Core §11)."""
+        for session in sessions:
+            for grant in self._provider.grants.of_session(self._provider.instance, session):
+                if OFFLINE not in grant.scope:
+                    self._provider.grants.revoke(grant.id)
+
+    def _check_keys(self) -> None:
+        algorithms = {
+            "RS256": "path",
+            **{
+                c.settings.algorithm: f"clients.{c.client_id}.algorithm"
+                for c in self._provider.registry.configured()
+            },
+        }
+        for algorithm, option in algorithms.items():
+            try:
+                self.gateway.keys.signing_key(KEY_USE, algorithm)
+            except KeyRingError as error:
+                raise ConfigurationError(option, str(error)) from None
+
+    def _check_instances(self) -> None:
+        problems = []
+        for client in self._provider.registry.configured():
+            module = self.gateway.module(client.settings.jitsi) if client.is_jitsi else self
+            if module is None or (client.is_jitsi and module.name != "jitsi"):
+                path = f"modules.{self.gateway.instance}.clients.{client.client_id}.jitsi"
+                problems.append(Problem(path, f'"{client.settings.jitsi}" is not an enabled Jitsi instance'))
+        if problems:
+            raise ConfigError(problems)

@@ -1,0 +1,99 @@
+"""What every part of an instance shares: settings, clients, tables, signers, and its own addresses."""
+
+import base64
+import hashlib
+from functools import cached_property
+
+from issuer.identity import Identity
+from issuer.module import Gateway
+from issuer.rules import Compiler, Expression, Scope
+from issuer.signing import RingSigner
+from issuer.store.values import digest
+from modules.oidc.clients.registry import Registry
+from modules.oidc.settings import ALGORITHMS, OidcSettings
+from modules.oidc.store.clients import StoredClients
+from modules.oidc.store.consents import Consents
+from modules.oidc.store.grants import Grants
+from modules.oidc.store.once import Once, RevokedTokens
+
+KEY_USE = "oidc"
+SECRET_BYTES = 32
+ID_BYTES = 16
+
+
+class Provider:
+    """One OpenID Provider."""
+
+    def __init__(self, settings: OidcSettings, gateway: Gateway) -> None:
+        """Compile what the clients of the configuration have.
+
+        Raises:
+            ExceptionGroup: of RuleError, rules and expressions that do not compile.
+        """
+        self.settings = settings
+        self.gateway = gateway
+        self.instance = gateway.instance
+        self.clock = gateway.clock
+        database = gateway.store.database
+        self.stored = StoredClients(database, self.clock, self.instance)
+        self.registry = Registry(settings, gateway, self.stored)
+        self.grants = Grants(database, self.clock)
+        self.consents = Consents(database, self.clock, self.instance)
+        self.once = Once(database)
+        self.revoked = RevokedTokens(database)
+        compiler = Compiler(f"modules.{self.instance}", gateway.macros)
+        self._subject = compiler.expression("subject", settings.subject) if settings.subject else None
+        self.claims = _standard_claims(settings, compiler)
+        compiler.finish()
+        self._signers = {
+            (algorithm, typ): RingSigner(gateway.keys, KEY_USE, algorithm, typ)
+            for algorithm in ALGORITHMS
+            for typ in ("JWT", "at+jwt", "logout+jwt")
+        }
+
+    @cached_property
+    def issuer(self) -> str:
+        """Return the issuer identifier (OIDC Core §2): the public URL and the path, without a final slash."""
+        return self.gateway.settings.public_url.rstrip("/") + self.settings.path
+
+    def url(self, path: str) -> str:
+        """Return the address of a route, as in `/token`."""
+        return self.issuer + path
+
+    def signer(self, algorithm: str, typ: str = "JWT") -> RingSigner:
+        """Return the signer of an algorithm, for tokens of a type (RFC 7515 §4.1.9)."""
+        return self._signers[algorithm, typ]
+
+    def new_secret(self) -> str:
+        """Return 256 random bits as text: a code, a refresh token, a client's secret."""
+        return _text(self.gateway.randomness.bytes(SECRET_BYTES))
+
+    def new_id(self) -> str:
+        """Return an identifier that is no secret."""
+        return _text(self.gateway.randomness.bytes(ID_BYTES))
+
+    def hash_of(self, secret: str) -> bytes:
+        """Return what the tables know of a code or a token of this instance."""
+        return digest(f"{self.instance} {secret}")
+
+    def subject(self, identity: Identity) -> str:
+        """Return a person's `sub` (OIDC Core §8): by the expression, or a hash of the person's key."""
+        scope = Scope(identity, {}, self.clock.now())
+        given = self._subject.text_value(scope) if self._subject else None
+        if given:
+            return given[:255]
+        key = f"{identity.backend}\0{identity.subject}".encode("utf-8", "surrogatepass")
+        return _text(hashlib.sha256(key).digest())
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _standard_claims(settings: OidcSettings, compiler: Compiler) -> dict[str, Expression]:
+    section = settings.claims
+    return {
+        name: compiler.expression(f"claims.{name}", text)
+        for name in type(section).model_fields
+        if (text := getattr(section, name))
+    }

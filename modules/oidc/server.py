@@ -1,0 +1,152 @@
+"""Authlib's authorization server, on requests that we have read strictly and answers of Flask.
+
+Authlib's own integration with Flask reads its settings from the application, lets parameters stand twice and
+answers with what clients sent: so its framework-free core is used.
+"""
+
+import json
+import logging
+from typing import Any
+
+from authlib.oauth2.rfc6749 import AuthorizationServer, JsonRequest, OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error
+from flask import Request, Response, request
+from flask.typing import ResponseReturnValue
+
+from modules.oidc import cors
+from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, refuse_several
+from modules.oidc.clients.client import Client
+from modules.oidc.clients.registry import Registry
+from modules.oidc.parameters import Parameters
+
+FORM = "application/x-www-form-urlencoded"
+NO_STORE = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
+
+_log = logging.getLogger(__name__)
+
+
+def quiet() -> None:
+    """Silence Authlib below warnings: it logs tokens when it debugs."""
+    logging.getLogger("authlib").setLevel(logging.WARNING)
+
+
+class Payload(OAuth2Payload):
+    """The parameters of a request, as Authlib asks for them."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        """Keep them."""
+        self.parameters = parameters
+
+    @property
+    def data(self) -> Parameters:
+        """Return every parameter."""
+        return self.parameters
+
+    @property
+    def datalist(self) -> dict[str, list[str]]:
+        """Return every parameter as a list: none is there twice."""
+        return {name: [value] for name, value in self.parameters.items()}
+
+
+class ProviderRequest(OAuth2Request):
+    """A request whose parameters are read."""
+
+    def __init__(self, method: str, parameters: Parameters, headers: Any) -> None:
+        """Keep them. Whether the way here was safe is the gateway's business: its public URL says so."""
+        super().__init__(method, "https://localhost/", headers=headers)
+        self.parameters = parameters
+        self.payload = Payload(parameters)
+
+    @property
+    def args(self) -> Parameters:
+        """Return the parameters."""
+        return self.parameters
+
+    @property
+    def form(self) -> Parameters:
+        """Return the parameters."""
+        return self.parameters
+
+
+def read_form(incoming: Request) -> ProviderRequest:
+    """Read a POST to an endpoint for programs.
+
+    Raises:
+        InvalidRequestError: it is no form, or one of its parameters cannot be.
+    """
+    if incoming.query_string:
+        raise InvalidRequestError("Parameters belong into the body.")
+    if incoming.mimetype != FORM:
+        raise InvalidRequestError(f"The body must be {FORM}.")
+    found = ProviderRequest("POST", Parameters.parse(incoming.get_data(cache=False)), incoming.headers)
+    refuse_several(found)
+    return found
+
+
+class Server(AuthorizationServer):
+    """Finds clients, dispatches to the grants, and answers."""
+
+    def __init__(self, registry: Registry, private_key_jwt: PrivateKeyJwt) -> None:
+        """Register how clients prove who they are; the grants are registered by the module."""
+        super().__init__()
+        self._registry = registry
+        self.register_client_auth_method("client_secret_basic", basic)
+        self.register_client_auth_method("private_key_jwt", private_key_jwt)
+
+    def query_client(self, client_id: str) -> Client | None:
+        """Return a client."""
+        return self._registry.get(client_id)
+
+    def save_token(self, token: object, request: object) -> None:
+        """Keep nothing: the host records what it signs."""
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """Tell nobody."""
+
+    def create_oauth2_request(self, request: Any) -> OAuth2Request:
+        """Return the request, which is read already."""
+        if not isinstance(request, OAuth2Request):
+            raise TypeError(request)
+        return request
+
+    def create_json_request(self, request: Any) -> JsonRequest:
+        """Refuse: nothing here takes JSON."""
+        raise NotImplementedError
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> Response:
+        """Return an answer of Flask, which nobody keeps (RFC 6749 §5.1)."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        return Response(text, status, headers=[*NO_STORE, *_further(headers)])
+
+    def handle_error_response(self, request: Any, error: OAuth2Error) -> Response:  # noqa: ARG002
+        """Answer with an error; no word of the client's is in it."""
+        _log.info("%s: %s", error.error, error.description)
+        return self.handle_response(*error(None))
+
+    def client_of(self, incoming: OAuth2Request, endpoint: str) -> Client:
+        """Return the client that asks an endpoint.
+
+        Raises:
+            InvalidClientError: it does not prove who it is.
+        """
+        client: Client = self.authenticate_client(incoming, METHODS, endpoint)
+        incoming.client = client
+        return client
+
+
+def form_endpoint(server: Server, answer: Any) -> ResponseReturnValue:
+    """Answer the request in hand with what `answer(request)` returns as (status, body, headers)."""
+    try:
+        incoming = read_form(request)
+    except OAuth2Error as error:
+        return server.handle_error_response(None, error)
+    try:
+        response = server.handle_response(*answer(incoming))
+    except OAuth2Error as error:
+        response = server.handle_error_response(None, error)
+    return cors.allow(response, incoming.client)
+
+
+def _further(headers: Any) -> list[tuple[str, str]]:
+    ours = {name.lower() for name, _ in NO_STORE}
+    return [(name, value) for name, value in headers or () if name.lower() not in ours]

@@ -1,0 +1,1 @@
+"""What the module keeps: one small repository for each table."""

@@ -1,0 +1,76 @@
+"""Consents: which scopes people let which client have, so that they are not asked again."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, insert, select
+
+from issuer.identity import Identity
+from issuer.store import Database
+from issuer.world import Clock
+from modules.oidc.store.tables import consents
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What somebody let a client have."""
+
+    client_id: str
+    scope: tuple[str, ...]
+    given_at: float
+    expires_at: float
+
+
+class Consents:
+    """The consents of one instance."""
+
+    def __init__(self, database: Database, clock: Clock, instance: str) -> None:
+        """Use a database, and a clock that tells what has expired."""
+        self._database = database
+        self._clock = clock
+        self._instance = instance
+
+    def get(self, identity: Identity, client_id: str) -> Consent | None:
+        """Return what somebody let a client have."""
+        found = self._select(self._of(identity) & (consents.c.client_id == client_id))
+        return found[0] if found else None
+
+    def all(self, identity: Identity) -> list[Consent]:
+        """Return all that somebody consented to, by client."""
+        return self._select(self._of(identity))
+
+    def give(self, identity: Identity, consent: Consent) -> None:
+        """Remember a consent, in the place of an earlier one."""
+        values = {
+            "instance": self._instance,
+            "client_id": consent.client_id,
+            "backend": identity.backend,
+            "subject": identity.subject,
+            "scope": " ".join(consent.scope),
+            "given_at": consent.given_at,
+            "expires_at": consent.expires_at,
+        }
+        condition = self._of(identity) & (consents.c.client_id == consent.client_id)
+        with self._database.write() as connection:
+            connection.execute(delete(consents).where(condition))
+            connection.execute(insert(consents), values)
+
+    def withdraw(self, identity: Identity, client_id: str) -> bool:
+        """Forget a consent; tell whether there was one."""
+        condition = self._of(identity) & (consents.c.client_id == client_id)
+        with self._database.write() as connection:
+            return connection.execute(delete(consents).where(condition)).rowcount > 0
+
+    def _of(self, identity: Identity) -> ColumnElement[bool]:
+        return (
+            (consents.c.instance == self._instance)
+            & (consents.c.backend == identity.backend)
+            & (consents.c.subject == identity.subject)
+        )
+
+    def _select(self, condition: ColumnElement[bool]) -> list[Consent]:
+        found = select(consents).where(condition, consents.c.expires_at > self._clock.now())
+        with self._database.read() as connection:
+            rows = connection.execute(found.order_by(consents.c.client_id)).all()
+        return [
+            Consent(row.client_id, tuple(row.scope.split()), row.given_at, row.expires_at) for row in rows
+        ]

@@ -1,0 +1,188 @@
+"""The tokens of an answer: access token (RFC 9068), ID token (OIDC Core §2), refresh token."""
+
+import base64
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidGrantError
+
+from issuer.errors import BadRequestError, ForbiddenError, GatewayError, StepUpRequiredError
+from issuer.identity import Identity
+from issuer.issuance import Phases, Token
+from modules.oidc.claims import names_of, person_claims
+from modules.oidc.clients.client import Client
+from modules.oidc.phases import ClientPhases, Wanted
+from modules.oidc.provider import Provider
+from modules.oidc.store.grants import Grant
+
+HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+"""RFC 8037 §3.1: Ed25519 uses SHA-512."""
+
+Body = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new refresh token: its text, which only the client keeps, and what the table knows."""
+
+    text: str
+    row: tuple[bytes, float]
+
+
+class Tokens:
+    """Makes what a token endpoint answers with."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Keep what tokens are made of."""
+        self._provider = provider
+
+    def answer(
+        self,
+        client: Client,
+        grant: Grant,
+        refresh: Made | None,
+        resources: tuple[str, ...],
+        nonce: str | None,
+    ) -> Body:
+        """Return the body of an answer for a grant, whose rule is judged now.
+
+        Raises:
+            AccessDeniedError: the rule says no.
+        """
+        access = self._access(client, grant, resources)
+        body = token_body(access, grant.scope)
+        if refresh:
+            body["refresh_token"] = refresh.text
+        if "openid" in grant.scope:
+            body["id_token"] = self.id_token(client, grant, access.text, nonce).text
+        return body
+
+    def renewed(self, grant: Grant) -> Grant:
+        """Return a grant with its person as they are now.
+
+        Raises:
+            InvalidGrantError: the person is gone; so is the grant.
+        """
+        identity = self._provider.gateway.refresh(grant.identity)
+        if identity is None:
+            self._provider.grants.revoke(grant.id)
+            raise InvalidGrantError("The person is not known any more.")
+        return replace(grant, identity=identity)
+
+    def refresh_token(self, client: Client, grant: Grant) -> Made | None:
+        """Make a refresh token; None when the client may have none."""
+        if not client.check_grant_type("refresh_token"):
+            return None
+        provider = self._provider
+        lifetime = client.settings.refresh_token_lifetime or provider.settings.refresh_token_lifetime
+        text = provider.new_secret()
+        return Made(text, (provider.hash_of(text), min(provider.clock.now() + lifetime, grant.expires_at)))
+
+    def _access(self, client: Client, grant: Grant, resources: tuple[str, ...]) -> Token:
+        if client.is_jitsi:
+            return self._run(foreign_phases(self._provider, client, grant.details.state), grant.identity)
+        claims = self.access_claims(client, grant.identity, grant.scope, resources)
+        claims |= {"auth_time": int(grant.auth_time), "gid": grant.id}
+        if grant.details.acr:
+            claims["acr"] = grant.details.acr
+        return self.access_token(client, grant.identity, claims)
+
+    def access_claims(
+        self, client: Client, identity: Identity, scope: tuple[str, ...], resources: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Return the claims of an access token that are not the host's (RFC 9068 §2.2)."""
+        provider = self._provider
+        audiences = list(resources) or [provider.issuer]
+        return {
+            "iss": provider.issuer,
+            "sub": provider.subject(identity),
+            "aud": audiences[0] if len(audiences) == 1 else audiences,
+            "client_id": client.client_id,
+            "scope": " ".join(scope),
+        }
+
+    def access_token(self, client: Client, identity: Identity, claims: dict[str, Any]) -> Token:
+        """Issue an access token."""
+        settings, aud = client.settings, claims["aud"]
+        lifetime = settings.access_token_lifetime or self._provider.settings.access_token_lifetime
+        signer = self._provider.signer(settings.algorithm, "at+jwt")
+        wanted = Wanted(
+            claims,
+            lifetime,
+            signer,
+            tuple(claims["scope"].split()),
+            (aud,) if isinstance(aud, str) else tuple(aud),
+        )
+        return self._issue(client, identity, wanted)
+
+    def id_token(self, client: Client, grant: Grant, access: str | None, nonce: str | None) -> Token:
+        """Issue an ID token."""
+        provider, settings, details = self._provider, client.settings, grant.details
+        names = {*details.id_token_claims, *(names_of(grant.scope) if settings.claims_in_id_token else ())}
+        claims = person_claims(provider, client, grant.identity, names)
+        claims |= {
+            "iss": provider.issuer,
+            "sub": provider.subject(grant.identity),
+            "aud": client.client_id,
+            "azp": client.client_id,
+            "auth_time": int(grant.auth_time),
+        }
+        further = {"nonce": nonce, "acr": details.acr, "sid": grant.session_id}
+        claims |= {name: value for name, value in further.items() if value}
+        if access:
+            claims["at_hash"] = half_hash(access, settings.algorithm)
+        lifetime = settings.id_token_lifetime or provider.settings.id_token_lifetime
+        return self._issue(
+            client, grant.identity, Wanted(claims, lifetime, provider.signer(settings.algorithm), grant.scope)
+        )
+
+    def _issue(self, client: Client, identity: Identity, wanted: Wanted) -> Token:
+        return self._run(ClientPhases(self._provider.instance, client, identity, wanted), identity)
+
+    def _run(self, phases: Phases, identity: Identity) -> Token:
+        gateway = self._provider.gateway
+        try:
+            return gateway.issuance.issue(phases, identity, gateway.address())
+        except (ForbiddenError, StepUpRequiredError) as error:
+            raise refused(error) from None
+
+
+def foreign_phases(provider: Provider, client: Client, state: str | None) -> Phases:
+    """Return the phases of the instance whose tokens are a client's access tokens.
+
+    Raises:
+        InvalidGrantError: nothing can be issued for this state.
+    """
+    module = provider.gateway.module(client.settings.jitsi)
+    if module is None:
+        raise LookupError(client.settings.jitsi)
+    try:
+        return module.phases({"state": state or ""})
+    except BadRequestError as error:
+        _log.info("%s", error)
+        raise InvalidGrantError("There is no token for this state.") from None
+
+
+def refused(error: GatewayError) -> AccessDeniedError:
+    """Return what a program reads when a rule says no; it is no fault of its request."""
+    return AccessDeniedError(f"{type(error).code.replace('_', ' ').capitalize()}.", status_code=403)
+
+
+def token_body(access: Token, scope: tuple[str, ...]) -> Body:
+    """Return what every answer with an access token has (RFC 6749 §5.1)."""
+    return {
+        "access_token": access.text,
+        "token_type": "Bearer",
+        "expires_in": int(access.claims["exp"] - access.claims["iat"]),
+        "scope": " ".join(scope),
+    }
+
+
+def half_hash(text: str, algorithm: str) -> str:
+    """Return the left half of a hash (OIDC Core §3.1.3.6)."""
+    digest = HASHES[algorithm](text.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
