@@ -27,6 +27,7 @@ from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.entrance import Entrance
 from issuer.portal.errors import ErrorHandler
+from issuer.portal.home import Home
 from issuer.portal.pages import Portal
 from issuer.portal.redirects import Redirects
 from issuer.portal.sign_in import SignIn
@@ -193,7 +194,8 @@ def _portal(app: Flask, house: Parts, current: Current, cookies: Cookies) -> Way
     sign_in = SignIn(house.admission, house.services, settings, metrics)
     entrance = Entrance(current, cookies, house.sessions, house.backends, metrics)
     ways = Ways(current, cookies, choices, sign_in, entrance)
-    portal = Portal(current, cookies, ways, entrance, house.sessions, house.modules.values())
+    home = Home(house.store.issuances, house.modules.values())
+    portal = Portal(current, cookies, ways, entrance, house.sessions, home)
     app.register_blueprint(portal.blueprint())
     redirects = Redirects(current, choices, house.admission, entrance)
     app.register_blueprint(redirects.blueprint(house.backends.values()))

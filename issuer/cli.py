@@ -25,6 +25,7 @@ GROUP = "issuer.commands"
 COMMANDS = {
     "check": "issuer.commands.check:check",
     "init": "issuer.commands.init:init",
+    "issuances": "issuer.commands.issuances:issuances",
     "keys": "issuer.commands.keys:keys",
     "rule": "issuer.commands.rule:rule",
     "serve": "issuer.commands.serve:serve",

@@ -158,6 +158,10 @@ class Module(ABC):
         """Return whose tokens of this instance other instances may take as proof of who asks."""
         return ()
 
+    def room_path(self, room: str, tenant: str | None) -> str | None:  # noqa: ARG002 - for those who override it
+        """Return the path here that leads into a room again, for the home page; None when there is none."""
+        return None
+
     def destinations(self) -> Iterable[str]:
         """Return the base URLs that a browser is sent to after sign-in (for `form-action`).
 

@@ -1,6 +1,6 @@
 """The routes of the portal."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response
 
 from issuer import audit
 from issuer.errors import NotFoundError
-from issuer.module import Module
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.devices import device_name
 from issuer.portal.entrance import Entrance
+from issuer.portal.home import Home
 from issuer.portal.ways import Ways
 from issuer.sessions import Session, Sessions
 
@@ -42,7 +42,7 @@ class Portal:
         ways: Ways,
         entrance: Entrance,
         sessions: Sessions,
-        modules: Iterable[Module],
+        home: Home,
     ) -> None:
         """Keep what the pages show."""
         self._current = current
@@ -50,7 +50,7 @@ class Portal:
         self._ways = ways
         self._entrance = entrance
         self._sessions = sessions
-        self._modules = tuple(modules)
+        self._home = home
 
     def blueprint(self) -> Blueprint:
         """Return the routes."""
@@ -67,8 +67,8 @@ class Portal:
     def home(self) -> ResponseReturnValue:
         """Show who you are, and the tiles of your services."""
         session = self._current.require_for_page()
-        tiles = [tile for module in self._modules for tile in module.tiles(session)]
-        return render_template("home.html", groups=session.identity.groups, tiles=tiles)
+        tiles, calls = self._home.tiles(session), self._home.calls(session)
+        return render_template("home.html", groups=session.identity.groups, tiles=tiles, calls=calls)
 
     def logout(self) -> ResponseReturnValue:
         """Show a button, or end the session; a GET never signs anybody out."""

@@ -20,7 +20,7 @@ from issuer.store.browsers import KnownBrowsers
 from issuer.store.claims import UidClaim, UidClaims
 from issuer.store.database import Database
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
-from issuer.store.issuances import Issuance, Issuances
+from issuer.store.issuances import Filter, Issuance, Issuances, RoomUse
 from issuer.store.sessions import SessionRow, Sessions
 from issuer.store.store import Store
 from issuer.store.users import User, Users
@@ -30,9 +30,11 @@ __all__ = [
     "Attempts",
     "Database",
     "DuplicateError",
+    "Filter",
     "Issuance",
     "Issuances",
     "KnownBrowsers",
+    "RoomUse",
     "SessionRow",
     "Sessions",
     "Store",

@@ -1,11 +1,12 @@
 """Issuances: one row for every token that was given out, never the token itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, literal, select, tuple_
 
+from issuer.identity import Identity
 from issuer.store.database import Database
 from issuer.store.group_commit import GroupCommit
 from issuer.store.kept import Statement
@@ -33,6 +34,34 @@ class Issuance:
     address: str | None = None
 
 
+class Filter(TypedDict, total=False):
+    """What issuances are looked for by; None is no filter."""
+
+    backend: str | None
+    subject: str | None
+    uid: str | None
+    instance: str | None
+    module: str | None
+    room: str | None
+    tenant: str | None
+    scene: str | None
+    event: str | None
+    identity: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomUse:
+    """A room for which somebody got tokens, and when the last one was."""
+
+    instance: str
+    tenant: str | None
+    room: str
+    last: float
+
+
+PART = 500
+"""Rows that are read at once."""
 COLUMNS = tuple(column.name for column in issuances.c)
 
 
@@ -71,23 +100,49 @@ class Issuances:
     def search(
         self,
         *,
-        uid: str | None = None,
-        instance: str | None = None,
-        room: str | None = None,
         since: float | None = None,
         until: float | None = None,
         limit: int = 100,
+        **equal: Unpack[Filter],
     ) -> list[Issuance]:
         """Return issuances that match every filter given, the newest first; `until` is exclusive."""
-        equal = {"uid": uid, "instance": instance, "room": room}
-        conditions = [issuances.c[name] == value for name, value in equal.items() if value is not None]
-        if since is not None:
-            conditions.append(issuances.c.issued_at >= since)
-        if until is not None:
-            conditions.append(issuances.c.issued_at < until)
-        return self._select(conditions, limit)
+        return self._select(_conditions(since, until, equal), limit)
+
+    def each(
+        self, *, since: float | None = None, until: float | None = None, **equal: Unpack[Filter]
+    ) -> Iterator[Issuance]:
+        """Give the same one by one, however many there are; the store is read in small parts."""
+        conditions = _conditions(since, until, equal)
+        place = tuple_(issuances.c.issued_at, issuances.c.token_id)
+        rows = self._select(conditions, PART)
+        while rows:
+            yield from rows
+            last = tuple_(literal(rows[-1].issued_at), literal(rows[-1].token_id))
+            rows = self._select([*conditions, place < last], PART)
+
+    def rooms_of(self, identity: Identity, limit: int) -> list[RoomUse]:
+        """Return the rooms for which a person got tokens, the latest first."""
+        this = issuances.c
+        mine = and_(
+            this.uid == identity.uid, this.backend == identity.backend, this.subject == identity.subject
+        )
+        room = (this.instance, this.tenant, this.room)
+        last = func.max(this.issued_at).label("last")
+        found = select(*room, last).where(mine, this.room.is_not(None)).group_by(*room)
+        with self._database.read() as connection:
+            return [RoomUse(*row) for row in connection.execute(found.order_by(last.desc()).limit(limit))]
 
     def _select(self, conditions: list[ColumnElement[bool]], limit: int) -> list[Issuance]:
-        found = select(issuances).where(*conditions).order_by(issuances.c.issued_at.desc()).limit(limit)
+        latest_first = issuances.c.issued_at.desc(), issuances.c.token_id.desc()
+        found = select(issuances).where(*conditions).order_by(*latest_first).limit(limit)
         with self._database.read() as connection:
             return [Issuance(*row) for row in connection.execute(found)]
+
+
+def _conditions(since: float | None, until: float | None, equal: Filter) -> list[ColumnElement[bool]]:
+    conditions = [issuances.c[name] == value for name, value in equal.items() if value is not None]
+    if since is not None:
+        conditions.append(issuances.c.issued_at >= since)
+    if until is not None:
+        conditions.append(issuances.c.issued_at < until)
+    return conditions

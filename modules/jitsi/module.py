@@ -1,7 +1,7 @@
 """The routes and abilities of a Jitsi instance."""
 
 from collections.abc import Callable, Iterable
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 from flask import Blueprint, Response, jsonify, redirect, request
@@ -120,6 +120,11 @@ class JitsiModule(Module):
         return [
             Tile(_("Video meeting"), _("Start a meeting, or join one by its name."), form=form, icon="video")
         ]
+
+    def room_path(self, room: str, tenant: str | None) -> str:
+        """Return the path that leads into a room again."""
+        query = {"room": room} if tenant is None else {"room": room, "tenant": tenant}
+        return f"{self.settings.path}/login?{urlencode(query, quote_via=quote)}"
 
     def destinations(self) -> Iterable[str]:
         """Return the Jitsi server, to which a sign-in leads."""

@@ -1,11 +1,12 @@
 """The pages with what the portal gives them, on a server of their own: no session, no store, no module."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Thread
 from types import SimpleNamespace
+from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request
 from flask_babel import Babel
@@ -71,6 +72,10 @@ def _login(**changes: object) -> dict[str, object]:
     return {"next": "/", "login": "", "error": None, "forms": True, "buttons": [], "service": None} | changes
 
 
+def _home(groups: list[str], tiles: list[Any], calls: Iterable[Any] = ()) -> dict[str, object]:
+    return {"groups": groups, "tiles": tiles, "calls": calls}
+
+
 def _error(**changes: object) -> dict[str, object]:
     values = {"status": 403, "title": ForbiddenError.description, "remedy": ForbiddenError.remedy}
     return {"description": None, "error_id": None, "home_link": True} | values | changes
@@ -92,9 +97,16 @@ LONG_TILES = [
     _tile(LONG, LONG, "apps", href="/x"),
     _tile(LONG, LONG, "apps", form=_form(label=LONG, button=LONG)),
 ]
+LONG_CALLS = [SimpleNamespace(room=LONG, service=LONG, at=MOMENT, href="/x")]
 BUTTONS = [
     SimpleNamespace(name="Example University", href="/login/uni", icon="key"),
     SimpleNamespace(name="GitHub", href="/login/github", icon="key"),
+]
+CALLS = [
+    SimpleNamespace(
+        room="monday-round", service="Jitsi Meet", at=MOMENT, href="/jitsi/login?room=monday-round"
+    ),
+    SimpleNamespace(room="stage-1", service="LiveKit", at=MOMENT, href=None),
 ]
 SESSIONS = [
     _session("Firefox on Linux", "192.0.2.17", current=True),
@@ -107,12 +119,12 @@ CASES = {
     "login-failed": Case("login.html", _login(login="dwho", error="They do not match."), None),
     "login-choices": Case("login.html", _login(buttons=BUTTONS), None),
     "login-elsewhere": Case("login.html", _login(forms=False, buttons=BUTTONS), None),
-    "home": Case("home.html", {"groups": ["users", "timelords", "jitsi-meet"], "tiles": TILES}),
-    "home-one": Case("home.html", {"groups": ["users", "timelords"], "tiles": [MEETING]}, demo=True),
-    "home-empty": Case("home.html", {"groups": [], "tiles": []}),
+    "home": Case("home.html", _home(["users", "timelords", "jitsi-meet"], TILES, CALLS)),
+    "home-one": Case("home.html", _home(["users", "timelords"], [MEETING]), demo=True),
+    "home-empty": Case("home.html", _home([], [])),
     "home-long": Case(
         "home.html",
-        {"groups": [LONG, *(f"group-{number}" for number in range(40))], "tiles": LONG_TILES},
+        _home([LONG, *(f"group-{number}" for number in range(40))], LONG_TILES, LONG_CALLS),
         Person(LONG, LONG, "DD"),
         name="Anmeldedienst der Universität Beispielstadt und ihrer Freunde",
         demo=True,

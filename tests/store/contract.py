@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from issuer.store import DuplicateError, Store, StoreError, ValueRefusedError
+from issuer.store import DuplicateError, Store, StoreError
 from tests.fakes import FakeClock
 from tests.store.contract_claims import ClaimsContract
+from tests.store.contract_issuances import IssuancesContract
 from tests.store.contract_sign_in import SignInContract
 from tests.store.samples import NOW, at_once, id_hash, identity, issuance, session, user
 
@@ -191,51 +192,6 @@ class SessionsContract:
                     assert store.sessions.get(id_hash("one"))
 
         assert at_once(12, use) == [None] * 12
-
-
-class IssuancesContract:
-    def test_an_issuance_comes_back_as_it_went_in(self, store: Store) -> None:
-        full = issuance(tenant="acme", scene="s", event="e", identity="@dwho:example.org")
-        store.issuances.record(full)
-        assert store.issuances.by_token_id("t1") == full
-        assert store.issuances.by_token_id("t2") is None
-
-    def test_search_takes_every_filter(self, store: Store) -> None:
-        rows = [issuance(f"t{number}", issued_at=NOW + number) for number in range(6)]
-        rows[1] = replace(rows[1], uid="rtyler")
-        rows[2] = replace(rows[2], instance="other")
-        rows[3] = replace(rows[3], room=None)
-        for row in rows:
-            store.issuances.record(row)
-        search = store.issuances.search
-        assert search() == rows[::-1]
-        assert search(limit=2) == [rows[5], rows[4]]
-        assert search(uid="rtyler") == [rows[1]]
-        assert search(instance="other") == [rows[2]]
-        assert search(room="board-1", uid="dwho", instance="jitsi") == [rows[5], rows[4], rows[0]]
-        assert search(since=NOW + 2, until=NOW + 4) == [rows[3], rows[2]]
-
-    def test_of_rows_recorded_at_once_a_bad_one_fails_alone(self, store: Store) -> None:
-        store.issuances.record(issuance("t0"))
-        results = at_once(16, lambda number: store.issuances.record(issuance(f"t{number // 2 * 2}")))
-        for place in range(0, 16, 2):
-            failed = [type(error) for error in results[place : place + 2] if error]
-            assert failed == [DuplicateError] * (2 if place == 0 else 1)
-        assert len(store.issuances.search()) == 8
-
-    def test_a_text_that_no_column_holds_is_refused_alone(self, store: Store) -> None:
-        rows = [issuance(f"t{number}", room=["board", "\ud800"][number % 2]) for number in range(8)]
-        results = at_once(8, lambda number: store.issuances.record(rows[number]))
-        assert [type(error) for error in results if error] == [ValueRefusedError] * 4
-        assert len(store.issuances.search(room="board")) == 4
-
-    def test_everything_recorded_at_once_is_there(self, store: Store) -> None:
-        def record(number: int) -> None:
-            for step in range(25):
-                store.issuances.record(issuance(f"t{number}-{step}"))
-
-        assert at_once(16, record) == [None] * 16
-        assert len(store.issuances.search(limit=1000)) == 400
 
 
 class UpkeepContract:

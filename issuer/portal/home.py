@@ -1,0 +1,49 @@
+"""What the portal's home shows somebody: their services, and the calls that they joined lately."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from issuer.module import Module, Tile
+from issuer.sessions import Session
+from issuer.store import Issuances, RoomUse
+
+MOST_CALLS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CallLine:
+    """A room as the page lists it."""
+
+    room: str
+    service: str
+    at: datetime
+    href: str | None
+    """Where one joins again."""
+
+
+class Home:
+    """Asks the modules, and the record of issuances."""
+
+    def __init__(self, issuances: Issuances, modules: Iterable[Module]) -> None:
+        """Keep both."""
+        self._issuances = issuances
+        self._modules = tuple(modules)
+
+    def tiles(self, session: Session) -> list[Tile]:
+        """Return somebody's services."""
+        return [tile for module in self._modules for tile in module.tiles(session)]
+
+    def calls(self, session: Session) -> list[CallLine]:
+        """Return the rooms of somebody's last tokens, the latest first, each once."""
+        return [self._line(use) for use in self._issuances.rooms_of(session.identity, MOST_CALLS)]
+
+    def _line(self, use: RoomUse) -> CallLine:
+        """Return a line; a room of an instance that is gone has no link."""
+        module = next((one for one in self._modules if one.gateway.instance == use.instance), None)
+        return CallLine(
+            room=f"{use.tenant}/{use.room}" if use.tenant else use.room,
+            service=module.title if module else use.instance,
+            at=datetime.fromtimestamp(use.last, UTC),
+            href=module.room_path(use.room, use.tenant) if module else None,
+        )
