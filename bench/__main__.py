@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import directory as ldap
 from bench import livekit
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
@@ -15,8 +16,8 @@ from bench.quiet import MOST, Usage
 from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
-NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions", "livekit")
-OF_JITSI = NAMES[:-1]
+NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions", "livekit", "ldap")
+OF_JITSI = NAMES[:-2]
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
@@ -25,6 +26,8 @@ def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
         yield from of_jitsi(directory, wanted)
     if "livekit" in wanted:
         yield from livekit.figures(directory)
+    if "ldap" in wanted:
+        yield from ldap.figures(directory)
 
 
 def of_jitsi(directory: Path, wanted: list[str]) -> Iterator[Figure]:

@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ldap
+from ldap.controls import ResponseControl
 from ldap.controls.ppolicy import PasswordPolicyControl
 from ldap.ldapobject import SimpleLDAPObject
 
-from issuer.backends.ldap.refusals import REFUSING, Refusal, policy_error, refusal_of
+from issuer.backends.ldap.refusals import REFUSING, Refusal, policy_refusal, refusal_of
 from issuer.backends.ldap.settings import LdapSettings
 
+UNDECODED = {PasswordPolicyControl.controlType: ResponseControl}
+"""The control is in every answer, and mostly says nothing: decoding it takes as long as a search."""
 PORTS = {"ldap": 389, "ldaps": 636}
 NO_ATTRIBUTES = "1.1"
 """Asks for the name of an entry only (RFC 4511 §4.5.1.8)."""
@@ -112,11 +115,14 @@ class Connection:
         if not password:
             return Refusal.WRONG
         try:
-            answer = self._handle.simple_bind_s(dn, password, serverctrls=[PasswordPolicyControl()])
+            number = self._handle.simple_bind(dn, password, serverctrls=[PasswordPolicyControl()])
+            answer = self._handle.result3(number, timeout=self._handle.timeout, resp_ctrl_classes=UNDECODED)
         except REFUSING as error:
             return refusal_of(error)
-        controls = (control for control in answer[3] if isinstance(control, PasswordPolicyControl))
-        return next((reason for control in controls if (reason := policy_error(control))), None)
+        controls = (control for control in answer[3] if control.controlType in UNDECODED)
+        return next(
+            (reason for control in controls if (reason := policy_refusal(control.encodedControlValue))), None
+        )
 
     def search(
         self,

@@ -34,6 +34,9 @@ REFUSING = (
 POLICY = {0: Refusal.EXPIRED, 1: Refusal.LOCKED, 2: Refusal.MUST_CHANGE}
 """Errors of the password policy control (draft-behera-ldap-password-policy-10 §6.2)."""
 
+NOTHING = b"0\x00"
+"""A control without warning and error: an empty sequence."""
+
 ACTIVE_DIRECTORY = {
     "530": Refusal.NOT_NOW,
     "531": Refusal.NOT_NOW,
@@ -51,7 +54,8 @@ DATA = re.compile(r"\bdata ([0-9a-f]{3})\b")
 def refusal_of(error: ldap.LDAPError) -> Refusal:
     """Return why a bind was refused."""
     details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    if reason := policy_refusal(details.get("ctrls") or ()):
+    controls = {oid: value for oid, _, value in details.get("ctrls") or ()}
+    if reason := policy_refusal(controls.get(PasswordPolicyControl.controlType)):
         return reason
     if code := DATA.search(str(details.get("info", ""))):
         return ACTIVE_DIRECTORY.get(code[1], Refusal.WRONG)
@@ -62,19 +66,13 @@ def refusal_of(error: ldap.LDAPError) -> Refusal:
     return Refusal.OTHER if isinstance(error, ldap.INSUFFICIENT_ACCESS) else Refusal.WRONG
 
 
-def policy_refusal(controls: object) -> Refusal | None:
-    """Return what the password policy control of an answer says; None when it says nothing."""
-    for oid, _, value in controls if isinstance(controls, list | tuple) else ():
-        if oid == PasswordPolicyControl.controlType:
-            control = PasswordPolicyControl()
-            try:
-                control.decodeControlValue(value)
-            except (PyAsn1Error, ValueError):
-                return None
-            return policy_error(control)
-    return None
-
-
-def policy_error(control: PasswordPolicyControl) -> Refusal | None:
-    """Return the refusal that a decoded control holds, if any."""
+def policy_refusal(value: bytes | None) -> Refusal | None:
+    """Return what a password policy control says; None when there is none, or it says nothing like that."""
+    if not value or value == NOTHING:
+        return None
+    control = PasswordPolicyControl()
+    try:
+        control.decodeControlValue(value)
+    except (PyAsn1Error, ValueError):
+        return None
     return POLICY.get(control.error) if control.error is not None else None
