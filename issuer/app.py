@@ -266,6 +266,7 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         store=house.store,
         keys=house.keys,
         issuance=house.issuance,
+        metrics=house.world.metrics,
         upstream=house.upstream,
         session=current.fresh,
         require=current.require,

@@ -137,8 +137,7 @@ class Issuance:
             issuer.errors.ForbiddenError: the rule says no.
             issuer.errors.StepUpRequiredError: it would say yes, had they signed in more strongly.
         """
-        scope = self._scope(phases, identity, address)
-        self._judge(phases, scope)
+        scope = self.admit(phases, identity, address)
         claims = phases.claims(scope) | self._times(phases)
         text, kid = phases.signer().sign(claims)
         row = self._row(phases, identity, claims, kid, address)
@@ -146,6 +145,16 @@ class Issuance:
         audit.token_issued(row)
         self._metrics.issuance(phases.instance, "issued")
         return Token(text, claims)
+
+    def admit(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
+        """Run the rule alone, for what somebody may ask for who could have a token.
+
+        Raises:
+            issuer.errors.ForbiddenError: the rule says no.
+        """
+        scope = self._scope(phases, identity, address)
+        self._judge(phases, scope)
+        return scope
 
     def _scope(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
         request: dict[str, object] = {"ip": address or "", "module": phases.module, **phases.variables()}

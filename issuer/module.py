@@ -19,6 +19,7 @@ from issuer.errors import Refusal
 from issuer.identity import Identity
 from issuer.issuance import Issuance, Phases
 from issuer.keys import KeyRing
+from issuer.metrics import Metrics
 from issuer.rules import Rule
 from issuer.sessions import Session
 from issuer.settings.base import Section
@@ -94,6 +95,7 @@ class Gateway:
     store: Store
     keys: KeyRing
     issuance: Issuance
+    metrics: Metrics
     upstream: Upstream
     """Calls to other servers."""
     session: Callable[[], Session | None]

@@ -7,12 +7,13 @@ Rooms, tokens and rules are the modules'.
 """
 
 from issuer.matrix.errors import NoClientApiError, OpenIdRefusedError
-from issuer.matrix.homeservers import Homeservers
+from issuer.matrix.homeservers import ClientServerApi, Homeservers
 from issuer.matrix.names import BadNameError, ServerName, UserId, parse_server_name, parse_user_id
 from issuer.matrix.resolution import Destination
 
 __all__ = [
     "BadNameError",
+    "ClientServerApi",
     "Destination",
     "Homeservers",
     "NoClientApiError",

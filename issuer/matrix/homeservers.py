@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -22,8 +23,23 @@ LONGEST_TOKEN = 4096
 """Synapse leaves requests of more than 16 KB without an answer; its tokens have 24 characters."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClientServerApi:
+    """Where the client-server API of a homeserver is."""
+
+    url: str
+    """Without a final slash."""
+    named_by: Party
+    insecure: bool = False
+
+    def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
+        """Return a request to a path below the URL, percent-encoded already."""
+        url = self.url + path
+        return Call(url, self.named_by, method, headers=headers, body=body, insecure=self.insecure)
+
+
 class Homeservers:
-    """Homeservers by their names. All methods are for request threads, and wait."""
+    """Homeservers by their names. Methods that are no coroutines are for request threads, and wait."""
 
     def __init__(
         self,
@@ -85,15 +101,22 @@ class Homeservers:
             issuer.upstream.UpstreamError: when the homeserver cannot be asked.
         """
         if server_name in self._overrides:
-            return self._overrides[server_name].rstrip("/")
-        try:
-            name = parse_server_name(server_name)
-        except BadNameError as error:
-            raise NoClientApiError(f"not a server name: {error}") from None
-        url = self._wait(name, lambda: self._knowledge(name).client_apis.of(name))
+            return self._overridden(server_name).url
+        name = _parsed_for_clients(server_name)
+        return self._wait(name, lambda: self.find_client_server_api(server_name)).url
+
+    async def find_client_server_api(self, server_name: str) -> ClientServerApi:
+        """Return the same for a coroutine on the loop, with who named it; raise the same."""
+        if server_name in self._overrides:
+            return self._overridden(server_name)
+        name = _parsed_for_clients(server_name)
+        url = await self._knowledge(name).client_apis.of(name)
         if url is None:
             raise NoClientApiError(f"{name.text} does not say where its client-server API is")
-        return url
+        return ClientServerApi(url, self.party(name.text), self._insecure)
+
+    def _overridden(self, server_name: str) -> ClientServerApi:
+        return ClientServerApi(self._overrides[server_name].rstrip("/"), Party.LISTED, self._insecure)
 
     def resolve(self, server_name: str) -> Destination:
         """Return where a homeserver is.
@@ -163,6 +186,13 @@ def _parsed(server_name: str) -> ServerName:
         return parse_server_name(server_name)
     except BadNameError as error:
         raise OpenIdRefusedError(f"not a server name: {error}") from None
+
+
+def _parsed_for_clients(server_name: str) -> ServerName:
+    try:
+        return parse_server_name(server_name)
+    except BadNameError as error:
+        raise NoClientApiError(f"not a server name: {error}") from None
 
 
 def _user_of(name: ServerName, answer: Answer) -> str:

@@ -11,6 +11,10 @@ from modules.livekit import names
 Shape = Mapping[str, Any]
 """The fields of an object: their types, and the shape of an object that is inside."""
 
+LONGEST_DELAY = 2**63 // 1_000_000 - 1
+"""Milliseconds that lk-jwt-service can count (in nanoseconds)."""
+LONGEST_ID = 1024
+"""Characters of a delay id; Synapse's have 24."""
 NUMBER = (int, float)
 OPENID_TOKEN: Shape = {
     "access_token": str,
@@ -37,7 +41,15 @@ class Asked:
     """None for /sfu/get."""
     claimed_user_id: str | None = None
     """None for /sfu/get."""
-    has_delay: bool = False
+    delay_id: str = field(default="", repr=False)
+    """The delayed leave event that is handed over; a secret. Empty when there is none."""
+    delay_timeout: int = 0
+    """Its delay in milliseconds."""
+
+    @property
+    def has_delay(self) -> bool:
+        """Tell whether a delayed leave event is handed over."""
+        return bool(self.delay_id)
 
     @property
     def livekit_room(self) -> str:
@@ -81,20 +93,32 @@ def parse_sfu_get(body: bytes) -> Asked:
     )
 
 
+def parse_delegation(body: bytes) -> Asked:
+    """Read the body of /delegate_delayed_leave; raises as `parse_get_token` does."""
+    asked = parse_get_token(body)
+    if not asked.has_delay:
+        raise BadJsonError("delay_id and delay_timeout are missing")
+    return asked
+
+
 def _common(data: dict[str, Any]) -> dict[str, Any]:
     token = data.get("openid_token", {})
     return {
         "access_token": _required(token, "access_token", "openid_token."),
         "server_name": _required(token, "matrix_server_name", "openid_token."),
-        "has_delay": _has_delay(data),
+        **_delay(data),
     }
 
 
-def _has_delay(data: dict[str, Any]) -> bool:
+def _delay(data: dict[str, Any]) -> dict[str, Any]:
     delay_id, timeout = data.get("delay_id", ""), data.get("delay_timeout", 0)
-    if bool(delay_id) != bool(timeout) or timeout < 0:
+    if bool(delay_id) != bool(timeout) or not 0 <= timeout <= LONGEST_DELAY:
         raise BadJsonError("delay_id and delay_timeout go together, and the timeout is more than 0")
-    return bool(delay_id)
+    if delay_id in {".", ".."} or len(delay_id) > LONGEST_ID:
+        raise BadJsonError("a delay_id that cannot stand in a path")
+    if delay_id and "\0" in data.get("device_id", ""):
+        raise BadJsonError("a device_id that no SFU has")
+    return {"delay_id": delay_id, "delay_timeout": timeout}
 
 
 def _required(data: dict[str, Any], name: str, prefix: str = "") -> str:

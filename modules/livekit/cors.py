@@ -18,6 +18,11 @@ def answer(body: Mapping[str, str], status: int = 200, headers: Mapping[str, str
     return Response(json.dumps(body), status, {**HEADERS, **(headers or {})})
 
 
+def plain(body: Mapping[str, str], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a body as JSON, for what is not a page."""
+    return Response(json.dumps(body), status, {"Content-Type": HEADERS["Content-Type"], **(headers or {})})
+
+
 def preflight() -> Response:
     """Return the answer to OPTIONS."""
     return Response(b"", 200, HEADERS)

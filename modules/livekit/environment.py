@@ -16,7 +16,6 @@ LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warni
 BIND = ":8080"
 PUBLIC_URL = "http://localhost/"
 """Required by the portal, which nobody uses here."""
-LATER = "is not used yet: delayed leave events are not delegated"
 
 
 class LiveKitEnvironment(Environment):
@@ -32,10 +31,12 @@ class LiveKitEnvironment(Environment):
         "LIVEKIT_FULL_ACCESS_HOMESERVERS": f"{SECTION}.full_access_homeservers",
         "LIVEKIT_JWT_BIND": "server.bind",
         "LIVEKIT_JWT_PORT": "server.bind",
-        "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "nothing",
+        "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": f"{SECTION}.sanity_check_interval",
         "LIVEKIT_LOG_LEVEL": "log.level",
         "LIVEKIT_CS_API_URL_OVERRIDES": f"{SECTION}.cs_api_urls",
-        "LIVEKIT_REDIS_URL": "nothing",
+        "LIVEKIT_REDIS_URL": f"{SECTION}.redis_url",
+        "LIVEKIT_AS_TOKEN": f"{SECTION}.homeservers",
+        "LIVEKIT_HS_SERVER_NAME": f"{SECTION}.homeservers",
         "LIVEKIT_INSECURE_SKIP_VERIFY_TLS": f"{SECTION}.insecure_skip_verify_tls",
     }
 
@@ -55,7 +56,7 @@ class _Reader:
     def start(self) -> Start:
         """Return everything, or raise every problem."""
         bind = self._bind()
-        module = {
+        module: dict[str, object] = {
             "url": self._required("LIVEKIT_URL"),
             **self._credentials(),
             "allow_weak_secret": True,
@@ -64,8 +65,8 @@ class _Reader:
             "cs_api_urls": self._overrides(),
             "insecure_skip_verify_tls": self._given.get("LIVEKIT_INSECURE_SKIP_VERIFY_TLS") == INSECURE,
         }
+        module |= self._delegation()
         level = self._level()
-        self._delegation()
         if self._problems:
             raise ConfigError(self._problems)
         data = {
@@ -153,12 +154,23 @@ class _Reader:
             found[server] = url
         return found
 
-    def _delegation(self) -> None:
+    def _delegation(self) -> dict[str, object]:
         name = "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS"
         text = self._given.get(name, "0").strip()
+        found: dict[str, object] = {}
         if not (text.isascii() and text.isdecimal()):
             self._wrong(name, "must be a whole number of seconds, 0 or more")
-        elif int(text[:9]):
-            self._notes.append(f"{name} {LATER}")
+        elif seconds := int(text[:9]):
+            found["sanity_check_interval"] = seconds
         if "LIVEKIT_REDIS_URL" in self._given:
-            self._notes.append(f"LIVEKIT_REDIS_URL {LATER}")
+            found["redis_url"] = self._given["LIVEKIT_REDIS_URL"].strip()
+        return found | self._homeserver()
+
+    def _homeserver(self) -> dict[str, object]:
+        token, name = "LIVEKIT_AS_TOKEN", "LIVEKIT_HS_SERVER_NAME"
+        if token not in self._given:
+            return {}
+        if name not in self._given:
+            self._wrong(name, f"is required with {token}: whose application service it is")
+        entry = {"name": self._given.get(name, "").strip(), "as_token": self._given[token].strip()}
+        return {"homeservers": [entry]}

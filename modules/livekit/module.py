@@ -3,24 +3,31 @@
 import warnings
 from collections.abc import Callable, Iterable
 
+import click
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from jwt import InsecureKeyLengthWarning
 
+from issuer.check import Check
 from issuer.errors import NotFoundError, Refusal
 from issuer.matrix.answers import error_body
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
 from issuer.signing import HMAC_BYTES
+from issuer.store import Tables
 from modules.livekit import cors
-from modules.livekit.bodies import Asked, parse_get_token, parse_sfu_get
+from modules.livekit.bodies import Asked, parse_delegation, parse_get_token, parse_sfu_get
+from modules.livekit.delegation.commands import jobs
+from modules.livekit.delegation.delegation import Delegation
+from modules.livekit.delegation.tables import TABLES
 from modules.livekit.people.phases import People, PeoplePhases
-from modules.livekit.phases import Calls, LiveKitPhases
+from modules.livekit.phases import Calls, DelegationPhases, LiveKitPhases
 from modules.livekit.settings import ALGORITHM, EVERY, LiveKitSettings
 
 BELOW = "/jwt"
 """What stands between the instance's path and the paths of MSC4195."""
 TOKEN = "/token"  # noqa: S105 - a path
+WEBHOOK = "/sfu_webhook"
 
 
 class LiveKitModule(Module):
@@ -42,15 +49,39 @@ class LiveKitModule(Module):
         self._people = People(settings, settings.people, gateway) if settings.people else None
         self._calls = Calls(settings, gateway)
         self._views: dict[str, Callable[[], ResponseReturnValue]] = {}
-        if settings.full_access_homeservers is not None:
-            self._views = {"/get_token": self.get_token, "/sfu/get": self.sfu_get}
+        if self.is_for_matrix:
+            self._views = {
+                "/get_token": self.get_token,
+                "/sfu/get": self.sfu_get,
+                "/delegate_delayed_leave": self.delegate,
+            }
+
+    @classmethod
+    def tables(cls) -> Tables:
+        """Return the tables of delegated leave."""
+        return TABLES
+
+    @property
+    def is_for_matrix(self) -> bool:
+        """Tell whether Matrix users get tokens."""
+        return self.settings.full_access_homeservers is not None
+
+    @property
+    def delegation(self) -> Delegation:
+        """Return the jobs of delegated leave."""
+        return self._calls.delegation
 
     def blueprint(self) -> Blueprint:
-        """Return `jwt/get_token`, `jwt/sfu/get` and `jwt/healthz`; for people `token`."""
+        """Return the routes of MSC4195 and of webhooks below `jwt/`, `jwt/healthz`; for people `token`."""
         routes = Blueprint("livekit", __name__)
         for path, view in self._views.items():
             endpoint = path.strip("/").replace("/", "_")
             routes.add_url_rule(BELOW + path, endpoint, view, methods=["POST", "OPTIONS"])
+        if self.is_for_matrix:
+            rule = BELOW + WEBHOOK
+            routes.add_url_rule(
+                rule, "sfu_webhook", self.webhook, methods=["POST"], provide_automatic_options=False
+            )
         routes.add_url_rule(f"{BELOW}/healthz", "healthz", self.healthz, provide_automatic_options=False)
         if self._people:
             routes.add_url_rule(TOKEN, "token", self.token_for_people, methods=["POST", "OPTIONS"])
@@ -62,10 +93,12 @@ class LiveKitModule(Module):
             for path, view in self._views.items():
                 yield "POST", path, view
                 yield "OPTIONS", path, view
+            if self.is_for_matrix:
+                yield "POST", WEBHOOK, self.webhook
 
     def owns(self, path: str) -> bool:
         """Tell whether a path is one of this instance's routes."""
-        return super().owns(path) or (self.settings.at_root and path.rstrip("/") in self._views)
+        return super().owns(path) or (self.settings.at_root and path.rstrip("/") in {*self._views, WEBHOOK})
 
     def get_token(self) -> ResponseReturnValue:
         """Answer today's clients."""
@@ -84,6 +117,19 @@ class LiveKitModule(Module):
         phases = PeoplePhases(self._people, request)
         return self.gateway.issuance.respond(phases, self.gateway.address())
 
+    def delegate(self) -> ResponseReturnValue:
+        """Take a delayed leave event from a client that is in the call already."""
+        if request.method == "OPTIONS":
+            return cors.preflight()
+        asked = parse_delegation(request.get_data(cache=False))
+        return DelegationPhases(self._calls, asked).delegate(self.gateway.address())
+
+    def webhook(self) -> ResponseReturnValue:
+        """Hear from the SFU who came and who left."""
+        authorization = request.headers.get("Authorization", "")
+        self.delegation.hear(request.get_data(cache=False), authorization)
+        return Response(b"{}", content_type="application/json")
+
     def healthz(self) -> ResponseReturnValue:
         """Say that this process is alive."""
         return Response("ok\n", content_type="text/plain")
@@ -96,9 +142,20 @@ class LiveKitModule(Module):
 
     def refusal(self, refusal: Refusal) -> ResponseReturnValue:
         """Tell a client of an error: as Matrix does, but on `token` as that does."""
-        if self._people and request.path.rstrip("/") == self.settings.path + TOKEN:
+        path = request.path.rstrip("/")
+        if self._people and path == self.settings.path + TOKEN:
             return self._people.refusal(refusal, request)
-        return cors.answer(error_body(refusal), refusal.status, refusal.headers)
+        answer = cors.plain if path.endswith(WEBHOOK) else cors.answer
+        return answer(error_body(refusal), refusal.status, refusal.headers)
+
+    def checks(self) -> Iterable[Check]:
+        """Return whether Redis answers, where jobs are kept there."""
+        if self.settings.redis_url is not None:
+            yield Check("redis", self.delegation.mirror.check, offline=False)
+
+    def commands(self) -> Iterable[click.Command]:
+        """Return `issuer jobs`."""
+        yield jobs
 
     def warnings(self) -> Iterable[str]:
         """Return what is dangerous in the configuration."""
@@ -117,6 +174,12 @@ class LiveKitModule(Module):
             )
 
     def start(self) -> None:
-        """Let a weak secret be, once its warning was given: PyJWT would repeat it."""
+        """Run jobs; let a weak secret be, once its warning was given: PyJWT would repeat it."""
         if weakness(self.settings.api_secret, HMAC_BYTES[ALGORITHM]):
             warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+        if self.is_for_matrix:
+            self.delegation.start()
+
+    def stop(self) -> None:
+        """Leave the jobs of delegated leave to other workers."""
+        self.delegation.stop()

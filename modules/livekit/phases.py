@@ -4,9 +4,10 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 
+from issuer.errors import ForbiddenError
 from issuer.identity import Identity
 from issuer.issuance import Phases, Subject, Token
-from issuer.matrix import Homeservers, OpenIdRefusedError, parse_user_id
+from issuer.matrix import Homeservers, NoClientApiError, OpenIdRefusedError, parse_user_id
 from issuer.matrix.answers import BadJsonError, LimitExceededError, UnauthorizedError
 from issuer.module import Gateway
 from issuer.rules import Rule, Scope, compile_expression, compile_rule
@@ -14,6 +15,8 @@ from issuer.signing import SecretSigner, Signer
 from issuer.upstream import TooManyCallsError, UpstreamError
 from modules.livekit.bodies import Asked
 from modules.livekit.cors import answer
+from modules.livekit.delegation.delegation import Delegation
+from modules.livekit.delegation.job import Asked as Delegated
 from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
@@ -44,6 +47,7 @@ class Calls:
         )
         self.rooms = Rooms(settings, gateway.upstream, gateway.clock)
         self.signer: Signer = SecretSigner(ALGORITHM, settings.api_secret)
+        self.delegation = Delegation(settings, gateway, self.homeservers)
 
     def user(self, asked: Asked) -> str:
         """Return the user whose OpenID token it is.
@@ -61,6 +65,20 @@ class Calls:
         if asked.claimed_user_id not in {None, user_id}:
             raise UnauthorizedError(f"the OpenID token is {user_id}'s, who claims to be somebody else")
         return user_id
+
+    def find_api(self, server_name: str) -> None:
+        """Make sure that delayed events can be restarted at a homeserver.
+
+        Raises:
+            BadJsonError: its client-server API cannot be found.
+            LimitExceededError: too many calls are in flight.
+        """
+        try:
+            self.homeservers.client_server_api(server_name)
+        except TooManyCallsError as error:
+            raise LimitExceededError(str(error), error.retry_after) from None
+        except (NoClientApiError, UpstreamError) as error:
+            raise BadJsonError(str(error)) from None
 
     def has_full_access(self, asked: Asked, scope: Scope) -> bool:
         """Tell whether the room shall be created for somebody."""
@@ -107,9 +125,12 @@ class LiveKitPhases(Phases):
     def claims(self, scope: Scope) -> dict[str, Any]:
         """Create the room for somebody with full access, then return the claims."""
         asked = self._asked
-        if asked.has_delay:  # clients try again without it
-            raise BadJsonError("delayed leave events are not delegated here")
-        if self._calls.has_full_access(asked, scope):
+        full_access = self._calls.has_full_access(asked, scope)
+        if asked.has_delay:
+            if not full_access:  # clients try again without it
+                raise BadJsonError("only users with full access can delegate a delayed leave event")
+            self._calls.find_api(asked.server_name)
+        if full_access:
             self._calls.rooms.create(asked.livekit_room)
         return {
             "iss": self._calls.settings.api_key,
@@ -135,8 +156,39 @@ class LiveKitPhases(Phases):
         )
 
     def answer(self, token: Token) -> ResponseReturnValue:
-        """Return the SFU's address and the token."""
+        """Return the SFU's address and the token, once a delayed leave event is taken on."""
+        if self._asked.has_delay:
+            self._calls.delegation.accept(self.delegated())
         return answer({"url": self._calls.settings.url, "jwt": token.text})
+
+    def delegated(self) -> Delegated:
+        """Return the delayed leave event that is handed over."""
+        asked = self._asked
+        return Delegated(
+            room=asked.livekit_room,
+            identity=asked.livekit_identity(self._user_id),
+            server_name=asked.server_name,
+            delay_id=asked.delay_id,
+            timeout=asked.delay_timeout / 1000,
+        )
+
+
+class DelegationPhases(LiveKitPhases):
+    """A delayed leave event that is handed over by itself: the rule decides, but no token is made."""
+
+    def delegate(self, address: str) -> ResponseReturnValue:
+        """Run the phases that there are.
+
+        Raises:
+            issuer.errors.GatewayError: the rule says no, or the user has no full access.
+        """
+        calls, asked = self._calls, self._asked
+        scope = calls.gateway.issuance.admit(self, self.authenticate(), address)
+        if not calls.has_full_access(asked, scope):
+            raise ForbiddenError("only users with full access can delegate a delayed leave event")
+        calls.find_api(asked.server_name)
+        calls.delegation.accept(self.delegated())
+        return answer({})
 
 
 def _recorded(text: str) -> str:

@@ -8,9 +8,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from issuer.matrix.options import server_name
 from issuer.module import ModuleSettings
+from issuer.settings.base import Section
 from issuer.settings.secrets import weakness
 from issuer.settings.types import BaseUrl, Duration, Secret
 from issuer.signing import HMAC_BYTES
+from modules.livekit.delegation.redis_layout import connect
 from modules.livekit.people.settings import PeopleSettings
 
 ALGORITHM = "HS256"
@@ -33,6 +35,23 @@ def _server_name(text: str) -> str:
 
 SfuUrl = Annotated[str, AfterValidator(_sfu_url)]
 HomeserverName = Annotated[str, AfterValidator(_server_name)]
+
+
+class HomeserverSettings(Section):
+    """A homeserver that knows us as an application service."""
+
+    name: HomeserverName = Field(examples=["example.com"])
+    """Its server name."""
+    as_token: Secret
+    """The `as_token` of the application service, registered there with `rate_limited: false`. Restarts of
+    delayed leave events carry it; without one, a homeserver allows only a few in all."""
+
+    @field_validator("as_token")
+    @classmethod
+    def _token_fits(cls, token: Secret) -> Secret:
+        if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+            raise ValueError("is empty, or has characters that a header cannot carry")
+        return token
 
 
 class LiveKitSettings(ModuleSettings):
@@ -58,6 +77,12 @@ class LiveKitSettings(ModuleSettings):
     """Answer at the root of the host too, for reverse proxies that strip a prefix."""
     cs_api_urls: dict[HomeserverName, BaseUrl] = Field(default={})
     """Addresses of client-server APIs by server name, where well-known files do not say them."""
+    homeservers: list[HomeserverSettings] = Field(default=[])
+    sanity_check_interval: Duration | None = None
+    """How often the SFU is asked whether the participants of delegated leave are still there. Default: never;
+    its webhooks tell."""
+    redis_url: Secret | None = None
+    """Keep the jobs of delegated leave in this Redis as lk-jwt-service does, as in "redis://127.0.0.1:6379/0"."""
     insecure_skip_verify_tls: bool = False
     """Verify no certificate of a homeserver, and connect to private networks. Only for a lab."""
     people: PeopleSettings | None = None
@@ -77,6 +102,25 @@ class LiveKitSettings(ModuleSettings):
         if names and EVERY in names and len(names) > 1:
             raise ValueError('"*" means every homeserver: write it alone, or leave it out')
         return names
+
+    @field_validator("homeservers")
+    @classmethod
+    def _names_differ(cls, found: list[HomeserverSettings]) -> list[HomeserverSettings]:
+        names = [entry.name for entry in found]
+        if len(set(names)) < len(names) or EVERY in names:
+            raise ValueError("each homeserver stands here once, by its name")
+        return found
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: Secret | None) -> Secret | None:
+        if url is not None:
+            try:
+                connect(url.get_secret_value())
+            except ValueError:
+                text = 'not the address of a Redis: write it as "redis://127.0.0.1:6379/0"'
+                raise ValueError(text) from None
+        return url
 
     @model_validator(mode="after")
     def _for_somebody(self) -> Self:

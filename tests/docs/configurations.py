@@ -68,5 +68,8 @@ def _named_secrets(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in data.items():
         if isinstance(value, dict):
             yield from _named_secrets(value)
+        elif isinstance(value, list):
+            for entry in (entry for entry in value if isinstance(entry, dict)):
+                yield from _named_secrets(entry)
         elif name.endswith(("_file", "_env")):
             yield name, value

@@ -8,9 +8,10 @@ import pytest
 
 from issuer.cli import main
 from modules.jitsi.commands import verify
+from modules.livekit.delegation.commands import jobs
 from tests.docs.pages import ROOT, pages
 
-OF_MODULES: dict[str, click.Command] = {"verify": verify}
+OF_MODULES: dict[str, click.Command] = {"jobs": jobs, "verify": verify}
 COMMANDS = sorted({(page.name, line) for page in pages() for line in page.commands()})
 
 

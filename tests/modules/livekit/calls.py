@@ -88,6 +88,10 @@ class Call:
     def get_token(self, **changes: Any) -> TestResponse:
         return self.post("/get_token", self.body(**changes))
 
+    def delegate(self, **changes: Any) -> TestResponse:
+        delay = {"delay_id": "syd_x", "delay_timeout": 8000}
+        return self.post("/delegate_delayed_leave", self.body(**{**delay, **changes}))
+
     def sfu_get(self, **changes: Any) -> TestResponse:
         return self.post("/sfu/get", self.legacy_body(**changes))
 

@@ -1,16 +1,21 @@
 """A stub SFU: speaks Twirp with protobuf as LiveKit does, and looks at who calls as LiveKit does."""
 
+import base64
+import hashlib
 import json
+import time
+from typing import Any
 
 import jwt
-from livekit.protocol.models import Room
-from livekit.protocol.room import CreateRoomRequest
+from livekit.protocol.models import ParticipantInfo, Room
+from livekit.protocol.room import CreateRoomRequest, RoomParticipantIdentity
 
 from tests.upstream.stub import Reply, Seen, Stub
 
 KEY = "APIexample"
 SECRET = "q7Zr2m-Xw9Kt4bVd" * 2
 CREATE_ROOM = "/twirp/livekit.RoomService/CreateRoom"
+GET_PARTICIPANT = "/twirp/livekit.RoomService/GetParticipant"
 
 
 class Sfu:
@@ -18,6 +23,9 @@ class Sfu:
 
     def __init__(self) -> None:
         self.rooms: list[CreateRoomRequest] = []
+        self.participants: dict[tuple[str, str], str] = {}
+        """Sids by room and identity."""
+        self.lookups: list[tuple[str, str]] = []
         self.faults: list[str] = []
         self.refusal: Reply | None = None
         self.delay: Reply = Reply()
@@ -36,11 +44,22 @@ class Sfu:
             return _twirp_error(401, "unauthenticated")
         if self.refusal:
             return self.refusal
+        if seen.path == GET_PARTICIPANT:
+            return self._participant(RoomParticipantIdentity.FromString(seen.body))
         request = CreateRoomRequest.FromString(seen.body)
         self.rooms.append(request)
-        room = Room(name=request.name, empty_timeout=request.empty_timeout)
+        return self._found(Room(name=request.name, empty_timeout=request.empty_timeout))
+
+    def _participant(self, asked: RoomParticipantIdentity) -> Reply:
+        pair = asked.room, asked.identity
+        self.lookups.append(pair)
+        if pair not in self.participants:
+            return _twirp_error(404, "not_found")
+        return self._found(ParticipantInfo(sid=self.participants[pair], identity=asked.identity))
+
+    def _found(self, message: Room | ParticipantInfo) -> Reply:
         headers = {"Content-Type": "application/protobuf"}
-        return Reply(200, room.SerializeToString(), headers, waits_for=self.delay.waits_for)
+        return Reply(200, message.SerializeToString(), headers, waits_for=self.delay.waits_for)
 
 
 def refuses(status: int, code: str) -> Reply:
@@ -54,7 +73,7 @@ def _twirp_error(status: int, code: str) -> Reply:
 
 
 def _fault(seen: Seen) -> str:
-    if (seen.method, seen.path) != ("POST", CREATE_ROOM):
+    if seen.method != "POST" or seen.path not in {CREATE_ROOM, GET_PARTICIPANT}:
         return f"{seen.method} {seen.path}"
     if seen.headers.get("Content-Type") != "application/protobuf":
         return "not protobuf"
@@ -63,4 +82,29 @@ def _fault(seen: Seen) -> str:
         claims = jwt.decode(authorization.removeprefix("Bearer "), SECRET, ["HS256"], issuer=KEY)
     except jwt.PyJWTError as error:
         return f"token: {error}"
-    return "" if claims.get("video", {}).get("roomCreate") is True else "no grant to create rooms"
+    grants = claims.get("video", {})
+    if seen.path == GET_PARTICIPANT:
+        room = RoomParticipantIdentity.FromString(seen.body).room
+        good = grants.get("roomAdmin") is True and grants.get("room") == room
+        return "" if good else "no grant to look into the room"
+    return "" if grants.get("roomCreate") is True else "no grant to create rooms"
+
+
+def webhook(event: str, room: str, identity: str, sid: str = "", /, **more: Any) -> bytes:
+    """Return the body of a webhook, as LiveKit's protojson writes it; every one is another."""
+    body: dict[str, Any] = {
+        "event": event,
+        "room": {"sid": "RM_x", "name": room, "emptyTimeout": 300},
+        "participant": {"sid": sid, "identity": identity, "state": "ACTIVE", "isPublisher": True},
+        "id": f"EV_{time.monotonic_ns()}",
+        "createdAt": str(int(time.time())),
+    }
+    return json.dumps({name: value for name, value in {**body, **more}.items() if value is not None}).encode()
+
+
+def signed(body: bytes, secret: str = SECRET, **claims: Any) -> str:
+    """Return the token of a webhook; a claim that is None is left out."""
+    now = int(time.time())
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    found = {"iss": KEY, "nbf": now, "exp": now + 300, "sha256": digest, **claims}
+    return jwt.encode({name: value for name, value in found.items() if value is not None}, secret, "HS256")

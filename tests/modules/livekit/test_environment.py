@@ -102,6 +102,9 @@ def test_lists(folder: Path, name: str, value: str, homeservers: int) -> None:
         ({"LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "-1"}, "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS"),
         ({"LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "1.5"}, "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS"),
         ({"LIVEKIT_LOG_LEVEL": "trace"}, "LIVEKIT_LOG_LEVEL"),
+        ({"LIVEKIT_REDIS_URL": "http://redis"}, "LIVEKIT_REDIS_URL"),
+        ({"LIVEKIT_AS_TOKEN": "x"}, "LIVEKIT_HS_SERVER_NAME"),
+        ({"LIVEKIT_AS_TOKEN": "x", "LIVEKIT_HS_SERVER_NAME": "https://x"}, "LIVEKIT_HS_SERVER_NAME"),
         ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
         ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example=https://x,"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
         ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example=ftp://x"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
@@ -158,9 +161,24 @@ def test_the_deprecated_port(folder: Path) -> None:
     assert [warning for warning in configuration.warnings if "LIVEKIT_JWT_PORT is deprecated" in warning]
 
 
-def test_what_is_not_done_yet_is_said(folder: Path) -> None:
-    redis = {"LIVEKIT_REDIS_URL": "redis://x", "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "60"}
-    assert [note.split(" ")[0] for note in started(folder, **redis).warnings] == list(redis)[::-1]
+def test_delegated_leave(folder: Path) -> None:
+    assert module_of(started(folder)).sanity_check_interval is None
+    settings = module_of(
+        started(
+            folder,
+            LIVEKIT_REDIS_URL="redis://:hunter2@redis:6379/0",
+            LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS="60",
+            LIVEKIT_AS_TOKEN="as-token-of-ours",
+            LIVEKIT_HS_SERVER_NAME="example.com",
+        )
+    )
+    assert settings.sanity_check_interval == 60.0
+    assert settings.redis_url
+    assert settings.redis_url.get_secret_value() == "redis://:hunter2@redis:6379/0"
+    (homeserver,) = settings.homeservers
+    assert (homeserver.name, homeserver.as_token.get_secret_value()) == ("example.com", "as-token-of-ours")
+    assert "hunter2" not in repr(settings)
+    assert "as-token-of-ours" not in repr(settings)
 
 
 def test_weak_secrets_are_taken_with_one_warning(folder: Path) -> None:

@@ -13,6 +13,7 @@ from tests.modules.livekit.sfu import refuses
 from tests.service import free_port
 from tests.upstream.stub import Reply
 
+DELAY: dict[str, Any] = {"delay_id": "syd_x", "delay_timeout": 8000, "delay_cs_api_url": "https://x"}
 NOT_JSON: list[bytes] = [
     b"",
     b"{",
@@ -164,14 +165,27 @@ def test_row_3_the_use_rule(build_call: BuildCall) -> None:
     assert errcode(call.get_token(openid_token=openid)) == (401, "M_UNAUTHORIZED")
 
 
-@pytest.mark.parametrize("listed", [True, False])
-def test_rows_4_and_5_a_delay(build_call: BuildCall, listed: bool) -> None:
-    call = build_call(**({} if listed else {"full_access_homeservers": ["example.org"]}))
-    delay: dict[str, Any] = {"delay_id": "syd_x", "delay_timeout": 8000, "delay_cs_api_url": "https://x"}
-    for answer in (call.get_token(**delay), call.sfu_get(**delay)):
+@pytest.mark.parametrize("restricted", [{"full_access_homeservers": ["example.org"]}, {"full_access": "0"}])
+def test_row_4_a_delay_of_a_restricted_user(build_call: BuildCall, restricted: dict[str, Any]) -> None:
+    call = build_call(**restricted)
+    for answer in (call.get_token(**DELAY), call.sfu_get(**DELAY)):
         assert errcode(answer) == (400, "M_BAD_JSON")
         assert call.counted == (1, 0)
-    # who is refused for another reason hears that one
+    assert errcode(call.delegate()) == (403, "M_FORBIDDEN")
+    assert call.counted == (1, 0)
+    assert issued(call) == 0
+
+
+def test_row_5_a_delay_without_a_client_server_api(call: Call) -> None:
+    for number, ask in enumerate((call.get_token, call.sfu_get, call.delegate)):
+        assert errcode(ask(**DELAY)) == (400, "M_BAD_JSON")
+        # the well-known file is asked for once
+        assert call.counted == ((2, 0) if number == 0 else (1, 0))
+    assert issued(call) == 0
+
+
+def test_a_delay_does_not_hide_what_is_wrong_before(call: Call) -> None:
+    delay = DELAY
     bad = call.openid(access_token="invented")
     assert errcode(call.get_token(openid_token=bad, **delay)) == (401, "M_UNAUTHORIZED")
 

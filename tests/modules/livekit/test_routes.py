@@ -13,7 +13,7 @@ CORS = {
     "Access-Control-Allow-Headers": "Accept, Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token",
     "Content-Type": "application/json",
 }
-PATHS = ["/get_token", "/sfu/get"]
+PATHS = ["/get_token", "/sfu/get", "/delegate_delayed_leave"]
 
 
 @pytest.mark.parametrize("below", ["", "/livekit/jwt"])

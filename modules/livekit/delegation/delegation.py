@@ -1,0 +1,207 @@
+"""Delegated leave as the rest of the module holds it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from issuer.matrix import Homeservers
+from issuer.module import Gateway
+from issuer.upstream import Upstream
+from modules.livekit.delegation import redis_layout
+from modules.livekit.delegation.homeserver import DelayedEvents
+from modules.livekit.delegation.job import Asked, Job
+from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.keeper import Keeper
+from modules.livekit.delegation.leases import Leases
+from modules.livekit.delegation.machine import begin, step
+from modules.livekit.delegation.model import Action, State
+from modules.livekit.delegation.participants import Participants
+from modules.livekit.delegation.redis_layout import Mirror, NoMirror, RedisMirror, Started
+from modules.livekit.delegation.runner import Runner
+from modules.livekit.delegation.sealing import Sealer
+from modules.livekit.delegation.watcher import Watcher
+from modules.livekit.delegation.webhooks import receive
+from modules.livekit.settings import LiveKitSettings
+
+ID_BYTES = 8
+ROUNDING = 0.01
+"""Seconds by which the times of one restart may differ, in the store and in Redis."""
+PATIENCE = 30.0
+"""Seconds that opening and closing on the loop may take."""
+
+
+class Delegation:
+    """The jobs of one instance, in one process. Only workers `start` it and run jobs."""
+
+    def __init__(self, settings: LiveKitSettings, gateway: Gateway, homeservers: Homeservers) -> None:
+        """Prepare; nothing is asked of anybody."""
+        self._settings = settings
+        self._gateway = gateway
+        self._homeservers = homeservers
+        self._owner = self._new_id()
+        self._sealer = Sealer(settings.api_secret.get_secret_value(), gateway.randomness)
+        self.mirror: Mirror = _mirror(settings)
+        database = gateway.store.database
+        self._leases = Leases(database, gateway.instance, gateway.clock)
+        self.jobs = Jobs(database, gateway.instance, self._leases, self._sealer, self.mirror)
+        self._watcher = Watcher(gateway.instance, gateway.metrics)
+        self._running: _Running | None = None
+
+    def accept(self, asked: Asked) -> None:
+        """Take a job on; it is kept when this returns.
+
+        Raises:
+            issuer.errors.UnavailableError: it cannot be kept.
+        """
+        job, actions = self._new_job(asked)
+        self.jobs.add(job)
+        self._watcher.changed(job, None, job.state)
+        if self._running:
+            self._running.post(lambda runner: runner.take(job, actions))
+
+    def _new_job(self, asked: Asked, restarted_at: float | None = None) -> tuple[Job, Iterable[Action]]:
+        sanity = self._settings.sanity_check_interval or 0.0
+        state, actions = begin(asked.timeout, self._gateway.clock.now(), sanity, restarted_at)
+        return Job(self._new_id(), asked, state, self._owner), actions
+
+    def hear(self, body: bytes, authorization: str) -> None:
+        """Take a webhook of the SFU; what follows from it is kept when this returns.
+
+        Raises:
+            modules.livekit.delegation.webhooks.NotSignedError: the SFU did not sign it.
+            issuer.errors.UnavailableError: it cannot be kept.
+        """
+        webhook = receive(self._settings, body, authorization)
+        if webhook is None:
+            return
+        actions: tuple[Action, ...] = ()
+
+        def react(job: Job) -> State | None:
+            nonlocal actions
+            state, actions = step(job.state, webhook.event, self._gateway.clock.now())
+            same = (state.phase, state.sid) == (job.state.phase, job.state.sid)
+            return None if same else state
+
+        seen = webhook.body_hash, webhook.expires_at
+        if changed := self.jobs.react(webhook.pair, self._owner, seen, react):
+            before, after = changed
+            self._watcher.changed(after, before.state, after.state)
+            if self._running:
+                self._running.post(lambda runner: runner.react(before, after, webhook.event, actions))
+
+    def start(self) -> None:
+        """Begin to run jobs, in a worker."""
+        self._running = _Running(self._gateway.upstream, self._new_runner)
+        keeper = Keeper(
+            self.jobs,
+            self._leases,
+            self._owner,
+            begin=self._read_mirror,
+            give=self._give,
+            is_busy=self._running.is_busy,
+        )
+        self._running.start(keeper)
+
+    def stop(self) -> None:
+        """End, and leave the jobs to others."""
+        if self._running:
+            self._running.stop()
+            self._running = None
+
+    def _give(self, jobs: list[Job]) -> None:
+        sanity = self._settings.sanity_check_interval or 0.0
+        ours = [replace(job, state=replace(job.state, sanity=sanity)) for job in jobs]
+        if self._running:
+            self._running.post(lambda runner: runner.take_over(ours))
+
+    def _new_runner(self, store: ThreadPoolExecutor) -> Runner:
+        gateway, settings = self._gateway, self._settings
+        tokens = {entry.name: entry.as_token.get_secret_value() for entry in settings.homeservers}
+        events = DelayedEvents(
+            gateway.upstream, self._homeservers, gateway.clock, self._luck, tokens, gateway.instance
+        )
+        participants = Participants(settings, gateway.upstream, self._luck)
+        return Runner(self.jobs, self._owner, gateway.clock, (events, participants), store, self._watcher)
+
+    def _read_mirror(self) -> None:
+        """Go on with jobs that are in Redis alone: another program's, or of a store that was lost."""
+        if not self.mirror.is_on:
+            return
+        dead = set(self._leases.dead(self._owner))
+        known = {job.asked.pair: job for job in self.jobs.all()}
+        found = {started[0].pair: started for started in self.mirror.read()}
+        for pair, started in found.items():
+            job = known.get(pair)
+            if job is None or _is_other(job, started, job.owner in dead):
+                self._import(started)
+        for pair, job in known.items():
+            if pair not in found and job.owner in dead:
+                self.jobs.remove(job)
+
+    def _import(self, started: Started) -> None:
+        asked, restarted_at = started
+        if restarted_at + asked.timeout <= self._gateway.clock.now():
+            self.mirror.remove([asked.pair])
+            return
+        job, actions = self._new_job(asked, restarted_at)
+        self.jobs.add(job)
+        self._watcher.changed(job, None, job.state)
+        if self._running:
+            self._running.post(lambda runner: runner.take(job, actions))
+
+    def _new_id(self) -> str:
+        return self._gateway.randomness.bytes(ID_BYTES).hex()
+
+    def _luck(self) -> float:
+        return int.from_bytes(self._gateway.randomness.bytes(4), "big") / 2**32
+
+
+class _Running:
+    """The runner on the loop, with its keeper and the thread in which it asks the store."""
+
+    def __init__(self, upstream: Upstream, new_runner: Callable[[ThreadPoolExecutor], Runner]) -> None:
+        self._upstream = upstream
+        self._store = ThreadPoolExecutor(1, "delegated-leave-store")
+        self._new_runner = new_runner
+
+    def start(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._upstream.call(self._open(), PATIENCE)
+        keeper.start()
+
+    async def _open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._runner = self._new_runner(self._store)
+        self._task = self._loop.create_task(self._runner.run())
+
+    def is_busy(self) -> bool:
+        return len(self._runner) > 0
+
+    def post(self, work: Callable[[Runner], None]) -> None:
+        """Have the runner do something, soon, on the loop."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended: others take the job over
+            self._loop.call_soon_threadsafe(work, self._runner)
+
+    def stop(self) -> None:
+        self._upstream.call(self._close(), PATIENCE)
+        self._keeper.stop()
+        self._store.shutdown()
+
+    async def _close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _is_other(job: Job, started: Started, is_dead: bool) -> bool:
+    """Tell whether what Redis has is another job than ours, or was run by another program since."""
+    asked, restarted_at = started
+    is_later = restarted_at > job.state.restarted_at + ROUNDING
+    return job.asked.delay_id != asked.delay_id or (is_dead and is_later)
+
+
+def _mirror(settings: LiveKitSettings) -> Mirror:
+    if settings.redis_url is None:
+        return NoMirror()
+    return RedisMirror(redis_layout.connect(settings.redis_url.get_secret_value()))

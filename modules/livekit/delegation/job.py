@@ -1,0 +1,47 @@
+"""A job: what was asked for, and its state."""
+
+from dataclasses import dataclass, field
+
+from modules.livekit.delegation.model import State
+
+Pair = tuple[str, str]
+"""A LiveKit room and an identity in it: there is at most one job for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose event shall be kept alive, and how it is called."""
+
+    room: str
+    identity: str
+    server_name: str
+    delay_id: str = field(repr=False)
+    """A secret: whoever has it can send the event."""
+    timeout: float
+    """The delay of the event, in seconds."""
+
+    @property
+    def pair(self) -> Pair:
+        """Return room and identity."""
+        return self.room, self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the store has it."""
+
+    id: str
+    asked: Asked
+    state: State
+    owner: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a job, to be written: another phase, another sid, or its end."""
+
+    job: Job
+    """As it was."""
+    state: State
+    """As it is to be."""

@@ -1,0 +1,202 @@
+"""The jobs in the store. Whoever changes a job becomes its owner, or finds that somebody else has.
+
+A change of phase is written before anything is done about it, and only over the version that it was made
+from. What is written without a look at the version is the time of the last restart, which only grows.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from issuer.store import Database
+from modules.livekit.delegation.job import Asked, Change, Job, Pair
+from modules.livekit.delegation.leases import Leases
+from modules.livekit.delegation.model import Phase, State
+from modules.livekit.delegation.redis_layout import Mirror
+from modules.livekit.delegation.sealing import Sealer
+from modules.livekit.delegation.tables import jobs, webhooks
+
+CHUNK = 500
+React = Callable[[Job], State | None]
+"""Returns what an event makes of a job; None when nothing."""
+
+
+class Jobs:
+    """The jobs of one instance."""
+
+    def __init__(
+        self, database: Database, instance: str, leases: Leases, sealer: Sealer, mirror: Mirror
+    ) -> None:
+        """Use a database, and a mirror that has every job too."""
+        self._database = database
+        self._instance = instance
+        self._leases = leases
+        self._sealer = sealer
+        self._mirror = mirror
+        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    def add(self, job: Job) -> None:
+        """Keep a job, in the place of the one that the same participant has; it is committed at the return.
+
+        Raises:
+            issuer.store.StoreError: it cannot be kept.
+            modules.livekit.delegation.redis_layout.RedisError: the same.
+        """
+        with self._database.write() as connection:
+            self._leases.hold(connection, job.owner)
+            row = self._row(job)
+            pair = [jobs.c.instance, jobs.c.room, jobs.c.identity]
+            again = self._insert(jobs).values(row)
+            connection.execute(again.on_conflict_do_update(index_elements=pair, set_=row))
+            self._mirror.write([(job.asked, job.state.restarted_at)])
+
+    def react(
+        self, pair: Pair, owner: str, seen: tuple[bytes, float], react: React
+    ) -> tuple[Job, Job] | None:
+        """Let a job react to a webhook, whose body's hash is remembered until a time.
+
+        Return the job as it was and as it is, and then it is the owner's; None when nothing changes, or when
+        the webhook was seen before.
+        """
+        body_hash, expires_at = seen
+        with self._database.write() as connection:
+            row = {"body_hash": body_hash, "expires_at": expires_at}
+            first = self._insert(webhooks).values(row).on_conflict_do_nothing()
+            if not connection.execute(first).rowcount:
+                return None
+            found = connection.execute(select(jobs).where(self._is(pair)).with_for_update()).first()
+            before = self._job(found) if found else None
+            state = react(before) if before else None
+            if before is None or state is None:
+                return None
+            self._leases.hold(connection, owner)
+            self._write(connection, Change(before, state), owner)
+            return before, Job(before.id, before.asked, state, owner, before.version + 1)
+
+    def settle(
+        self, changes: Sequence[Change], restarts: Sequence[Job], held: Iterable[str], owner: str
+    ) -> set[str]:
+        """Write changes and times of restarts; return the ids of jobs that are not as the owner thought.
+
+        Args:
+            changes: changes of phase or sid, and ends.
+            restarts: jobs with a new time of their last restart.
+            held: ids of further jobs that must still be the owner's.
+            owner: who asks.
+        """
+        if not changes and not restarts:
+            with self._database.read() as connection:
+                return self._lost(connection, set(held), owner)
+        with self._database.write() as connection:
+            lost = {change.job.id for change in changes if not self._write(connection, change, owner)}
+            asked_for = {*held, *(job.id for job in restarts)}
+            lost |= self._lost(connection, asked_for, owner, lock=self._mirror.is_on)
+            mine = [job for job in restarts if job.id not in lost]
+            self._write_restarts(connection, mine)
+            return lost
+
+    def _write(self, connection: Connection, change: Change, owner: str) -> bool:
+        """Write a change, unless the job was changed meanwhile."""
+        job, state = change.job, change.state
+        this = and_(jobs.c.id == job.id, jobs.c.version == job.version)
+        if state.phase is Phase.ENDED:
+            done = connection.execute(delete(jobs).where(this)).rowcount > 0
+            if done:
+                self._mirror.remove([job.asked.pair])
+            return done
+        values = {**_state_values(state), "owner": owner, "version": job.version + 1}
+        return connection.execute(update(jobs).where(this).values(values)).rowcount > 0
+
+    def _write_restarts(self, connection: Connection, restarted: Sequence[Job]) -> None:
+        if restarted:
+            rows = [{"this": job.id, "at": job.state.restarted_at} for job in restarted]
+            later = update(jobs).where(jobs.c.id == bindparam("this"))
+            connection.execute(later.values(restarted_at=bindparam("at")), rows)
+            self._mirror.write([(job.asked, job.state.restarted_at) for job in restarted])
+
+    def _lost(self, connection: Connection, ids: set[str], owner: str, *, lock: bool = False) -> set[str]:
+        """Return which of these jobs are gone, or somebody else's."""
+        found: set[str] = set()
+        for chunk in _chunks(sorted(ids)):
+            mine = select(jobs.c.id).where(jobs.c.id.in_(chunk), jobs.c.owner == owner)
+            found.update(connection.scalars(mine.with_for_update() if lock else mine))
+        return ids - found
+
+    def take_over(self, owner: str, limit: int) -> list[Job]:
+        """Make jobs of the dead an owner's; return at most `limit`."""
+        with self._database.write() as connection:
+            ids = self._leases.take_over(connection, owner, limit)
+            rows = [
+                row
+                for chunk in _chunks(ids)
+                for row in connection.execute(select(jobs).where(jobs.c.id.in_(chunk)))
+            ]
+            readable = [job for row in rows if (job := self._job(row))]
+            unreadable = {row.id for row in rows} - {job.id for job in readable}
+            connection.execute(delete(jobs).where(jobs.c.id.in_(unreadable)))
+            return readable
+
+    def get(self, job_id: str) -> Job | None:
+        """Return a job."""
+        found = self._select(jobs.c.id == job_id)
+        return found[0] if found else None
+
+    def all(self) -> list[Job]:
+        """Return every job, the oldest phase first."""
+        return self._select()
+
+    def remove(self, job: Job) -> bool:
+        """Forget a job, whoever runs it; tell whether it was there."""
+        with self._database.write() as connection:
+            done = connection.execute(delete(jobs).where(jobs.c.id == job.id)).rowcount > 0
+            if done:
+                self._mirror.remove([job.asked.pair])
+            return done
+
+    def _select(self, *conditions: Any) -> list[Job]:
+        found = select(jobs).where(jobs.c.instance == self._instance, *conditions).order_by(jobs.c.since)
+        with self._database.read() as connection:
+            return [job for row in connection.execute(found) if (job := self._job(row))]
+
+    def _is(self, pair: Pair) -> Any:
+        room, identity = pair
+        return and_(jobs.c.instance == self._instance, jobs.c.room == room, jobs.c.identity == identity)
+
+    def _row(self, job: Job) -> dict[str, Any]:
+        asked = job.asked
+        return {
+            "id": job.id,
+            "instance": self._instance,
+            "room": asked.room,
+            "identity": asked.identity,
+            "server_name": asked.server_name,
+            "sealed": self._sealer.seal(asked.delay_id, job.id),
+            "timeout": asked.timeout,
+            "owner": job.owner,
+            "version": job.version,
+            **_state_values(job.state),
+        }
+
+    def _job(self, row: Row[Any]) -> Job | None:
+        """Return the job of a row; None when its delay id cannot be read."""
+        delay_id = self._sealer.open(row.sealed, row.id)
+        if delay_id is None:
+            return None
+        asked = Asked(row.room, row.identity, row.server_name, delay_id, row.timeout)
+        state = State(Phase(row.phase), row.timeout, row.since, row.restarted_at, sid=row.sid)
+        return Job(row.id, asked, state, row.owner, row.version)
+
+
+def _state_values(state: State) -> dict[str, Any]:
+    return {
+        "phase": state.phase.value,
+        "since": state.since,
+        "restarted_at": state.restarted_at,
+        "sid": state.sid,
+    }
+
+
+def _chunks(ids: list[str]) -> Iterable[list[str]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

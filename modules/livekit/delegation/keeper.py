@@ -1,0 +1,90 @@
+"""A thread that keeps a worker's lease, and takes over the jobs of workers that died."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from issuer.errors import GatewayError
+from modules.livekit.delegation.job import Job
+from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.leases import Leases
+
+_log = logging.getLogger(__name__)
+
+BEAT = 0.2
+"""Seconds between two signs of life, and between two looks for the dead."""
+BATCH = 500
+
+
+class Keeper:
+    """Beats a few times within each lease, whatever the loop is busy with."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        leases: Leases,
+        owner: str,
+        begin: Callable[[], None],
+        give: Callable[[list[Job]], None],
+        is_busy: Callable[[], bool],
+    ) -> None:
+        """Do nothing yet.
+
+        Args:
+            jobs: the jobs.
+            leases: the leases.
+            owner: this worker.
+            begin: comes before the first takeover; it is tried until it does not fail.
+            give: gets jobs that were taken over.
+            is_busy: tells whether this worker has jobs, and so needs its lease.
+        """
+        self._jobs = jobs
+        self._leases = leases
+        self._owner = owner
+        self._begin = begin
+        self._give = give
+        self._is_busy = is_busy
+        self._has_begun = False
+        self._fails = False
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="delegated-leave", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and let others take over at once."""
+        self._end.set()
+        self._thread.join()
+        try:
+            self._leases.release(self._owner)
+        except GatewayError as error:
+            _log.warning("the lease could not be given back: %s", error)
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._beat()
+                self._fails = False
+            except GatewayError as error:
+                if not self._fails:
+                    _log.error("delegated leave: %s", error)
+                self._fails = True
+            except Exception:
+                _log.exception("delegated leave: a beat failed")
+            self._end.wait(BEAT)
+
+    def _beat(self) -> None:
+        if self._is_busy():
+            self._leases.renew(self._owner)
+        if not self._has_begun:
+            self._begin()
+            self._has_begun = True
+        while self._leases.dead(self._owner) and not self._end.is_set():
+            jobs = self._jobs.take_over(self._owner, BATCH)
+            if jobs:
+                _log.info("%d jobs of a worker that ended are taken over", len(jobs))
+                self._give(jobs)
+            if len(jobs) < BATCH:
+                return

@@ -1,0 +1,297 @@
+"""Runs the jobs of one worker: timers, calls, and what comes of them. Lives on the loop.
+
+What happens to jobs is gathered, and settled with the store in rounds: in each, due timers and answers are
+stepped through the machine, the changes are written in one transaction, which also tells which jobs are not
+ours any more, and then the actions of the others begin.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from issuer.errors import GatewayError
+from issuer.world import Clock
+from modules.livekit.delegation.homeserver import DelayedEvents
+from modules.livekit.delegation.job import Change, Job, Pair
+from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.machine import step
+from modules.livekit.delegation.model import Action, Event, Phase, Replaced, Resumed, State, Tick
+from modules.livekit.delegation.participants import Participants
+from modules.livekit.delegation.watcher import Watcher
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+LONGEST_SLEEP = 60.0
+AFTER_FAILURE = 0.5
+"""Seconds until a round is tried again when the store fails."""
+GATHER = 0.02
+"""Seconds between two rounds, in which answers gather."""
+UNCERTAIN = 0.2
+"""Seconds of waiting for a turn after which a job may have become somebody else's."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job that is ours, as far as we know."""
+
+    job: Job
+    state: State
+
+
+@dataclass(slots=True)
+class Work:
+    """What a round has made of a job so far."""
+
+    entry: Entry
+    state: State
+    events: list[Event]
+    actions: list[Action]
+
+    @property
+    def is_change(self) -> bool:
+        """Tell whether others must know at once."""
+        before = self.entry.state
+        return (self.state.phase, self.state.sid) != (before.phase, before.sid)
+
+    @property
+    def is_restart(self) -> bool:
+        """Tell whether the time of the last restart is to be written."""
+        return not self.is_change and self.state.restarted_at != self.entry.state.restarted_at
+
+
+class Runner:
+    """The jobs of one worker."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        owner: str,
+        clock: Clock,
+        calls: tuple[DelayedEvents, Participants],
+        store: Executor,
+        watcher: Watcher,
+    ) -> None:
+        """Run nothing yet; what is asked of the store is asked in the threads of `store`."""
+        self._jobs = jobs
+        self._owner = owner
+        self._clock = clock
+        self._events, self._participants = calls
+        self._store = store
+        self._watcher = watcher
+        self._entries: dict[str, Entry] = {}
+        self._ids: dict[Pair, str] = {}
+        self._due: list[tuple[float, str]] = []
+        self._news: list[tuple[str, Event]] = []
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        """Return how many jobs are ours."""
+        return len(self._entries)
+
+    def take(self, job: Job, actions: Iterable[Action] = ()) -> None:
+        """Run a new job, or one that has just changed in the store, and begin its actions."""
+        before = self._entries.get(self._ids.get(job.asked.pair, ""))
+        if before is not None and before.job.id != job.id:
+            ended, _ = step(before.state, Replaced(), self._clock.now())
+            self._watcher.changed(before.job, before.state, ended)
+            self._forget(before.job.id)
+        if job.state.phase is Phase.ENDED:
+            self._forget(job.id)
+            return
+        entry = self._enter(job)
+        for action in actions:
+            self._begin(entry, action)
+
+    def take_over(self, jobs: Iterable[Job]) -> None:
+        """Go on with jobs that somebody else ran."""
+        for job in jobs:
+            if job.id not in self._entries or self._entries[job.id].job.version != job.version:
+                self.take(job)
+                self._hear(job.id, Resumed())
+
+    def react(self, before: Job, after: Job, event: Event, actions: Iterable[Action]) -> None:
+        """Go on with a job that a webhook has changed in the store, by an event."""
+        entry = self._entries.get(after.id)
+        if entry is not None and entry.job.version == before.version:
+            state, actions = step(entry.state, event, self._clock.now())
+            self.take(replace(after, state=state), actions)
+        elif after.state.phase is not before.state.phase:
+            self.take(after, actions)
+        else:
+            self.take_over([after])
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._sleep()
+                    await self._round()
+                except Exception as error:  # the others' jobs must go on
+                    _log.error("a round of delegated leave failed: %s", type(error).__name__)
+                await asyncio.sleep(GATHER)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _sleep(self) -> None:
+        while self._due and not self._is_due(*self._due[0]):
+            heapq.heappop(self._due)  # a time that was set anew
+        seconds = self._due[0][0] - self._clock.now() if self._due else LONGEST_SLEEP
+        if seconds > 0 and not self._news:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(min(seconds, LONGEST_SLEEP)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _is_due(self, at: float, job_id: str) -> bool:
+        entry = self._entries.get(job_id)
+        return entry is not None and entry.state.wakes_at == at
+
+    async def _round(self) -> None:
+        now = self._clock.now()
+        news, self._news = self._news, []
+        while self._due and self._due[0][0] <= now:
+            at, job_id = heapq.heappop(self._due)
+            if self._is_due(at, job_id):
+                news.append((job_id, Tick()))
+        round_ = self._stepped(news, now)
+        try:
+            lost = await self._settled(round_)
+        except GatewayError as error:
+            _log.error("jobs of delegated leave cannot be written: %s", error)
+            self._carry_on(round_)
+            await asyncio.sleep(AFTER_FAILURE)
+            return
+        for job_id, work in round_.items():
+            self._finish(job_id, work, is_lost=job_id in lost)
+        await self._look_after(lost)
+
+    def _carry_on(self, round_: dict[str, Work]) -> None:
+        """Without the store, keep events alive, and let changes wait."""
+        for job_id, work in round_.items():
+            self._finish(job_id, work, is_lost=work.is_change)
+
+    def _stepped(self, news: Iterable[tuple[str, Event]], now: float) -> dict[str, Work]:
+        found: dict[str, Work] = {}
+        for job_id, event in news:
+            entry = self._entries.get(job_id)
+            if entry is not None:
+                work = found.setdefault(job_id, Work(entry, entry.state, [], []))
+                work.state, actions = step(work.state, event, now)
+                work.events.append(event)
+                work.actions += actions
+        return found
+
+    async def _settled(self, round_: dict[str, Work]) -> set[str]:
+        changes = [Change(work.entry.job, work.state) for work in round_.values() if work.is_change]
+        restarts = [replace(work.entry.job, state=work.state) for work in round_.values() if work.is_restart]
+        written = {change.job.id for change in changes} | {job.id for job in restarts}
+        held = {
+            job_id
+            for job_id, work in round_.items()
+            if job_id not in written and any(action is not Action.LOOK for action in work.actions)
+        }
+        if not (written or held):
+            return set()
+        return await self._in_store(self._jobs.settle, changes, restarts, held, self._owner)
+
+    async def _in_store(self, ask: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._store, ask, *arguments)
+
+    def _finish(self, job_id: str, work: Work, *, is_lost: bool) -> None:
+        """Believe what was written, and begin the actions."""
+        entry = self._entries.get(job_id)
+        if entry is None:
+            return
+        if is_lost or entry is not work.entry:  # or a webhook has changed it meanwhile
+            self._news += [(job_id, event) for event in work.events if not isinstance(event, Tick)]
+            self._schedule(entry)
+            return
+        job = replace(entry.job, version=entry.job.version + 1) if work.is_change else entry.job
+        if work.is_change:
+            self._watcher.changed(job, entry.state, work.state)
+        if work.state.phase is Phase.ENDED:
+            self._forget(job_id)
+            return
+        entry = self._enter(replace(job, state=work.state))
+        for action in work.actions:
+            self._begin(entry, action)
+
+    async def _look_after(self, lost: set[str]) -> None:
+        """Read jobs again that are not as we thought: gone, somebody else's, or changed by a webhook."""
+        for job_id in lost:
+            entry = self._entries.get(job_id)
+            job = await self._in_store(self._jobs.get, job_id)
+            if entry is None or self._entries.get(job_id) is not entry:
+                continue
+            if job is None or job.owner != self._owner:
+                self._forget(job_id)
+            else:
+                self.take_over([job])
+
+    def _enter(self, job: Job) -> Entry:
+        entry = Entry(job, job.state)
+        before = self._entries.get(job.id)
+        self._entries[job.id] = entry
+        self._ids[job.asked.pair] = job.id
+        self._watcher.moved(before.state.phase if before else None, job.state.phase)
+        self._schedule(entry)
+        return entry
+
+    def _schedule(self, entry: Entry) -> None:
+        at = entry.state.wakes_at
+        if at != float("inf"):
+            heapq.heappush(self._due, (at, entry.job.id))
+            if self._due[0] == (at, entry.job.id):
+                self._wake.set()
+
+    def _forget(self, job_id: str) -> None:
+        entry = self._entries.pop(job_id, None)
+        if entry:
+            self._watcher.moved(entry.state.phase, None)
+            if self._ids.get(entry.job.asked.pair) == job_id:
+                del self._ids[entry.job.asked.pair]
+
+    def _begin(self, entry: Entry, action: Action) -> None:
+        work = self._look(entry) if action is Action.LOOK else self._act(entry, action)
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, entry: Entry) -> None:
+        job = entry.job
+        self._hear(job.id, await self._participants.look(job.asked, entry.state.look))
+
+    async def _act(self, entry: Entry, action: Action) -> None:
+        job, state = entry.job, entry.state
+
+        async def is_ours(waited: float) -> bool:
+            current = self._entries.get(job.id)
+            if current is None or current.state.phase is not state.phase:
+                return False
+            return waited < UNCERTAIN or await self._still_held(job.id)
+
+        event = await self._events.act(action, job.asked, state.deadline, is_ours)
+        if event is not None:
+            self._watcher.answered(action, event, state, self._clock.now())
+            self._hear(job.id, event)
+
+    async def _still_held(self, job_id: str) -> bool:
+        try:
+            return not await self._in_store(self._jobs.settle, [], [], {job_id}, self._owner)
+        except GatewayError:
+            return True  # as long as nobody can tell
+
+    def _hear(self, job_id: str, event: Event) -> None:
+        self._news.append((job_id, event))
+        self._wake.set()

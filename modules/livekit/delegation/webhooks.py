@@ -1,0 +1,64 @@
+"""Webhooks of the SFU: verified as `livekit.api` does, and read."""
+
+import hashlib
+from dataclasses import dataclass
+
+import jwt
+from google.protobuf.json_format import ParseError
+from livekit.api import TokenVerifier, WebhookReceiver
+
+from issuer.matrix.answers import MatrixError
+from modules.livekit.delegation.job import Pair
+from modules.livekit.delegation.model import Joined, Left
+from modules.livekit.settings import LiveKitSettings
+
+JOINED = "participant_joined"
+LEFT = frozenset({"participant_left", "participant_connection_aborted"})
+LEEWAY = 60.0
+"""Seconds after its end for which `livekit.api` still takes a token."""
+
+
+class NotSignedError(MatrixError):
+    """A webhook that the SFU did not sign, or not like this."""
+
+    code = "M_UNAUTHORIZED"
+    status = 401
+    error = "This webhook is not signed by the SFU."
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """News of a participant."""
+
+    pair: Pair
+    event: Joined | Left
+    body_hash: bytes
+    expires_at: float
+    """Until when its token is taken (seconds since 1970)."""
+
+
+def receive(settings: LiveKitSettings, body: bytes, authorization: str) -> Webhook | None:
+    """Read a webhook; None when it is genuine and of no use.
+
+    Raises:
+        NotSignedError: it is not genuine.
+    """
+    verifier = TokenVerifier(settings.api_key, settings.api_secret.get_secret_value())
+    try:
+        found = WebhookReceiver(verifier).receive(body.decode(), authorization)
+        claims = jwt.decode(authorization, options={"verify_signature": False})  # verified just now
+    except ParseError:
+        return None
+    except Exception as error:  # whatever strangers made it stumble over
+        raise NotSignedError(f"a webhook was refused: {type(error).__name__}: {error}") from None
+    pair = found.room.name, found.participant.identity
+    event = _event(found.event, found.participant.sid)
+    if event is None or not all(pair) or "\0" in "".join(pair):
+        return None
+    return Webhook(pair, event, hashlib.sha256(body).digest(), float(claims["exp"]) + LEEWAY)
+
+
+def _event(name: str, sid: str) -> Joined | Left | None:
+    if name == JOINED:
+        return Joined(sid)
+    return Left(sid) if name in LEFT else None

@@ -1,0 +1,1 @@
+"""The migrations of LiveKit's tables, run by Alembic."""
