@@ -8,7 +8,7 @@ SYNAPSE_STAMP := $(SYNAPSE)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test accept lint format bench docs translations clean
+.PHONY: help run test accept lint format bench docs translations vendor clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ docs: $(DEV_STAMP) ## Write the option reference
 
 translations: $(DEV_STAMP) ## Extract texts, and compile the French and the German ones
 	$(BIN)/python tools/translations.py
+
+vendor: $(DEV_STAMP) ## Copy what the demo uses from npm, with its licences
+	$(BIN)/python -m tools.vendor
 
 clean: ## Remove what can be made again (not the demo's data)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -126,11 +126,14 @@ class Service:
 
 
 @contextlib.contextmanager
-def demo(directory: Path) -> Iterator[tuple[str, str]]:
+def demo(
+    directory: Path, call_port: int | None = None, sfu_url: str = "ws://127.0.0.1:1"
+) -> Iterator[tuple[str, str]]:
     """`issuer demo`: the addresses of the portal and of the meeting page."""
     port, meeting_port = free_port(), free_port()
-    command = [ISSUER, "demo", "--directory", str(directory)]
+    command = [ISSUER, "demo", "--directory", str(directory), "--sfu-url", sfu_url]
     ports = ["--port", str(port), "--meeting-port", str(meeting_port)]
+    ports += ["--call-port", str(call_port or free_port())]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([*command, *ports], stdout=log, stderr=log)
     portal, meeting = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{meeting_port}"

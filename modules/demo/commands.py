@@ -8,7 +8,7 @@ import click
 
 from issuer.backends.local import LocalUsers
 from issuer.cli import Shell
-from issuer.commands.init import make_keys
+from issuer.commands.init import SECRET_BYTES, make_keys, write_private
 from issuer.commands.serve import run
 
 CONFIGURATION = """\
@@ -41,6 +41,24 @@ rule = 'inGroup("timelords")'
 meeting_bind = "127.0.0.1:8081"
 """
 
+LIVEKIT = """
+# The key and the secret with which a LiveKit server starts with `--dev`: never for real.
+[modules.livekit]
+url = "ws://127.0.0.1:7880"
+api_key = "devkey"
+api_secret = "secret"
+allow_weak_secret = true
+
+[modules.livekit.people]
+identity_secret_file = "livekit-identity-secret"
+origins = ["http://127.0.0.1:8082"]
+grants.room_admin = 'inGroup("timelords")'
+
+[[modules.livekit.people.rooms]]
+match = "tardis*"
+rule = 'inGroup("timelords")'
+"""
+
 USERS = {
     "dwho": ("Doctor Who", ("users", "timelords", "jitsi-meet")),
     "rtyler": ("Rose Tyler", ("users", "jitsi-meet")),
@@ -54,26 +72,45 @@ USERS = {
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The portal's port."
 )
 @click.option("--meeting-port", type=click.IntRange(1, 65535), default=8081, show_default=True)
-def demo(directory: Path, port: int, meeting_port: int) -> None:
+@click.option("--call-port", type=click.IntRange(1, 65535), default=8082, show_default=True)
+@click.option("--sfu-url", default="ws://127.0.0.1:7880", show_default=True, help="A LiveKit server.")
+def demo(directory: Path, port: int, meeting_port: int, call_port: int, sfu_url: str) -> None:
     """Serve a demo on loopback; what it needs is made in a directory, and kept there."""
     file = directory / "issuer.toml"
     directory.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        file.write_text(CONFIGURATION)
-    shell = Shell(str(file), _environment(port, meeting_port))
+    _write_configuration(file)
+    shell = Shell(str(file), _environment(port, meeting_port, call_port, sfu_url))
+    _make_secret(directory / "livekit-identity-secret", shell)
     make_keys(shell.key_directory(), "jitsi", shell.clock)
     _add_users(shell)
-    _welcome(port, meeting_port)
+    _welcome(port, meeting_port, call_port)
     sys.exit(run(shell))
 
 
-def _environment(port: int, meeting_port: int) -> dict[str, str]:
+def _write_configuration(file: Path) -> None:
+    """Write the configuration; one of an earlier version gets what it has not."""
+    text = file.read_text() if file.exists() else CONFIGURATION
+    if "[modules.livekit]" not in text:
+        file.write_text(text + LIVEKIT)
+        file.chmod(0o600)
+
+
+def _make_secret(file: Path, shell: Shell) -> None:
+    if not file.exists():
+        write_private(file, shell.randomness.bytes(SECRET_BYTES).hex())
+
+
+def _environment(port: int, meeting_port: int, call_port: int, sfu_url: str) -> dict[str, str]:
     foreign = {name: value for name, value in os.environ.items() if not name.startswith("ISSUER__")}
     return foreign | {
         "ISSUER__PUBLIC_URL": f"http://127.0.0.1:{port}/",
         "ISSUER__SERVER__BIND": f"127.0.0.1:{port}",
         "ISSUER__MODULES__JITSI__SERVER_URL": f"http://127.0.0.1:{meeting_port}",
         "ISSUER__MODULES__DEMO__MEETING_BIND": f"127.0.0.1:{meeting_port}",
+        "ISSUER__MODULES__DEMO__CALL_BIND": f"127.0.0.1:{call_port}",
+        "ISSUER__MODULES__DEMO__SFU_URL": sfu_url,
+        "ISSUER__MODULES__LIVEKIT__URL": sfu_url,
+        "ISSUER__MODULES__LIVEKIT__PEOPLE__ORIGINS": f'["http://127.0.0.1:{call_port}"]',
     }
 
 
@@ -84,16 +121,18 @@ def _add_users(shell: Shell) -> None:
             users.add(uid, uid, {"cn": name, "mail": f"{uid}@example.com"}, groups)
 
 
-def _welcome(port: int, meeting_port: int) -> None:
+def _welcome(port: int, meeting_port: int, call_port: int) -> None:
     click.echo(
         f"""
-The portal:            http://127.0.0.1:{port}/
-A stand-in for Jitsi:  http://127.0.0.1:{meeting_port}/
+The portal:                             http://127.0.0.1:{port}/
+A stand-in for Jitsi:                   http://127.0.0.1:{meeting_port}/
+A stand-in for an application of yours
+that uses LiveKit:                      http://127.0.0.1:{call_port}/
 
 Sign in as (password = name):
   dwho     may enter every room, as owner
   rtyler   may enter every room but tardis*, as member
-  msmith   may not use Jitsi at all
+  msmith   may not use Jitsi at all; LiveKit as rtyler
 
 Try: open the stand-in for Jitsi, name a room, sign in, and look at the token. Ctrl-C ends the demo.
 """

@@ -6,14 +6,16 @@ from urllib.parse import quote
 
 import jwt
 import requests
-from flask import Blueprint, Flask, Response, redirect, render_template, request
+from flask import Blueprint, Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from issuer.jitsi.verdict import JitsiServer, judge_token
 from issuer.portal import language
 from issuer.world import Clock
+from modules.demo.call import harden
 
 KEY_TIMEOUT = 5.0
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"
 
 
 class Meeting:
@@ -37,16 +39,8 @@ class Meeting:
         language.register(app)
         site = {"name": name, "demo": True}
         app.context_processor(lambda: {"site": site, "person": None, "lang": language.language()})
-        app.after_request(self._harden)
+        app.after_request(harden(POLICY))
         return app
-
-    def _harden(self, response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"
-        )
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
     def home(self) -> ResponseReturnValue:
         """Show what this page is, and a form for a room."""

@@ -1,14 +1,16 @@
 """The demo as an issuer module: it runs the meeting page beside the portal."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Flask
 from pydantic import Field
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from issuer.module import ConfigurationError, Gateway, Module, ModuleSettings
 from issuer.settings.types import Bind, bind_parts
+from modules.demo.call import CallPage
 from modules.demo.meeting import Meeting
 
 
@@ -23,6 +25,12 @@ class DemoSettings(ModuleSettings):
     """The algorithm that the meeting page expects."""
     token_path: str = "/jitsi"  # noqa: S105 - a path, not a token
     """Where the instance lives that the meeting page sends people to."""
+    call_bind: Bind | None = None
+    """Where the call page that uses LiveKit tokens listens; off when absent."""
+    call_token_path: str = "/livekit/token"  # noqa: S105 - a path, not a token
+    """Where the call page asks for tokens."""
+    sfu_url: str = "ws://127.0.0.1:7880"
+    """The LiveKit server that the call page may connect to."""
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -31,7 +39,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 class DemoModule(Module):
-    """Runs the meeting page."""
+    """Runs the meeting page, and the call page."""
 
     name = "demo"
     title = "Demo"
@@ -50,25 +58,34 @@ class DemoModule(Module):
             raise ConfigurationError("", "is for demos only: remove it, or set portal.demo = true")
         if gateway.settings.server.worker_count != 1:
             raise ConfigurationError("", "needs server.workers = 1: the meeting page has one port")
-        self._server: BaseWSGIServer | None = None
+        self._servers: list[BaseWSGIServer] = []
 
     def blueprint(self) -> Blueprint:
-        """Return no routes: the meeting page is on its own port."""
+        """Return no routes: the pages are on ports of their own."""
         return Blueprint("demo", __name__)
 
     def start(self) -> None:
-        """Serve the meeting page from a thread."""
-        host, port = bind_parts(self.settings.meeting_bind)
-        meeting = Meeting(self.settings.app_id, self.settings.algorithm, self._issuer(), self.gateway.clock)
-        app = meeting.app(self.gateway.settings.portal.name)
-        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
-        threading.Thread(target=self._server.serve_forever, name="demo meeting page", daemon=True).start()
+        """Serve the pages from threads."""
+        options, public_url = self.settings, self.gateway.settings.public_url
+        meeting = Meeting(options.app_id, options.algorithm, self._issuer(), self.gateway.clock)
+        self._serve(options.meeting_bind, meeting.app)
+        if options.call_bind:
+            call = CallPage(public_url, options.call_token_path, options.sfu_url)
+            self._serve(options.call_bind, call.app)
+
+    def _serve(self, bind: str, app: Callable[[str], Flask]) -> None:
+        host, port = bind_parts(bind)
+        page = app(self.gateway.settings.portal.name)
+        server = make_server(host, port, page, threaded=True, request_handler=_QuietHandler)
+        self._servers.append(server)
+        threading.Thread(target=server.serve_forever, name=f"demo page at {bind}", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop the meeting page."""
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+        """Stop the pages."""
+        while self._servers:
+            server = self._servers.pop()
+            server.shutdown()
+            server.server_close()
 
     def _issuer(self) -> tuple[str, str]:
         public = self.gateway.settings.public_url

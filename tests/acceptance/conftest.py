@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import browser, open_page
-from tests.service import Service, demo
+from tests.service import Service, demo, free_port
 
 __all__ = ["browser", "demo_addresses", "open_page", "service"]
 
@@ -21,6 +21,18 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="package")
-def demo_addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    with demo(tmp_path_factory.mktemp("demo")) as addresses:
+def call_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="package")
+def call_address(call_port: int) -> str:
+    """The demo's call page."""
+    return f"http://127.0.0.1:{call_port}"
+
+
+@pytest.fixture(scope="package")
+def demo_addresses(tmp_path_factory: pytest.TempPathFactory, call_port: int) -> Iterator[tuple[str, str]]:
+    """The demo's portal and meeting page."""
+    with demo(tmp_path_factory.mktemp("demo"), call_port) as addresses:
         yield addresses

@@ -25,13 +25,24 @@ def whole(text: str) -> dict[str, Any]:
         if section.get("type", name) == "jitsi":
             section.setdefault("server_url", "https://meet.example.com")
             section.setdefault("app_id", "jitsi")
-            if section.get("algorithm", "HS256") == "HS256" and not _has_secret(section):
+            if section.get("algorithm", "HS256") == "HS256" and not _has_secret(section, "app_secret"):
                 section["app_secret"] = SECRET
+        if section.get("type", name) == "livekit":
+            _complete_livekit(section)
     return data
 
 
-def _has_secret(section: dict[str, Any]) -> bool:
-    return any(f"app_secret{source}" in section for source in ("", "_env", "_file"))
+def _complete_livekit(section: dict[str, Any]) -> None:
+    section.setdefault("url", "wss://sfu.example.com")
+    section.setdefault("api_key", "APIexample")
+    if not _has_secret(section, "api_secret"):
+        section["api_secret"] = SECRET
+    if "people" in section and not _has_secret(section["people"], "identity_secret"):
+        section["people"]["identity_secret"] = SECRET
+
+
+def _has_secret(section: dict[str, Any], name: str) -> bool:
+    return any(f"{name}{source}" in section for source in ("", "_env", "_file"))
 
 
 def make_key(folder: Path) -> Path:
