@@ -274,6 +274,7 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         address=current.address,
         main_identifier=identifier,
         macros=tuple(house.settings.macros),
+        levels_above=Levels(house.backends).above,
         check_origin=current.check_origin,
         module=house.modules.get,
         own_issuer=house.own_issuer,

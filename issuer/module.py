@@ -110,6 +110,8 @@ class Gateway:
     """The operator's macros: variables of every rule, to be named when it is compiled."""
     main_identifier: Callable[[Identity], str]
     """A person's main identifier, as tokens name them."""
+    levels_above: Callable[[Identity], Iterable[int]]
+    """How much more strongly somebody can sign in, the least first."""
     check_origin: Callable[[], None]
     """Refuse the request in hand unless it is a form that one of our own pages has sent."""
     module: Callable[[str], "Module | None"]
@@ -199,8 +201,11 @@ class Module(ABC):
         """
         raise NotImplementedError(f"{self.name} gives no tokens to other modules")
 
-    def sessions_ended(self, sessions: Sequence[bytes]) -> None:  # noqa: B027 - an ability, not a duty
-        """Hear that portal sessions were ended (not that they expired), by the hashes of their ids."""
+    def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:  # noqa: B027
+        """Hear that portal sessions were ended (not that they expired), by the hashes of their ids.
+
+        `successor` is the session that the same person has in their place, after signing in anew.
+        """
 
     def start(self) -> None:  # noqa: B027 - an ability, not a duty
         """Begin background work; called once in every worker."""

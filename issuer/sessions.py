@@ -90,6 +90,12 @@ class Sessions:
         self._rows.touch(row.id_hash, touched.seen_at, touched.idle_expires_at)
         return touched
 
+    def replace(self, old: Session, session_id: str) -> None:
+        """End a session whose browser has a new one; what hangs on it goes on for the same person."""
+        new = self._rows.get(hash_id(session_id))
+        same = new is not None and _key(new.identity) == _key(old.identity)
+        self._rows.end(old.id_hash, hash_id(session_id) if same else None)
+
     def end(self, row: Session) -> None:
         """End a session."""
         self._rows.end(row.id_hash)
@@ -98,3 +104,7 @@ class Sessions:
         """Return the living sessions of a person, the latest first."""
         rows = self._rows.of(identity.backend, identity.subject)
         return sorted(rows, key=lambda row: row.seen_at, reverse=True)
+
+
+def _key(identity: Identity) -> tuple[str, str]:
+    return identity.backend, identity.subject

@@ -64,7 +64,7 @@ class Entrance:
         audit.signed_in(entry.identity, visitor.address)
         self._metrics.sign_in("ok")
         if old:
-            self._sessions.end(old)
+            self._sessions.replace(old, session_id)
         return session_id
 
     def leave(self, session: Session) -> str | None:

@@ -3,6 +3,8 @@
 from flask import Flask, g, request
 from flask_babel import Babel
 
+from issuer.portal.urls import languages_in, requested, safe_next, wish_of
+
 LANGUAGES = ("en", "fr", "de")
 
 
@@ -15,8 +17,14 @@ def language() -> str:
 
 
 def _best() -> str:
-    """Return the first wish that we speak: `de-AT` is German, however well English is understood too."""
-    wishes = (tag.lower().partition("-")[0] for tag, quality in request.accept_languages if quality > 0)
+    """Return the first wish that we speak: `de-AT` is German, however well English is understood too.
+
+    An application's wish comes first: of this request, or of the one that waits for the sign-in.
+    """
+    own = [tag for tag, quality in request.accept_languages if quality > 0]
+    waiting = wish_of(safe_next(request.args.get("next"))).wanted
+    asked = [*languages_in(requested(request)), *languages_in(waiting)]
+    wishes = (tag.lower().partition("-")[0] for tag in (*asked, *own))
     return next((wish for wish in wishes if wish in LANGUAGES), LANGUAGES[0])
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from werkzeug.wrappers import Request
 
 LONGEST = 8000
+LONGEST_HINT = 100
 SAFE_IN_PATH = "/-._~!$&'()*+,;=:@"
 
 
@@ -48,6 +49,22 @@ def wish_of(goal: str) -> Wish:
 def level_in(text: str | None) -> int:
     """Return the level that a query asks for, 0 when it is none."""
     return int(text) if text and re.fullmatch(r"[0-9]{1,3}", text) else 0
+
+
+def moment_in(text: str | None) -> float:
+    """Return the time since which somebody must have signed in (seconds since 1970), 0 when it is none."""
+    return float(text) if text and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text) else 0.0
+
+
+def hint_in(wanted: str) -> str:
+    """Return whom an application expects (`login_hint`, OIDC Core §3.1.2.1), "" when it does not say."""
+    hint = dict(parse_qsl(urlsplit(wanted).query)).get("login_hint", "")
+    return hint if len(hint) <= LONGEST_HINT and hint.isprintable() else ""
+
+
+def languages_in(wanted: str) -> list[str]:
+    """Return the languages that an application asks for (`ui_locales`, OIDC Core §3.1.2.1)."""
+    return dict(parse_qsl(urlsplit(wanted).query)).get("ui_locales", "").split()
 
 
 def local(path: str, **query: object) -> str:

@@ -24,7 +24,16 @@ from issuer.portal.cookies import Cookies
 from issuer.portal.current import READING, Current, SignInRequiredError
 from issuer.portal.entrance import Entrance, Entry
 from issuer.portal.sign_in import SignIn, Typed
-from issuer.portal.urls import Wish, level_in, local, requested, safe_next, wish_of
+from issuer.portal.urls import (
+    Wish,
+    hint_in,
+    level_in,
+    local,
+    moment_in,
+    requested,
+    safe_next,
+    wish_of,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +66,10 @@ class Ways:
             return self._do_login()
         wish = Wish(safe_next(request.args.get("next")), level_in(request.args.get("level")))
         session = self._current.session()
-        if session and session.identity.auth_level >= wish.level:
+        strong = session is not None and session.identity.auth_level >= wish.level
+        if session and strong and session.created_at >= moment_in(request.args.get("since")):
             return redirect(wish.wanted, 303)
-        if session and request.args.get("tried"):
+        if session and not strong and request.args.get("tried"):
             raise TooWeakError(f"level {session.identity.auth_level} where {wish.level} is asked for")
         return self._go(wish, self._offer(wish), direct=request.args.get("page") is None)
 
@@ -119,7 +129,7 @@ class Ways:
         return render_template(
             "login.html",
             next=goal,
-            login=login,
+            login=login or hint_in(wish.wanted),
             error=error,
             stronger=wish.level > 0,
             forms=bool(offer.forms),

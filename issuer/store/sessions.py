@@ -52,8 +52,9 @@ class Sessions:
         self._clock = clock
         by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))
         self._get = Statement(by_hash, database.engine.dialect)
-        self.listeners: list[Callable[[Sequence[bytes]], None]] = []
-        """Who hears that sessions were ended (not that they expired), by their hashes."""
+        self.listeners: list[Callable[[Sequence[bytes], bytes | None], None]] = []
+        """Who hears that sessions were ended (not that they expired), by their hashes, and which one takes
+        their place."""
 
     def add(self, row: SessionRow) -> None:
         """Begin a session."""
@@ -79,19 +80,19 @@ class Sessions:
         values = {"seen_at": seen_at, "idle_expires_at": idle_expires_at}
         self._change(update(sessions).where(sessions.c.id_hash == id_hash).values(values))
 
-    def end(self, id_hash: bytes) -> bool:
-        """End a session; tell whether there was one."""
-        return self._end(sessions.c.id_hash == id_hash) > 0
+    def end(self, id_hash: bytes, successor: bytes | None = None) -> bool:
+        """End a session; tell whether there was one. `successor` is the person's new one in its place."""
+        return self._end(sessions.c.id_hash == id_hash, successor) > 0
 
     def end_of(self, backend: str, subject: str) -> int:
         """End every session of a person; return how many there were."""
         return self._end(_person(backend, subject))
 
-    def _end(self, condition: ColumnElement[bool]) -> int:
+    def _end(self, condition: ColumnElement[bool], successor: bytes | None = None) -> int:
         with self._database.write() as connection:
             ended = connection.scalars(delete(sessions).where(condition).returning(sessions.c.id_hash)).all()
         for hear in self.listeners if ended else ():
-            hear(ended)
+            hear(ended, successor)
         return len(ended)
 
     def end_upstream(self, backend: str, sid: str) -> int:

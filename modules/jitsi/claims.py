@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from issuer.jitsi.xmltext import claims_text
 from issuer.module import Gateway
-from issuer.rules import Compiler, Expression, Scope
+from issuer.rules import Compiler, Decision, Expression, Rule, Scope
 from issuer.settings.base import Section
 from modules.jitsi.rooms import Room, Tenant
 from modules.jitsi.settings import JitsiSettings
@@ -17,6 +18,19 @@ FLAGS = frozenset(
 )
 LONGEST_TEXT = 300
 """Bytes of a text claim in JSON, so that the whole token stays below the 8 KB that Prosody takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded(Rule):
+    """A rule, and an expression that must say yes too."""
+
+    guard: Expression
+
+    def judge(self, scope: Scope) -> Decision:
+        """Answer."""
+        if not self.guard.flag(scope):
+            return Decision(False, "wildcard_room does not say yes")
+        return Rule.judge(self, scope)
 
 
 class Claims:
@@ -49,6 +63,10 @@ class Claims:
             text = getattr(section, option)
             if text:
                 yield option, self._compiler.expression(f"{name}.{option}", text)
+
+    def guarded(self, rule: Rule) -> Rule:
+        """Return a rule that says yes only where `wildcard_room` does too."""
+        return Guarded(rule.text, rule.program, self._wildcard)
 
     def all(self, scope: Scope, room: Room, tenant: Tenant | None) -> dict[str, Any]:
         """Return every claim but the times and the id, which are the host's."""

@@ -1,6 +1,6 @@
 """The routes and abilities of a Jitsi instance."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, urlencode
 
 import click
@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter
 from issuer.check import Check
 from issuer.errors import ForbiddenError
 from issuer.identity import Identity
+from issuer.issuance import Phases
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.sessions import Session
@@ -21,6 +22,7 @@ from modules.jitsi.errors import MissingRoomError, RoomForbiddenError, refusal
 from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings
 from modules.jitsi.rooms import AskedError, clean_room
 from modules.jitsi.settings import JitsiSettings
+from modules.jitsi.state_rooms import state_phases
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
@@ -133,6 +135,13 @@ class JitsiModule(Module):
     def commands(self) -> Iterable[click.Command]:
         """Return `issuer verify`."""
         return [verify]
+
+    def phases(self, wishes: Mapping[str, str]) -> Phases:
+        """Return the phases of a token that another instance hands out, for a client's `state`."""
+        try:
+            return state_phases(self._meetings, wishes.get("state", ""))
+        except AskedError as error:
+            raise refusal(error) from None
 
     def token(self, identity: Identity, wishes: dict[str, str]) -> str:
         """Issue a token for somebody: wishes are `room` and `tenant`."""

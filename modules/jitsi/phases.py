@@ -47,6 +47,7 @@ class Meetings:
         compiler = Compiler(f"modules.{gateway.instance}", (*VARIABLES, *gateway.macros))
         self.claims = Claims(settings, gateway, compiler)
         self._rule = compiler.rule("rule", settings.rule)
+        self.wildcard_rule = self.claims.guarded(self._rule)
         self._room_rules = [
             (item.match, compiler.rule(f"rooms.{number}.rule", item.rule))
             for number, item in enumerate(settings.rooms)

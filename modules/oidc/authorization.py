@@ -46,6 +46,7 @@ class Asked:
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
+    subject: str | None = None
     wishes: Wishes = field(default_factory=Wishes)
     resources: tuple[str, ...] = ()
 
@@ -95,6 +96,7 @@ def parse_asked(parameters: Parameters, client: Client, redirect_uri: str) -> As
         prompt=_prompt(parameters),
         max_age=_max_age(parameters),
         acr_values=parameters.words("acr_values") or wishes.acr,
+        subject=wishes.subject,
         wishes=wishes,
         resources=resources,
     )

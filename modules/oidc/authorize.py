@@ -6,12 +6,17 @@ A request is judged anew at each step, from its own text: nothing of it is kept 
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc6749.errors import (
+    AccessDeniedError,
+    InvalidGrantError,
+    InvalidRequestError,
+    OAuth2Error,
+)
 from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 from flask import Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from issuer.errors import ForbiddenError
+from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.issuance import Phases
 from issuer.sessions import Session
 from modules.oidc.authorization import Asked, client_and_redirect, parse_asked
@@ -96,12 +101,10 @@ class Authorization:
         """Return a page on the way, or what the client gets."""
         session = self._gateway.session()
         again = sign_in_again(self._provider, asked, session, parameters)
-        if again:
-            if "none" in asked.prompt:
+        if again or session is None:
+            if again is None or "none" in asked.prompt:
                 raise LoginRequiredError
-            return again
-        if session is None:
-            raise LoginRequiredError
+            return again.answer()
         self._judge(asked, session)
         if decision is None or decision.session != shown(session):
             if not is_given(self._provider, asked, session):
@@ -117,15 +120,21 @@ class Authorization:
     def _judge(self, asked: Asked, session: Session) -> None:
         """Ask the rule before the client hears anything: whoever may not use it learns that now."""
         try:
-            for phases in self._phases(asked):
+            for phases in self._phases(asked, session):
                 self._gateway.issuance.judge(phases, session.identity, self._gateway.address())
         except ForbiddenError as error:
             raise refused(error) from None
+        except InvalidGrantError:
+            raise InvalidRequestError("There is no token for this state.") from None
+        except StepUpRequiredError:
+            if "none" in asked.prompt:
+                raise LoginRequiredError from None
+            raise
 
-    def _phases(self, asked: Asked) -> list[Phases]:
+    def _phases(self, asked: Asked, session: Session) -> list[Phases]:
         client, provider = asked.client, self._provider
         wanted = Wanted({}, 0, provider.signer(client.settings.algorithm), asked.scope, asked.resources)
-        own: Phases = ClientPhases(provider.instance, client, self._gateway.require().identity, wanted)
+        own: Phases = ClientPhases(provider.instance, client, session.identity, wanted)
         return [own, foreign_phases(provider, client, asked.state)] if client.is_jitsi else [own]
 
     def _consent_page(self, asked: Asked, session: Session, query: str) -> ResponseReturnValue:
@@ -152,7 +161,7 @@ class Authorization:
             created_at=now,
             expires_at=now + provider.settings.grant_lifetime,
             session=session.id_hash,
-            details=_details(asked, acr_of(provider, asked, session)),
+            details=_details(asked, acr_of(provider, asked, session), provider.sid(session)),
             code_expires_at=now + provider.settings.code_lifetime,
         )
         provider.grants.add(grant, provider.hash_of(code))
@@ -166,12 +175,13 @@ class Authorization:
         return Response(status=303, headers={"Location": location})
 
 
-def _details(asked: Asked, acr: str | None) -> Details:
+def _details(asked: Asked, acr: str, sid: str) -> Details:
     return Details(
         redirect_uri=asked.redirect_uri,
         nonce=asked.nonce,
         challenge=asked.challenge,
         acr=acr,
+        sid=sid,
         resources=asked.resources,
         id_token_claims=asked.wishes.id_token,
         userinfo_claims=asked.wishes.userinfo,

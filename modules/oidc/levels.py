@@ -1,28 +1,97 @@
-"""How and how lately people must have signed in: `prompt`, `max_age`, `acr_values` (OIDC Core §3.1.2.1)."""
+"""How and how lately people must have signed in: `prompt`, `max_age`, `acr_values` (OIDC Core §3.1.2.1).
 
-from urllib.parse import quote, urlencode
+Whoever is sent to sign in anew comes back with the time at which that was asked for, `asked_at`: a sign-in
+since then will do. A client that writes it itself spares its own people; it must look at `auth_time` anyway.
+"""
 
-from authlib.oidc.core.errors import LoginRequiredError
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from authlib.oauth2.rfc6749.errors import OAuth2Error
 from flask import redirect
 from flask.typing import ResponseReturnValue
 
+from issuer.errors import StepUpRequiredError
+from issuer.portal.urls import local
 from issuer.sessions import Session
 from modules.oidc.authorization import Asked
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 
+ASKED_AT = "asked_at"
+LONGEST_SIGN_IN = 1800.0
+"""Seconds that a sign-in may take."""
+ANEW = {"login", "select_account"}
+
+
+class UnmetError(OAuth2Error):
+    """People cannot sign in as strongly as the client needs (OIDC Unmet Authentication Requirements §2)."""
+
+    error = "unmet_authentication_requirements"
+    description = "People cannot sign in like that here."
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAgain:
+    """A way to the sign-in page; `since` is when people must have signed in."""
+
+    wanted: str
+    since: float | None = None
+
+    def answer(self) -> ResponseReturnValue:
+        """Send the browser there."""
+        query = {} if self.since is None else {"since": f"{self.since:.3f}"}
+        return redirect(local("/login", **query, next=self.wanted), 303)
+
 
 def sign_in_again(
     provider: Provider, asked: Asked, session: Session | None, parameters: Parameters
-) -> ResponseReturnValue | None:
-    """Return the way to the sign-in page; None when the session will do."""
-    if session is not None and not asked.prompt & {"login", "select_account"} and asked.max_age is None:
+) -> SignInAgain | None:
+    """Return the way to the sign-in page; None when the session will do.
+
+    Raises:
+        UnmetError: the client needs more than people can do here.
+        StepUpRequiredError: people can sign in more strongly, and the client needs it.
+    """
+    now = provider.clock.now()
+    if session is None or _too_old(asked, session, parameters, now):
+        pairs = [*parameters.without(ASKED_AT), (ASKED_AT, f"{now:.3f}")]
+        wanted = f"{provider.settings.path}/authorize?{urlencode(pairs)}"
+        return SignInAgain(wanted, None if session is None else now)
+    if asked.subject is not None and asked.subject != provider.subject(session.identity):
+        raise UnmetError("Somebody else is signed in.", error="login_required")
+    _judge_level(provider, asked, session)
+    return None
+
+
+def _too_old(asked: Asked, session: Session, parameters: Parameters, now: float) -> bool:
+    since = _asked_at(parameters, now)
+    if since is not None and session.created_at >= since:
+        return False
+    return bool(asked.prompt & ANEW) or (
+        asked.max_age is not None and now - session.created_at > asked.max_age
+    )
+
+
+def _asked_at(parameters: Parameters, now: float) -> float | None:
+    try:
+        since = float(parameters.get(ASKED_AT, "nan"))
+    except ValueError:
         return None
-    if session is not None:
-        raise LoginRequiredError("Asking people to sign in again is not supported yet.")
-    query = urlencode(parameters.without())
-    wanted = f"{provider.settings.path}/authorize?{query}"
-    return redirect(f"/login?next={quote(wanted, safe='/')}", 303)
+    return since if now - LONGEST_SIGN_IN < since <= now else None
+
+
+def _judge_level(provider: Provider, asked: Asked, session: Session) -> None:
+    """Ask for a stronger sign-in when none of the levels is reached; what is only wished for may fail."""
+    wanted = [level_of(provider, name) for name in asked.acr_values]
+    level = session.identity.auth_level
+    if not wanted or min(wanted) <= level:
+        return
+    above = [able for able in provider.gateway.levels_above(session.identity) if able >= min(wanted)]
+    if above and "none" not in asked.prompt:
+        raise StepUpRequiredError(f"{provider.instance}: acr_values", int(min(wanted)))
+    if asked.wishes.essential_acr:
+        raise UnmetError
 
 
 def acr_of(provider: Provider, asked: Asked, session: Session) -> str:
@@ -40,4 +109,4 @@ def level_of(provider: Provider, name: str) -> float:
     """Return the auth level that a name stands for; one that is not known is never reached."""
     if name in provider.settings.acr_values:
         return provider.settings.acr_values[name]
-    return int(name) if name.isascii() and name.isdecimal() and len(name) < 6 else float("inf")
+    return int(name) if name.isascii() and name.isdecimal() and len(name) < 4 else float("inf")

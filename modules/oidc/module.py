@@ -33,12 +33,12 @@ from modules.oidc.grants.refresh import RefreshGrant
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, Server, form_endpoint, quiet
 from modules.oidc.settings import OidcSettings
+from modules.oidc.sign_out import SignOuts
 from modules.oidc.store.tables import TABLES
 from modules.oidc.token import TokenEndpoint
 
 GRANTS = (RefreshGrant, ClientGrant)
 PAGES = ("/authorize", "/consent", "/applications")
-OFFLINE = "offline_access"
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -68,6 +68,7 @@ class OidcModule(Module):
         self._check_keys()
         self._server = self._make_server()
         self._discovery = Discovery(self._provider)
+        self._sign_outs = SignOuts(self._provider)
 
     @classmethod
     def tables(cls) -> Tables:
@@ -162,12 +163,9 @@ class OidcModule(Module):
             text = _("See which applications you let know about you, and take it back.")
             yield Tile(_("Your applications"), text, f"{self.settings.path}/applications", icon="apps")
 
-    def sessions_ended(self, sessions: Sequence[bytes]) -> None:
-        """End the grants of these sessions; `offline_access` outlives them (OIDC Core §11)."""
-        for session in sessions:
-            for grant in self._provider.grants.of_session(self._provider.instance, session):
-                if OFFLINE not in grant.scope:
-                    self._provider.grants.revoke(grant.id)
+    def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:
+        """End the grants of these sessions, and tell their clients."""
+        self._sign_outs.sessions_ended(sessions, successor)
 
     def _check_keys(self) -> None:
         algorithms = {

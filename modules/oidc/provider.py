@@ -7,6 +7,7 @@ from functools import cached_property
 from issuer.identity import Identity
 from issuer.module import Gateway
 from issuer.rules import Compiler, Expression, Scope
+from issuer.sessions import Session
 from issuer.signing import RingSigner
 from issuer.store.values import digest
 from modules.oidc.clients.registry import Registry
@@ -75,6 +76,10 @@ class Provider:
     def hash_of(self, secret: str) -> bytes:
         """Return what the tables know of a code or a token of this instance."""
         return digest(f"{self.instance} {secret}")
+
+    def sid(self, session: Session) -> str:
+        """Return the name that clients know a portal session by (OIDC Back-Channel Logout §2.1)."""
+        return digest(f"sid {self.instance} {session.id_hash.hex()}").hex()[:32]
 
     def subject(self, identity: Identity) -> str:
         """Return a person's `sub` (OIDC Core §8): by the expression, or a hash of the person's key."""

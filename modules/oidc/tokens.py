@@ -131,7 +131,7 @@ class Tokens:
             "azp": client.client_id,
             "auth_time": int(grant.auth_time),
         }
-        further = {"nonce": nonce, "acr": details.acr, "sid": grant.session_id}
+        further = {"nonce": nonce, "acr": details.acr, "sid": details.sid}
         claims |= {name: value for name, value in further.items() if value}
         if access:
             claims["at_hash"] = half_hash(access, settings.algorithm)

@@ -34,6 +34,8 @@ class Details:
     resources: tuple[str, ...] = ()
     id_token_claims: tuple[str, ...] = ()
     userinfo_claims: tuple[str, ...] = ()
+    sid: str | None = None
+    """The name that clients know the session by."""
     state: str | None = None
     """Kept for clients of the kind `jitsi` alone: it names the room."""
 
@@ -55,11 +57,6 @@ class Grant:
     revoked_at: float | None = None
     code_expires_at: float | None = None
     code_used_at: float | None = None
-
-    @property
-    def session_id(self) -> str | None:
-        """Return the `sid` that clients know the session by."""
-        return self.session.hex()[:32] if self.session else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +150,12 @@ class Grants:
                 select(grants).where(condition, grants.c.revoked_at.is_(None))
             ).mappings()
             return [_grant(row) for row in rows]
+
+    def move(self, session: bytes, successor: bytes) -> None:
+        """Let the grants of a session hang on the one in its place; their `sid` stays."""
+        moved = update(grants).where(grants.c.session == session).values(session=successor)
+        with self._database.write() as connection:
+            connection.execute(moved)
 
     def _revoke(self, condition: ColumnElement[bool]) -> int:
         with self._database.write() as connection:
