@@ -7,7 +7,7 @@ from flask import Flask, current_app
 
 from issuer import health, mounting
 from issuer.admission import Admission
-from issuer.backend import Backend, BackendServices, RedirectBackend
+from issuer.backend import AmbientBackend, Backend, BackendServices
 from issuer.bearer import TokenIssuer
 from issuer.check import Check
 from issuer.contradictions import Collected
@@ -22,6 +22,7 @@ from issuer.metrics import Metrics, NoMetrics
 from issuer.module import Gateway, Module
 from issuer.passwords import Passwords
 from issuer.portal import headers, language
+from issuer.portal.ambient import Ambient
 from issuer.portal.choices import Choices
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
@@ -93,8 +94,7 @@ class Parts:
         for module in self.modules.values():
             yield from module.destinations()
         for backend in self.backends.values():
-            if isinstance(backend, RedirectBackend):
-                yield from backend.destinations()
+            yield from backend.destinations()
 
     def own_issuer(self, name: str) -> TokenIssuer | None:
         """Return the module whose tokens have this `iss`, None when there is none."""
@@ -158,7 +158,8 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     backends: dict[str, Backend] = {}
     admission = _admission(settings, backends, store, clock)
     freshness = Freshness(backends, admission, store, clock)
-    current = Current(sessions, freshness, cookies, settings.public_url)
+    ambient = Ambient(backends, admission, sessions, cookies, world.metrics)
+    current = Current(sessions, freshness, ambient, cookies, settings.public_url)
     upstream = Upstream(settings.upstream, clock, settings.server.threads)
     passwords = _passwords(settings, randomness)
     services = BackendServices(settings, store, clock, randomness, passwords, upstream)
@@ -239,6 +240,7 @@ def _plug_in(configuration: Configuration, house: Parts, current: Current) -> No
                 backend = item.plugin(item.name, item.settings, house.services)
                 house.admission.add(backend)
                 house.backends[item.name] = backend
+    problems += _accidents(house.backends)
     for instance in configuration.modules:
         if instance.settings.enabled:
             gateway = _gateway(instance.name, house, current, identifier)
@@ -246,6 +248,14 @@ def _plug_in(configuration: Configuration, house: Parts, current: Current) -> No
                 house.modules[instance.name] = instance.plugin(instance.settings, gateway)
     if problems:
         raise ConfigError(problems)
+
+
+def _accidents(backends: dict[str, Backend]) -> Iterable[Problem]:
+    for name, backend in backends.items():
+        if isinstance(backend, AmbientBackend) and len(backends) > 1 and not backend.settings.beside_others:
+            others = ", ".join(other for other in backends if other != name)
+            text = f"is used alone, unless `beside_others = true`: the others are {others}"
+            yield Problem(f"backends.{name}", text)
 
 
 def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:

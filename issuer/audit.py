@@ -48,6 +48,11 @@ def session_ended(identity: Identity, by: str) -> None:
     _event("session_ended", backend=identity.backend, user=identity.uid, by=by)
 
 
+def header_refused(backend: str, address: str, reason: str) -> None:
+    """A request said by a header who sends it, and was not believed; `address` is the connection's."""
+    _event("header_refused", logging.WARNING, backend=backend, address=address, reason=reason)
+
+
 def identity_refused(backend: str, subject: str, reason: str) -> None:
     """Somebody proved who they are to a backend, and may not be that person here."""
     _event("identity_refused", logging.WARNING, backend=backend, subject=subject, reason=reason)

@@ -57,6 +57,13 @@ class RedirectSettings(BackendSettings):
     """The drawing on its button: one of those in `templates/_icons.html`."""
 
 
+class AmbientSettings(BackendSettings):
+    """Options that every ambient backend has."""
+
+    beside_others: bool = False
+    """Use it beside other login backends: those are for browsers that do not come through it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendServices:
     """What the gateway hands to a login backend."""
@@ -111,6 +118,14 @@ class Backend(ABC):  # noqa: B024 - each kind of backend adds its own duties
     def auth_levels(self) -> Iterable[int]:
         """Return every level that a sign-in here may have: whether it is worth asking for more."""
         return (self.settings.auth_level,)
+
+    def sign_out(self, session: SessionRow) -> str | None:  # noqa: ARG002 - for those who override it
+        """Return where the browser goes to be signed out upstream too, when our session has ended."""
+        return None
+
+    def destinations(self) -> Iterable[str]:
+        """Return the base URLs to which sign-in and sign-out send browsers (for `form-action`)."""
+        return ()
 
     def checks(self) -> Iterable[Check]:
         """Return what readiness depends on."""
@@ -212,14 +227,6 @@ class RedirectBackend(Backend):
         """
         return ()
 
-    def sign_out(self, session: SessionRow) -> str | None:  # noqa: ARG002 - for those who override it
-        """Return where the browser goes to be signed out upstream too, when our session has ended."""
-        return None
-
-    def destinations(self) -> Iterable[str]:
-        """Return the base URLs to which `begin` and `sign_out` send browsers (for `form-action`)."""
-        return ()
-
     def url(self, path: str) -> str:
         """Return the absolute URL of a route of ours, as in `url("/callback")`."""
         return f"{self.services.settings.public_url}login/{self.instance}{path}"
@@ -231,6 +238,8 @@ class AmbientBackend(Backend):
     It is asked at every request: a session that it began counts only while it says the same subject. It is
     never used beside other backends unless `beside_others` says so.
     """
+
+    Settings: ClassVar[type[BackendSettings]] = AmbientSettings
 
     @abstractmethod
     def identify(self, environ: "WSGIEnvironment") -> Identity | None:

@@ -63,6 +63,14 @@ class IdentityRefusedError(ForbiddenError):
     remedy = _("It may belong to somebody else here. Ask the people who run this service.")
 
 
+class HeaderRefusedError(ForbiddenError):
+    """A request names somebody in a header, and is not believed; the log says why."""
+
+    code = "header_refused"
+    description = _("This request says who you are in a way that is not trusted.")
+    remedy = _("Open this service by its usual address. If you did, tell the people who run it.")
+
+
 class NoWayInError(ForbiddenError):
     """No login backend is offered to this browser, for where it wants to go."""
 

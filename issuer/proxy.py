@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 Network = IPv4Network | IPv6Network
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+PEER = "issuer.peer"
+"""The key of the address that the connection comes from."""
 
 
 class TrustedProxies:
@@ -29,7 +31,8 @@ class TrustedProxies:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
         for name in FORWARDED:
             environ.pop(name, None)
-        environ["REMOTE_ADDR"] = self._client(str(environ.get("REMOTE_ADDR", "")), forwarded)
+        environ[PEER] = peer = str(environ.get("REMOTE_ADDR", ""))
+        environ["REMOTE_ADDR"] = self._client(peer, forwarded)
         return self._app(environ, start_response)
 
     def _client(self, peer: str, forwarded: str) -> str:
@@ -43,7 +46,12 @@ class TrustedProxies:
         return str(address) if address is not None else peer
 
     def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address in network for network in self._trusted)
+        return within(address, self._trusted)
+
+
+def within(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+    """Tell whether an address is in one of the networks."""
+    return any(address in network for network in networks)
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ from flask import g, request
 
 from issuer.errors import CrossOriginError, GatewayError, UnavailableError
 from issuer.freshness import Freshness
+from issuer.portal.ambient import Ambient
 from issuer.portal.cookies import Cookies
 from issuer.portal.urls import origin, requested
 from issuer.sessions import Session, Sessions, Visitor
@@ -46,19 +47,27 @@ class Person:
 class Current:
     """Finds what the request in hand is about; looked up once a request."""
 
-    def __init__(self, sessions: Sessions, freshness: Freshness, cookies: Cookies, public_url: str) -> None:
+    def __init__(
+        self, sessions: Sessions, freshness: Freshness, ambient: Ambient, cookies: Cookies, public_url: str
+    ) -> None:
         """Keep where sessions are found."""
+        self._ambient = ambient
         self._sessions = sessions
         self._freshness = freshness
         self._cookies = cookies
         self._origin = origin(public_url)
 
     def session(self) -> Session | None:
-        """Return the living session of the browser, or None."""
+        """Return the living session of the browser, or None.
+
+        Raises:
+            ForbiddenError: the request says who sends it, and must not.
+        """
         if "issuer_session" not in g:
             session_id = self._cookies.session(request)
             g.issuer_session = None
-            g.issuer_session = self._sessions.find(session_id) if session_id else None
+            row = self._sessions.find(session_id) if session_id else None
+            g.issuer_session = self._ambient.judge(row, self.visitor) if self._ambient.any else row
         found: Session | None = g.issuer_session
         return found
 

@@ -8,7 +8,7 @@ from flask import redirect
 from werkzeug.wrappers import Response
 
 from issuer import audit
-from issuer.backend import Backend, RedirectBackend
+from issuer.backend import Backend
 from issuer.errors import UnavailableError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
@@ -72,7 +72,7 @@ class Entrance:
         self._sessions.end(session)
         audit.signed_out(session.identity, self._current.address())
         backend = self._backends.get(session.identity.backend)
-        if not isinstance(backend, RedirectBackend):
+        if backend is None:
             return None
         try:
             return backend.sign_out(session)

@@ -42,6 +42,8 @@ CONSTANT: "WSGIEnvironment" = {
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
 }
+REPEATED = "issuer.repeated"
+"""The key of the header fields that came more than once, as the environment names them; absent: none."""
 LENGTH_HEADERS = ("content-length", "transfer-encoding")
 UNPREFIXED = {"CONTENT_TYPE"}
 
@@ -77,6 +79,7 @@ def _add_headers(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> 
         if key not in UNPREFIXED:
             key = f"HTTP_{key}"
         if key in environ:
+            environ[REPEATED] = environ.get(REPEATED, frozenset()) | {key}
             # RFC 9110 §5.3; RFC 6265 §5.4 gives cookies a separator of their own
             value = f"{environ[key]}{'; ' if name == 'cookie' else ', '}{value}"  # noqa: PLW2901
         environ[key] = value

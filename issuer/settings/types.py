@@ -67,18 +67,19 @@ def _is_host(host: str) -> bool:
     return True
 
 
-def _base_url(value: str) -> str:
+def _web_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isascii():
         raise ValueError('not an http or https URL: write it as "https://meet.example.com/"')
-    if (
-        parts.username is not None
-        or parts.query
-        or parts.fragment
-        or re.search(r"[\s\\\"<>^`{|}\x00-\x1f\x7f]", value)
-    ):
-        raise ValueError("a base URL has no user, no query, no fragment, no spaces and no quotes")
+    if parts.username is not None or parts.fragment or re.search(r"[\s\\\"<>^`{|}\x00-\x1f\x7f]", value):
+        raise ValueError("a URL here has no user, no fragment, no spaces and no quotes")
     parts.port  # noqa: B018 - raises ValueError when the port is out of range
+    return value
+
+
+def _base_url(value: str) -> str:
+    if urlsplit(_web_url(value)).query:
+        raise ValueError("a base URL has no query")
     return value if value.endswith("/") else value + "/"
 
 
@@ -120,6 +121,9 @@ Bind = Annotated[str, AfterValidator(_bind)]
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """An http or https URL without query, kept with a final slash."""
+
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+"""An http or https URL, kept as it is."""
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 """Scheme, host and port of the portal, with a final slash."""

@@ -84,6 +84,7 @@ def open_gateway(
     environ: Mapping[str, str] | None = None,
     key_uses: Iterable[str] = (),
     metrics: Metrics | None = None,
+    now: float | None = None,
 ) -> LocalGateway:
     """Build an application whose data is in a folder; what is missing there is made.
 
@@ -93,11 +94,12 @@ def open_gateway(
         environ: environment variables that the configuration names.
         key_uses: uses for which there shall be an RSA key, as in "jitsi".
         metrics: what counts.
+        now: the time that it is there.
 
     Raises:
         issuer.settings.problems.ConfigError: the configuration cannot be used.
     """
-    clock = FakeClock()
+    clock = FakeClock() if now is None else FakeClock(now)
     configuration = parse({"public_url": PUBLIC_URL, **data}, Context(environ or {}, folder))
     settings = configuration.settings
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,16 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
     ),
     "signed_out": (lambda: audit.signed_out(WHO, "a"), "INFO", {"backend", "user", "address"}),
     "session_ended": (lambda: audit.session_ended(WHO, "operator"), "INFO", {"backend", "user", "by"}),
+    "account_refused": (
+        lambda: audit.account_refused("ldap", "hash", "dwho", "locked"),
+        "WARNING",
+        {"backend", "account", "user", "reason"},
+    ),
+    "header_refused": (
+        lambda: audit.header_refused("proxy", "a", "why"),
+        "WARNING",
+        {"backend", "address", "reason"},
+    ),
     "identity_refused": (
         lambda: audit.identity_refused("ldap", "id-1", "why"),
         "WARNING",

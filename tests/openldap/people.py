@@ -120,34 +120,35 @@ def _groups_of(dn: str) -> list[str]:
 
 
 def _people() -> Iterator[tuple[str, Values]]:
-    yield _person("dwho", cn="The Doctor", mail=["doctor@example.org", "dwho@example.org"], title="Dr")
-    yield _person("Rose.Tyler", cn="Rose Tyler", mail="rose@example.org")
-    yield _person("longpass", cn="Long Password")
-    yield _person("master", cn="The Master", uid=["master", "koschei"])
-    yield _person("jürgen", cn="Jürgen (Ä)", mail="jürgen@example.org")
+    yield person("dwho", cn="The Doctor", mail=["doctor@example.org", "dwho@example.org"], title="Dr")
+    yield person("Rose.Tyler", cn="Rose Tyler", mail="rose@example.org")
+    yield person("longpass", cn="Long Password")
+    yield person("master", cn="The Master", uid=["master", "koschei"])
+    yield person("jürgen", cn="Jürgen (Ä)", mail="jürgen@example.org")
     for uid in STRANGE_NAMES:
-        yield _person(uid, cn="Odd Name")
+        yield person(uid, cn="Odd Name")
     strict = f"cn=strict,ou=policies,{BASE}"
-    yield _person("locked", pwdPolicySubentry=strict, pwdAccountLockedTime="000001010000Z")
-    yield _person("expired", pwdPolicySubentry=strict, pwdChangedTime="20000101000000Z")
-    yield _person("mustchange", pwdPolicySubentry=strict, pwdChangedTime=_now(), pwdReset="TRUE")
-    yield _person("fumbler", pwdPolicySubentry=strict, pwdChangedTime=_now())
-    yield _person("twin1", mail="twins@example.org")
-    yield _person("twin2", mail="twins@example.org")
+    yield person("locked", pwdPolicySubentry=strict, pwdAccountLockedTime="000001010000Z")
+    yield person("expired", pwdPolicySubentry=strict, pwdChangedTime="20000101000000Z")
+    yield person("mustchange", pwdPolicySubentry=strict, pwdChangedTime=_now(), pwdReset="TRUE")
+    yield person("fumbler", pwdPolicySubentry=strict, pwdChangedTime=_now())
+    yield person("twin1", mail="twins@example.org")
+    yield person("twin2", mail="twins@example.org")
     nobody = dn_of("nopassword")
     yield nobody, {"objectClass": "inetOrgPerson", "uid": "nopassword", "cn": "No", "sn": "Password"}
     for number in range(CROWD):
-        yield _person(f"user{number}", mail=f"user{number}@example.org")
-    yield _person("haunted", memberOf=[f"cn=ghost,{GROUPS}", f"cn=doctors,{GROUPS}"])
+        yield person(f"user{number}", mail=f"user{number}@example.org")
+    yield person("haunted", memberOf=[f"cn=ghost,{GROUPS}", f"cn=doctors,{GROUPS}"])
 
 
 def _now() -> str:
     return (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y%m%d%H%M%SZ")
 
 
-def _person(name: str, **values: str | Iterable[str]) -> tuple[str, Values]:
+def person(name: str, **values: str | Iterable[str]) -> tuple[str, Values]:
+    """Return the DN and the values of somebody."""
     dn = f"uid={escaped(name)},{PEOPLE}"
-    person: Values = {
+    common: Values = {
         "objectClass": "inetOrgPerson",
         "uid": name,
         "cn": name,
@@ -155,7 +156,7 @@ def _person(name: str, **values: str | Iterable[str]) -> tuple[str, Values]:
         "userPassword": hashed(password_of(name)),
         "memberOf": _groups_of(dn),
     }
-    return dn, {**person, **{key: v if isinstance(v, str) else list(v) for key, v in values.items()}}
+    return dn, {**common, **{key: v if isinstance(v, str) else list(v) for key, v in values.items()}}
 
 
 def escaped(value: str) -> str:

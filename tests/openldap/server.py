@@ -15,7 +15,7 @@ import ldap
 import pytest
 from ldap.ldapobject import SimpleLDAPObject
 
-from tests.openldap.people import BASE, DECOY, PEOPLE, SERVICE, ldif
+from tests.openldap.people import BASE, DECOY, PEOPLE, SERVICE, ldif, person
 from tests.service import free_port
 from tests.upstream.authority import Authority
 
@@ -145,6 +145,13 @@ class OpenLDAP:
         """Set attributes of an entry."""
         changes = [(ldap.MOD_REPLACE, name, [value.encode()]) for name, value in values.items()]
         self._administer().modify_s(dn, changes)
+
+    def add_person(self, uid: str) -> None:
+        """Add somebody who is like the others."""
+        dn, values = person(uid)
+        lists = {name: [given] if isinstance(given, str) else given for name, given in values.items()}
+        entry = [(name, [one.encode() for one in given]) for name, given in lists.items() if given]
+        self._administer().add_s(dn, entry)
 
     def remove(self, dn: str) -> None:
         """Remove an entry."""
