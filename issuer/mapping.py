@@ -50,11 +50,10 @@ class Macros:
         return tuple(self._expressions)
 
     def apply(self, identity: Identity, now: float) -> Identity:
-        """Return a person with the values of the macros; one that fails has none."""
+        """Return a person with the values of the macros; one that fails is None, and no attribute instead."""
         for name, expression in self._expressions.items():
             value = expression.value(Scope(identity, {}, now))
-            if value is not None:
-                identity = replace(identity, macros={**identity.macros, name: value})
+            identity = replace(identity, macros={**identity.macros, name: value})
         return identity
 
 

@@ -83,7 +83,8 @@ class Expression:
         """Return the value as an attribute: a text or a list of texts; None when it has none, or is empty."""
         value = self.value(scope)
         if isinstance(value, list):
-            texts = [text for item in value if (text := self._text_of(item))]
+            plain = (item for item in value if not isinstance(item, list | dict))
+            texts = [text for item in plain if (text := self._text_of(item))]
             return texts or None
         return self._text_of(value) or None
 

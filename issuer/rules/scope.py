@@ -48,7 +48,7 @@ def getter(name: str, reserved: frozenset[str]) -> Callable[[Scope], object] | N
     if name in TYPES:
         return None
     if name in reserved:
-        return lambda scope: scope.request.get(name)
+        return lambda scope: scope.request.get(name, scope.identity.macros.get(name))
     return lambda scope: _found(scope, name)
 
 

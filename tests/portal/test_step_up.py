@@ -1,0 +1,82 @@
+"""A session that is too weak for a rule is asked for more, once."""
+
+from typing import Any
+
+import pytest
+
+from tests.portal.backends import People, people
+from tests.portal.trips import WANTED, build, button, come_back, leave, offered, post
+
+__all__ = ["build", "people"]
+
+RULE = 'authLevel >= 3 || (uid == "rtyler" && authLevel >= 2)'
+
+
+def test_a_session_that_is_too_weak_is_asked_for_more(build: Any, people: dict[str, People]) -> None:
+    gateway = build(rule=RULE)
+    client = gateway.client()
+    assert post(client, "dwho", WANTED).location == WANTED
+    answer = client.get(WANTED)
+    assert answer.status_code == 303
+    page = client.get(answer.location)
+    assert page.status_code == 200
+    assert "stronger way to sign in" in page.text
+    assert "Jitsi Meet" in page.text
+    assert offered(page.text) == {"card"}
+    assert 'name="password"' not in page.text
+    gone = leave(client.get(button(page.text, "card")))
+    assert gone["level"] == "3"
+    answer = come_back(client, "card", subject="s1", wanted=gone["wanted"])
+    answer = client.get(answer.location)
+    assert (answer.status_code, answer.location) == (303, WANTED)
+    assert client.get(WANTED).location.startswith("https://meet.example.com/")
+    (session,) = gateway.parts.store.sessions.all()
+    assert session.identity.auth_level == 3
+
+
+def test_the_least_level_is_asked_for(build: Any) -> None:
+    gateway = build(rule=RULE)
+    client = gateway.client()
+    post(client, "rtyler", WANTED)
+    page = client.get(client.get(WANTED).location)
+    assert offered(page.text) == {"sso", "card"}
+
+
+def test_step_up_never_loops(build: Any, people: dict[str, People]) -> None:
+    """A sign-in that is weaker than it should be is told so, with a default without a page too."""
+    gateway = build(rule="authLevel >= 3", sign_in={"default": "card"})
+    client = gateway.client()
+    post(client, "dwho", WANTED)
+    people["card"].known["s1"]["claims"] = {"level": 2}
+    gone = leave(client.get(WANTED))
+    assert (gone["name"], gone["level"]) == ("card", "3")
+    answer = come_back(client, "card", subject="s1", wanted=gone["wanted"])
+    answer = client.get(answer.location)
+    assert (answer.status_code, "needs a stronger way" in answer.text) == (403, True)
+    people["card"].known["s1"]["claims"] = {"level": 3}
+    come_back(client, "card", subject="s1", wanted=gone["wanted"])
+    assert client.get(gone["wanted"]).location == WANTED
+    assert client.get(WANTED).location.startswith("https://meet.example.com/")
+
+
+@pytest.mark.parametrize(
+    "rule", ["deny", "authLevel >= 4", 'inGroup("x") && authLevel >= 3', "authLevel < 1"]
+)
+def test_a_rule_that_no_level_would_satisfy_is_a_no(build: Any, rule: str) -> None:
+    gateway = build(rule=rule)
+    client = gateway.client()
+    post(client, "dwho")
+    assert client.get(WANTED).status_code == 403
+
+
+def test_a_level_in_an_address_is_nobodys_way_out(build: Any) -> None:
+    """Strangers' levels: any text is no level, and a level that nobody gives is a page."""
+    gateway = build()
+    client = gateway.client()
+    for level in ("x", "-1", "1e3", "9999", "\N{ARABIC-INDIC DIGIT THREE}", ""):
+        answer = client.get("/login", query_string={"level": level, "next": "//evil.example"})
+        assert answer.status_code == 200
+    assert client.get("/login?level=99").status_code == 403
+    post(client, "dwho")
+    assert client.get("/login?level=1&next=//evil.example").location == "/"
+    assert client.get("/login?level=3&tried=1&next=/").status_code == 403
