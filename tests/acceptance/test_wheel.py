@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 from tests.service import answers, client, free_port, wait_for
@@ -26,6 +27,8 @@ def test_the_wheel_runs_in_an_empty_environment(tmp_path: Path) -> None:
     run("git", "clone", "--quiet", ROOT, source, cwd=tmp_path)
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, source, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
+    prosody = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".lua")}
+    assert "modules/matrix/prosody/mod_auth_matrix_user_verification.lua" in prosody
     venv.create(tmp_path / "venv", with_pip=True)
     python, issuer = tmp_path / "venv/bin/python", tmp_path / "venv/bin/issuer"
     run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
