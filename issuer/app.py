@@ -89,13 +89,6 @@ class Parts:
         self.housekeeper.stop()
         self.store.close()
 
-    def destinations(self) -> Iterable[str]:
-        """Return the base URLs to which forms of ours may lead."""
-        for module in self.modules.values():
-            yield from module.destinations()
-        for backend in self.backends.values():
-            yield from backend.destinations()
-
     def own_issuer(self, name: str) -> TokenIssuer | None:
         """Return the module whose tokens have this `iss`, None when there is none."""
         issuers = (issuer for module in self.modules.values() for issuer in module.token_issuers())
@@ -208,7 +201,7 @@ def _finish(app: Flask, house: Parts, current: Current, ways: Ways) -> None:
     mounting.mount(app, house.modules)
     health.register(app, house.checks, house.keys)
     ErrorHandler(house.world.randomness, ways, modules).register(app)
-    headers.register(app, house.destinations(), house.settings.secure)
+    headers.register(app, ways.destinations(), house.settings.secure)
     language.register(app)
     site = {"name": house.settings.portal.name, "demo": house.settings.portal.demo}
     app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.language()})

@@ -54,6 +54,13 @@ class Choices:
         )
         self._check_default()
 
+    def destinations(self) -> Iterable[str]:
+        """Return the base URLs to which a sign-in leads, or a way to sign in."""
+        for module in self._modules.values():
+            yield from module.destinations()
+        for backend in self._backends.values():
+            yield from backend.destinations()
+
     def _check_default(self) -> None:
         if self._default and not isinstance(self._backends.get(self._default), RedirectBackend):
             names = [name for name, one in self._backends.items() if isinstance(one, RedirectBackend)]

@@ -5,9 +5,10 @@ it chose is not strong enough it hears so, and is not sent round again.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import redirect, render_template, request, url_for
+from flask import Response, after_this_request, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -23,6 +24,7 @@ from issuer.portal.choices import Choices, Offer
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import READING, Current, SignInRequiredError
 from issuer.portal.entrance import Entrance, Entry
+from issuer.portal.headers import content_security_policy
 from issuer.portal.sign_in import SignIn, Typed
 from issuer.portal.urls import (
     Wish,
@@ -125,6 +127,7 @@ class Ways:
 
     def _page(self, goal: str, login: str = "", error: str | None = None) -> str:
         wish = wish_of(goal)
+        after_this_request(self._let_forms_lead_away)
         offer, service = self._offer(wish), self._choices.service(wish.wanted)
         return render_template(
             "login.html",
@@ -136,6 +139,16 @@ class Ways:
             buttons=[_button(backend, goal) for backend in offer.redirects],
             service=service.title if service else None,
         )
+
+    def destinations(self) -> Iterable[str]:
+        """Return the base URLs to which forms of ours may lead."""
+        return self._choices.destinations()
+
+    def _let_forms_lead_away(self, answer: Response) -> Response:
+        """Name the destinations of now: applications can be added while this process runs."""
+        policy = content_security_policy(self.destinations())
+        answer.headers["Content-Security-Policy"] = policy
+        return answer
 
 
 def _name(backend: RedirectBackend) -> str:

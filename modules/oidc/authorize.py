@@ -18,6 +18,7 @@ from flask.typing import ResponseReturnValue
 
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.issuance import Phases
+from issuer.portal.headers import content_security_policy
 from issuer.sessions import Session
 from modules.oidc.authorization import Asked, client_and_redirect, parse_asked
 from modules.oidc.consent import is_given, remember, shown
@@ -31,6 +32,7 @@ from modules.oidc.store.grants import Details, Grant
 from modules.oidc.tokens import foreign_phases, refused
 
 LONGEST_REQUEST = 6000
+POLICY = "Content-Security-Policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Authorization:
         return [own, foreign_phases(provider, client, asked.state)] if client.is_jitsi else [own]
 
     def _consent_page(self, asked: Asked, session: Session, query: str) -> ResponseReturnValue:
-        return render_template(
+        page = render_template(
             "oidc/consent.html",
             client=asked.client.name,
             host=_host(asked.redirect_uri),
@@ -147,6 +149,7 @@ class Authorization:
             session=shown(session),
             action=f"{self._provider.settings.path}/consent",
         )
+        return Response(page, headers={POLICY: content_security_policy(asked.client.destinations)})
 
     def _code(self, asked: Asked, session: Session) -> str:
         provider, now = self._provider, self._provider.clock.now()

@@ -41,7 +41,7 @@ def withdraw(provider: Provider, session: Session, client_id: str) -> bool:
     """Forget a consent, and end the client's grants; tell whether there was one."""
     identity = session.identity
     found = provider.consents.withdraw(identity, client_id)
-    ended = provider.grants.revoke_of_client(provider.instance, client_id, identity.backend, identity.subject)
+    ended = provider.grants.revoke_of_client(provider.instance, client_id, identity)
     if found or ended:
         audit.consent_withdrawn(provider.instance, client_id, identity)
     return found or ended > 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+import click
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -16,12 +17,14 @@ from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, RootRoute, Tile
 from issuer.sessions import Session
 from issuer.settings.problems import ConfigError, Problem
-from issuer.store import Tables
+from issuer.store import StoreError, Tables
 from modules.oidc import cors
 from modules.oidc.applications import Applications
 from modules.oidc.authorize import Authorization
 from modules.oidc.bearer import AccessTokens
 from modules.oidc.clients.authentication import PrivateKeyJwt
+from modules.oidc.clients.client import Client
+from modules.oidc.commands import client
 from modules.oidc.endpoints.discovery import Discovery
 from modules.oidc.endpoints.introspection import Introspection
 from modules.oidc.endpoints.revocation import Revocation
@@ -63,12 +66,12 @@ class OidcModule(Module):
         """
         super().__init__(settings, gateway)
         quiet()
-        self._provider = Provider(settings, gateway)
-        self._tokens = AccessTokens(self._provider)
+        self.provider = Provider(settings, gateway)
+        self._tokens = AccessTokens(self.provider)
         self._check_keys()
         self._server = self._make_server()
-        self._discovery = Discovery(self._provider)
-        self._sign_outs = SignOuts(self._provider)
+        self._discovery = Discovery(self.provider)
+        self._sign_outs = SignOuts(self.provider)
 
     @classmethod
     def tables(cls) -> Tables:
@@ -76,7 +79,7 @@ class OidcModule(Module):
         return TABLES
 
     def _make_server(self) -> Server:
-        provider = self._provider
+        provider = self.provider
         audiences = (provider.issuer, provider.url("/token"))
         server = Server(provider.registry, PrivateKeyJwt(audiences, provider.once, provider.clock))
         server.register_grant(bound(CodeGrant, provider), [Pkce()])
@@ -88,13 +91,13 @@ class OidcModule(Module):
         """Return the endpoints; the start ends here when a client's Jitsi instance is not there."""
         self._check_instances()
         routes = Blueprint("oidc", __name__, template_folder="templates")
-        authorization = Authorization(self._provider)
+        authorization = Authorization(self.provider)
         add: Callable[..., None] = routes.add_url_rule
         add(WELL_KNOWN, "configuration", self._discovery.configuration)
         add("/jwks", "jwks", self._discovery.jwks)
         add("/authorize", "authorize", authorization.authorize, methods=["GET", "POST"])
         add("/consent", "consent", authorization.consent, methods=["POST"])
-        applications = Applications(self._provider)
+        applications = Applications(self.provider)
         add("/applications", "applications", applications.page)
         add("/applications/<client_id>/withdraw", "withdraw", applications.withdraw, methods=["POST"])
         for path, view in self._programs().items():
@@ -104,19 +107,19 @@ class OidcModule(Module):
 
     def _programs(self) -> dict[str, View]:
         """Return the endpoints that programs call, from browsers too."""
-        parts = self._provider, self._server, self._tokens
+        parts = self.provider, self._server, self._tokens
         forms: dict[str, Callable[[ProviderRequest], Any]] = {
             "/revoke": Revocation(*parts).answer,
             "/introspect": Introspection(*parts).answer,
         }
         return {
             "/token": TokenEndpoint(self._server).answer,
-            "/userinfo": UserInfo(self._provider, self._tokens).answer,
+            "/userinfo": UserInfo(self.provider, self._tokens).answer,
             **{path: partial(form_endpoint, self._server, answer) for path, answer in forms.items()},
         }
 
     def _with_preflight(self, view: View) -> View:
-        return lambda: cors.preflight(self._provider.registry) if request.method == "OPTIONS" else view()
+        return lambda: cors.preflight(self.provider.registry) if request.method == "OPTIONS" else view()
 
     def root_routes(self) -> Iterable[RootRoute]:
         """Return where RFC 8414 §3.1 looks for the metadata."""
@@ -155,11 +158,22 @@ class OidcModule(Module):
 
     def destinations(self) -> Iterable[str]:
         """Return where clients want people to be sent."""
-        return sorted({url for client in self._provider.registry.configured() for url in client.destinations})
+        return sorted({url for client in self._known_clients() for url in client.destinations})
+
+    def _known_clients(self) -> list[Client]:
+        """Return every client; before the database is made, those of the configuration."""
+        try:
+            return list(self.provider.registry.all())
+        except StoreError:
+            return self.provider.registry.configured()
+
+    def commands(self) -> Iterable[click.Command]:
+        """Return `issuer client`."""
+        return [client]
 
     def tiles(self, session: Session) -> Iterable[Tile]:
         """Return the page of applications, to whoever let one know about them."""
-        if self._provider.consents.all(session.identity):
+        if self.provider.consents.all(session.identity):
             text = _("See which applications you let know about you, and take it back.")
             yield Tile(_("Your applications"), text, f"{self.settings.path}/applications", icon="apps")
 
@@ -172,7 +186,7 @@ class OidcModule(Module):
             "RS256": "path",
             **{
                 c.settings.algorithm: f"clients.{c.client_id}.algorithm"
-                for c in self._provider.registry.configured()
+                for c in self.provider.registry.configured()
             },
         }
         for algorithm, option in algorithms.items():
@@ -183,10 +197,10 @@ class OidcModule(Module):
 
     def _check_instances(self) -> None:
         problems = []
-        for client in self._provider.registry.configured():
-            module = self.gateway.module(client.settings.jitsi) if client.is_jitsi else self
-            if module is None or (client.is_jitsi and module.name != "jitsi"):
-                path = f"modules.{self.gateway.instance}.clients.{client.client_id}.jitsi"
-                problems.append(Problem(path, f'"{client.settings.jitsi}" is not an enabled Jitsi instance'))
+        for one in filter(lambda one: one.is_jitsi, self.provider.registry.configured()):
+            module = self.gateway.module(one.settings.jitsi)
+            if module is None or module.name != "jitsi":
+                path = f"modules.{self.gateway.instance}.clients.{one.client_id}.jitsi"
+                problems.append(Problem(path, f'"{one.settings.jitsi}" is not an enabled Jitsi instance'))
         if problems:
             raise ConfigError(problems)

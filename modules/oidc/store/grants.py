@@ -133,14 +133,12 @@ class Grants:
         """Revoke a grant; tell whether it held until now."""
         return bool(self._revoke(grants.c.id == grant_id))
 
-    def revoke_of_client(self, instance: str, client_id: str, backend: str, subject: str) -> int:
-        """Revoke every grant of a person to a client; return how many there were."""
-        return self._revoke(
-            (grants.c.instance == instance)
-            & (grants.c.client_id == client_id)
-            & (grants.c.backend == backend)
-            & (grants.c.subject == subject)
-        )
+    def revoke_of_client(self, instance: str, client_id: str, identity: Identity | None = None) -> int:
+        """Revoke every grant to a client, or a person's grants to it; return how many there were."""
+        condition = (grants.c.instance == instance) & (grants.c.client_id == client_id)
+        if identity is not None:
+            condition &= (grants.c.backend == identity.backend) & (grants.c.subject == identity.subject)
+        return self._revoke(condition)
 
     def of_session(self, instance: str, session: bytes) -> list[Grant]:
         """Return the grants of an instance that were given in a session, and hold."""
