@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import directory as ldap
-from bench import livekit
+from bench import livekit, people
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
 from bench.product import Product
@@ -16,14 +16,16 @@ from bench.quiet import MOST, Usage
 from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
-NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions", "livekit", "ldap")
-OF_JITSI = NAMES[:-2]
+NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions", "livekit-token", "livekit", "ldap")
+OF_JITSI = NAMES[:-3]
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
     """Measure what is wanted, one after the other."""
     if set(wanted) & set(OF_JITSI):
         yield from of_jitsi(directory, wanted)
+    if "livekit-token" in wanted:
+        yield from people.figures(directory)
     if "livekit" in wanted:
         yield from livekit.figures(directory)
     if "ldap" in wanted:

@@ -37,10 +37,10 @@ def require_wrk() -> None:
         raise LoadError("wrk is missing: sudo apt-get install --yes --no-install-recommends wrk")
 
 
-def put(load: Load, url: str, sessions: int = 0) -> Result:
+def put(load: Load, url: str, sessions: int = 0, script: Path = SCRIPT) -> Result:
     """Put a load on a URL, with cookies of that many sessions."""
     wrk = ["wrk", "--threads", "1", "--connections", str(load.clients), "--timeout", "5s"]
-    command = [*wrk, "--duration", f"{load.seconds:g}s", "--script", str(SCRIPT), url, "--"]
+    command = [*wrk, "--duration", f"{load.seconds:g}s", "--script", str(script), url, "--"]
     run = subprocess.run(
         [*command, str(sessions), str(load.pause)], capture_output=True, text=True, check=False
     )

@@ -54,7 +54,7 @@ def session_id(number: int) -> str:
 class Product:
     """A prepared directory, and the server on it."""
 
-    def __init__(self, directory: Path, sessions: int) -> None:
+    def __init__(self, directory: Path, sessions: int, configuration: str = CONFIGURATION) -> None:
         """Prepare the directory."""
         directory.mkdir()
         self.port = free_port()
@@ -62,7 +62,7 @@ class Product:
         self._log = directory / "log"
         self._file = directory / "issuer.toml"
         self._database = directory / "data" / "issuer.db"
-        self._file.write_text(CONFIGURATION.format(port=self.port, secret=os.urandom(32).hex()))
+        self._file.write_text(configuration.format(port=self.port, secret=os.urandom(32).hex()))
         keys = directory / "keys"
         made = generate(keys, use="jitsi", kind="rsa-2048", clock=SystemClock(), retention=RETENTION_MARGIN)
         self.pem_path = f"/rs/asap/{kid_digest(made[0].kid)}.pem"

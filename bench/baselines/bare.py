@@ -2,7 +2,7 @@
 
 import sys
 
-from flask import Flask, Response, redirect
+from flask import Flask, Response, jsonify, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from issuer.serving import ServeOptions, serve
@@ -11,6 +11,9 @@ from issuer.settings.models import ServerSettings
 MEETING = "https://meet.example.com/board"
 TEXT = "x" * 451
 """As long as the PEM of an RSA-2048 key."""
+
+TOKEN = {"token": "x" * 720, "expiresAt": "2026-03-01T14:05:00Z", "url": "wss://sfu.example.com"}
+"""As long as the answer with a LiveKit token."""
 
 
 def bare_app() -> Flask:
@@ -23,6 +26,10 @@ def bare_app() -> Flask:
     @app.get("/text")
     def text() -> Response:
         return Response(TEXT, content_type="text/plain")
+
+    @app.post("/json")
+    def json() -> Response:
+        return jsonify(TOKEN)
 
     return app
 

@@ -22,8 +22,8 @@ def sample(
 ) -> str:
     """Return the file: the core's options, and a section for each module.
 
-    The sections of `enabled` modules are active, with a fresh secret for each of their secret options; those
-    of the others are commented out.
+    The sections of `enabled` modules are active, with a fresh secret for each of their secret options without
+    an example; those of the others are commented out.
     """
     given = {"public_url": f'"{public_url}"'}
     parts = [HEAD, _model(Settings, "", given, active=True, fresh_secret=None)]
@@ -57,7 +57,7 @@ def _option(
 ) -> list[str]:
     comment = f"# {option.text}"
     value = given.get(option.name, option.example) or '""'
-    if option.secret and active and fresh_secret:
+    if option.secret and active and fresh_secret and not option.example:
         return [comment, f'{option.name} = "{fresh_secret()}"']
     required = option.default is None or (option.name in given and option.name != "path")
     prefix = "" if active and required else "# "

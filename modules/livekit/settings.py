@@ -81,7 +81,7 @@ class LiveKitSettings(ModuleSettings):
     sanity_check_interval: Duration | None = None
     """How often the SFU is asked whether the participants of delegated leave are still there. Default: never;
     its webhooks tell."""
-    redis_url: Secret | None = None
+    redis_url: Secret | None = Field(default=None, examples=["redis://127.0.0.1:6379/0"])
     """Keep the jobs of delegated leave in this Redis as lk-jwt-service does, as in "redis://127.0.0.1:6379/0"."""
     insecure_skip_verify_tls: bool = False
     """Verify no certificate of a homeserver, and connect to private networks. Only for a lab."""

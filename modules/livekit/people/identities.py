@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from functools import lru_cache
 
 from pydantic import SecretStr
 
@@ -10,6 +11,7 @@ from issuer.identity import Identity
 from issuer.world import Randomness
 
 DEVICE_BYTES = 6
+MOST_KNOWN = 10_000
 
 
 class Identities:
@@ -22,11 +24,15 @@ class Identities:
         self._per_device = per_device
         self._randomness = randomness
 
+        self._known = lru_cache(maxsize=MOST_KNOWN)(self._compute)
+
     def of(self, identity: Identity) -> str:
         """Return the name of a person, by who vouches for them and what they are called there.
 
         It is a UUID of version 5 (RFC 9562 §5.5). Both are written as JSON: no two pairs are one text.
         """
-        key = json.dumps([identity.backend, identity.subject])
-        name = f"user-{uuid.uuid5(self._namespace, key)}"
+        name = self._known(identity.backend, identity.subject)
         return f"{name}-{self._randomness.bytes(DEVICE_BYTES).hex()}" if self._per_device else name
+
+    def _compute(self, backend: str, subject: str) -> str:
+        return f"user-{uuid.uuid5(self._namespace, json.dumps([backend, subject]))}"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from flask import Request, Response, jsonify
+from flask import Request, Response
 from flask.typing import ResponseReturnValue
 
+from issuer import jsontext
 from issuer.errors import Refusal
 from issuer.identity import Identity
 from issuer.issuance import Phases, Subject, Token
@@ -88,7 +89,7 @@ class People:
 
     def answer(self, body: dict[str, str], request: Request) -> Response:
         """Return a body as JSON, for the page that asks to read."""
-        answer = jsonify(body)
+        answer = Response(jsontext.dump(body), content_type="application/json")
         answer.headers.update(self.origins.headers(request))
         return answer
 
