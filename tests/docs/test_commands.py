@@ -9,9 +9,10 @@ import pytest
 from issuer.cli import main
 from modules.jitsi.commands import verify
 from modules.livekit.delegation.commands import jobs
+from modules.oidc.commands import client
 from tests.docs.pages import ROOT, pages
 
-OF_MODULES: dict[str, click.Command] = {"jobs": jobs, "verify": verify}
+OF_MODULES: dict[str, click.Command] = {"client": client, "jobs": jobs, "verify": verify}
 COMMANDS = sorted({(page.name, line) for page in pages() for line in page.commands()})
 
 
