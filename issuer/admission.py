@@ -12,9 +12,12 @@ from dataclasses import replace
 from issuer import audit
 from issuer.accounts import normal_login
 from issuer.backend import Backend
+from issuer.contradictions import Collected
 from issuer.errors import IdentityRefusedError
 from issuer.identity import Identity
 from issuer.mapping import BackendMapping, Macros
+from issuer.settings.models import Settings
+from issuer.settings.problems import ConfigError, Problem
 from issuer.store import Store, UidClaim
 from issuer.store.values import storable
 from issuer.world import Clock
@@ -101,3 +104,11 @@ class Admission:
     def _refused(identity: Identity, reason: str) -> IdentityRefusedError:
         audit.identity_refused(identity.backend, identity.subject, reason)
         return IdentityRefusedError(f"{identity.backend}: {reason}")
+
+
+def admission_of(settings: Settings, backends: dict[str, Backend], store: Store, clock: Clock) -> Admission:
+    """Return what admits people; raise `ConfigError` with what is wrong with the macros."""
+    problems: list[Problem] = []
+    with Collected("macros", problems):
+        return Admission(backends, Macros(settings.macros), settings.sign_in.same_people, store, clock)
+    raise ConfigError(problems)

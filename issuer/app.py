@@ -1,23 +1,23 @@
 """Wires everything: configuration → services → login backends → issuer modules → pages. Nothing else does."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import Flask, current_app
 
 from issuer import health, mounting
-from issuer.admission import Admission
-from issuer.backend import AmbientBackend, Backend, BackendServices
+from issuer.admission import Admission, admission_of
+from issuer.backend import Backend, BackendServices
 from issuer.bearer import TokenIssuer
 from issuer.check import Check
-from issuer.contradictions import Collected
+from issuer.contradictions import Collected, accidents
 from issuer.freshness import Freshness
 from issuer.housekeeping import Housekeeper
 from issuer.identity import Identity
 from issuer.issuance import Issuance
 from issuer.keys import RETENTION_MARGIN, KeyRing
 from issuer.levels import Levels
-from issuer.mapping import Macros
+from issuer.matrix.doctor import homeserver_checks
 from issuer.metrics import Metrics, NoMetrics
 from issuer.module import Gateway, Module
 from issuer.passwords import Passwords
@@ -100,10 +100,24 @@ class Parts:
     def checks(self) -> Iterable[Check]:
         """Return everything that readiness depends on."""
         yield Check("store", self.store.check, offline=False)
-        plugins: list[tuple[str, Backend | Module]] = [*self.backends.items(), *self.modules.items()]
-        for name, plugin in plugins:
-            for check in plugin.checks():
-                yield Check(f"{name}: {check.name}", check.run, check.offline)
+        for name, plugin in self._named_plugins():
+            yield from (replace(check, name=f"{name}: {check.name}") for check in plugin.checks())
+
+    def doctor(self) -> Iterable[Check]:
+        """Return what dials the servers that the configuration names, with its credentials."""
+        yield from homeserver_checks(self.settings.matrix, self.upstream)
+        for name, plugin in self._named_plugins():
+            yield from (replace(check, name=f"{name}: {check.name}") for check in plugin.doctor())
+
+    def warnings(self) -> Iterable[str]:
+        """Return what operators must hear at every start."""
+        for name, plugin in self._named_plugins():
+            yield from (f"{name}: {text}" for text in plugin.warnings())
+
+    def _named_plugins(self) -> Iterable[tuple[str, Backend | Module]]:
+        """Return backends and modules, with the paths of their sections."""
+        yield from ((f"backends.{name}", backend) for name, backend in self.backends.items())
+        yield from ((f"modules.{name}", module) for name, module in self.modules.items())
 
 
 def parts(app: Flask | None = None) -> Parts:
@@ -149,7 +163,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     cookies = Cookies(settings)
     sessions = Sessions(store, settings.sessions, clock, randomness)
     backends: dict[str, Backend] = {}
-    admission = _admission(settings, backends, store, clock)
+    admission = admission_of(settings, backends, store, clock)
     freshness = Freshness(backends, admission, store, clock)
     ambient = Ambient(backends, admission, sessions, cookies, world.metrics)
     current = Current(sessions, freshness, ambient, cookies, settings.public_url)
@@ -208,13 +222,6 @@ def _finish(app: Flask, house: Parts, current: Current, ways: Ways) -> None:
     app.wsgi_app = TrustedProxies(app.wsgi_app, house.settings.server.trusted_proxies)  # type: ignore[method-assign]
 
 
-def _admission(settings: Settings, backends: dict[str, Backend], store: Store, clock: Clock) -> Admission:
-    problems: list[Problem] = []
-    with Collected("macros", problems):
-        return Admission(backends, Macros(settings.macros), settings.sign_in.same_people, store, clock)
-    raise ConfigError(problems)
-
-
 def key_retention(settings: Settings) -> float:
     """Return how long a retired key stays published, in seconds."""
     return settings.tokens.maximum_lifetime + RETENTION_MARGIN
@@ -233,7 +240,7 @@ def _plug_in(configuration: Configuration, house: Parts, current: Current) -> No
                 backend = item.plugin(item.name, item.settings, house.services)
                 house.admission.add(backend)
                 house.backends[item.name] = backend
-    problems += _accidents(house.backends)
+    problems += accidents(house.backends)
     for instance in configuration.modules:
         if instance.settings.enabled:
             gateway = _gateway(instance.name, house, current, identifier)
@@ -241,14 +248,6 @@ def _plug_in(configuration: Configuration, house: Parts, current: Current) -> No
                 house.modules[instance.name] = instance.plugin(instance.settings, gateway)
     if problems:
         raise ConfigError(problems)
-
-
-def _accidents(backends: dict[str, Backend]) -> Iterable[Problem]:
-    for name, backend in backends.items():
-        if isinstance(backend, AmbientBackend) and len(backends) > 1 and not backend.settings.beside_others:
-            others = ", ".join(other for other in backends if other != name)
-            text = f"is used alone, unless `beside_others = true`: the others are {others}"
-            yield Problem(f"backends.{name}", text)
 
 
 def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:

@@ -134,7 +134,7 @@ class Backend(ABC):  # noqa: B024 - each kind of backend adds its own duties
     def doctor(self) -> Iterable[Check]:
         """Return what `issuer doctor` asks: each dials an upstream with the configured credentials.
 
-        The exception that `run` raises says the cause and what to do.
+        The `issuer.check.CheckError` that `run` raises says the cause and what to do.
         """
         return ()
 

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
+class CheckError(Exception):
+    """What is wrong, and what to do: one line without secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """Something that must hold; `run` raises an exception that says what is wrong and what to do."""

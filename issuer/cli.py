@@ -24,6 +24,7 @@ GROUP = "issuer.commands"
 
 COMMANDS = {
     "check": "issuer.commands.check:check",
+    "doctor": "issuer.commands.doctor:doctor",
     "init": "issuer.commands.init:init",
     "issuances": "issuer.commands.issuances:issuances",
     "keys": "issuer.commands.keys:keys",

@@ -1,5 +1,8 @@
 """Gathers what is wrong with the parts of an application, so that operators hear it all at once."""
 
+from collections.abc import Iterable, Mapping
+
+from issuer.backend import AmbientBackend, Backend
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError
 from issuer.rules import RuleError
@@ -27,3 +30,12 @@ class Collected:
         option = error.option if isinstance(error, ConfigurationError) else ""
         path = "" if isinstance(error, RuleError) else ".".join(filter(None, [self._path, option]))
         return Problem(path, str(error))
+
+
+def accidents(backends: Mapping[str, Backend]) -> Iterable[Problem]:
+    """Return the backends that are never used beside others by accident, and are."""
+    for name, backend in backends.items():
+        if isinstance(backend, AmbientBackend) and len(backends) > 1 and not backend.settings.beside_others:
+            others = ", ".join(other for other in backends if other != name)
+            text = f"is used alone, unless `beside_others = true`: the others are {others}"
+            yield Problem(f"backends.{name}", text)

@@ -154,6 +154,13 @@ class Module(ABC):
         """Return what `issuer check` and readiness ask."""
         return ()
 
+    def doctor(self) -> Iterable[Check]:
+        """Return what `issuer doctor` asks: each dials a server with the configured credentials.
+
+        The `CheckError` that `run` raises says the cause and what to do.
+        """
+        return ()
+
     def tiles(self, session: Session) -> Iterable[Tile]:  # noqa: ARG002 - for those who override it
         """Return what the portal's home shows of this instance to somebody."""
         return ()

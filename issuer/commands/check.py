@@ -1,14 +1,12 @@
 """`issuer check`: validates the configuration without dialling anybody."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import click
 
+from issuer.check import Check
 from issuer.cli import ConfigurationFault, Shell
-
-if TYPE_CHECKING:
-    from issuer.app import Parts
 
 
 @click.command()
@@ -22,19 +20,19 @@ def check(shell: Shell) -> None:
         house = parts(create_app(shell.configuration))
     except ConfigError as error:
         raise ConfigurationFault(error) from None
-    warnings = [f"modules.{name}: {text}" for name, m in house.modules.items() for text in m.warnings()]
-    for warning in [*shell.configuration.warnings, *warnings]:
+    for warning in [*shell.configuration.warnings, *house.warnings()]:
         click.echo(f"warn {warning}")
-    failed = _run_checks(house)
+    failed = run_checks(item for item in house.checks() if item.offline)
     instances = ", ".join(f"{name} ({m.name} at {m.settings.path})" for name, m in house.modules.items())
     good = f"ok   configuration; modules: {instances or 'none'}"
     click.echo("the configuration has faults" if failed else good)
     sys.exit(1 if failed else 0)
 
 
-def _run_checks(house: "Parts") -> int:
+def run_checks(checks: Iterable[Check]) -> int:
+    """Run checks, print one line for each, and return how many failed."""
     failed = 0
-    for item in (item for item in house.checks() if item.offline):
+    for item in checks:
         try:
             item.run()
         except Exception as error:

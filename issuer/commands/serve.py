@@ -59,9 +59,8 @@ def prepare(shell: Shell) -> None:
 
     house = parts(shell.app)
     house.store.close()
-    for name, module in house.modules.items():
-        for warning in module.warnings():
-            _log.warning("modules.%s: %s", name, warning)
+    for warning in house.warnings():
+        _log.warning("%s", warning)
 
 
 def run(shell: Shell) -> int:

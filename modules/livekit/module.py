@@ -20,6 +20,7 @@ from modules.livekit.bodies import Asked, parse_delegation, parse_get_token, par
 from modules.livekit.delegation.commands import jobs
 from modules.livekit.delegation.delegation import Delegation
 from modules.livekit.delegation.tables import TABLES
+from modules.livekit.doctor import Doctor
 from modules.livekit.people.phases import People, PeoplePhases
 from modules.livekit.phases import Calls, DelegationPhases, LiveKitPhases
 from modules.livekit.settings import ALGORITHM, EVERY, LiveKitSettings
@@ -152,6 +153,10 @@ class LiveKitModule(Module):
         """Return whether Redis answers, where jobs are kept there."""
         if self.settings.redis_url is not None:
             yield Check("redis", self.delegation.mirror.check, offline=False)
+
+    def doctor(self) -> Iterable[Check]:
+        """Return checks of the SFU and of the homeservers that are named."""
+        return Doctor(self.settings, self.gateway.upstream, self._calls.homeservers).checks()
 
     def commands(self) -> Iterable[click.Command]:
         """Return `issuer jobs`."""

@@ -95,7 +95,7 @@ def test_init_never_overwrites(folder: Path) -> None:
 
 def test_check_tells_everything_and_needs_no_database(commands: Commands, tmp_path: Path) -> None:
     output = commands.good("check")
-    assert "ok   jitsi: signing key" in output
+    assert "ok   modules.jitsi: signing key" in output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["issuer.toml", "keys"]
     commands.file.write_text(
         CONFIGURATION.replace('inGroup("timelords")', "inGrop(1)")
@@ -151,7 +151,9 @@ def test_check_fails_when_a_check_does(commands: Commands, monkeypatch: pytest.M
     )
     result = commands.run("check")
     assert result.exit_code == 1
-    assert result.output == "BAD  jitsi: travel: the TARDIS is elsewhere\nthe configuration has faults\n"
+    assert (
+        result.output == "BAD  modules.jitsi: travel: the TARDIS is elsewhere\nthe configuration has faults\n"
+    )
 
 
 def test_check_repeats_warnings(commands: Commands) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import jwt
 from livekit.protocol.models import ParticipantInfo, Room
-from livekit.protocol.room import CreateRoomRequest, RoomParticipantIdentity
+from livekit.protocol.room import CreateRoomRequest, ListRoomsResponse, RoomParticipantIdentity
 
 from tests.upstream.stub import Reply, Seen, Stub
 
 KEY = "APIexample"
 SECRET = "q7Zr2m-Xw9Kt4bVd" * 2
 CREATE_ROOM = "/twirp/livekit.RoomService/CreateRoom"
+LIST_ROOMS = "/twirp/livekit.RoomService/ListRooms"
 GET_PARTICIPANT = "/twirp/livekit.RoomService/GetParticipant"
 
 
@@ -44,6 +45,8 @@ class Sfu:
             return _twirp_error(401, "unauthenticated")
         if self.refusal:
             return self.refusal
+        if seen.path == LIST_ROOMS:
+            return self._found(ListRoomsResponse())
         if seen.path == GET_PARTICIPANT:
             return self._participant(RoomParticipantIdentity.FromString(seen.body))
         request = CreateRoomRequest.FromString(seen.body)
@@ -57,7 +60,7 @@ class Sfu:
             return _twirp_error(404, "not_found")
         return self._found(ParticipantInfo(sid=self.participants[pair], identity=asked.identity))
 
-    def _found(self, message: Room | ParticipantInfo) -> Reply:
+    def _found(self, message: Room | ParticipantInfo | ListRoomsResponse) -> Reply:
         headers = {"Content-Type": "application/protobuf"}
         return Reply(200, message.SerializeToString(), headers, waits_for=self.delay.waits_for)
 
@@ -73,7 +76,7 @@ def _twirp_error(status: int, code: str) -> Reply:
 
 
 def _fault(seen: Seen) -> str:
-    if seen.method != "POST" or seen.path not in {CREATE_ROOM, GET_PARTICIPANT}:
+    if seen.method != "POST" or seen.path not in {CREATE_ROOM, GET_PARTICIPANT, LIST_ROOMS}:
         return f"{seen.method} {seen.path}"
     if seen.headers.get("Content-Type") != "application/protobuf":
         return "not protobuf"
@@ -87,7 +90,8 @@ def _fault(seen: Seen) -> str:
         room = RoomParticipantIdentity.FromString(seen.body).room
         good = grants.get("roomAdmin") is True and grants.get("room") == room
         return "" if good else "no grant to look into the room"
-    return "" if grants.get("roomCreate") is True else "no grant to create rooms"
+    grant = "roomList" if seen.path == LIST_ROOMS else "roomCreate"
+    return "" if grants.get(grant) is True else f"no grant {grant}"
 
 
 def webhook(event: str, room: str, identity: str, sid: str = "", /, **more: Any) -> bytes:
