@@ -12,11 +12,13 @@ from issuer.world import Clock
 
 MOST_IN_FLIGHT = 32
 """Calls to one homeserver at the same time."""
-LEAST_SPACING = 0.02
-"""Seconds between two calls below which spacing ends."""
-MOST_SPACING = 10.0
+LEAST_SPACING = 0.005
+MEMORY = 30.0
+"""Seconds after the last 429 when the gate stands open again."""
+MOST_SPACING = 2.0
+"""More would let events fire that a slower pace could keep."""
 LONGEST_PAUSE = 60.0
-CLOSER = 0.9
+CLOSER = 0.95
 FURTHER = 1.5
 UNTOLD = 1.0
 """Seconds to wait after a 429 that does not say how long."""
@@ -28,7 +30,7 @@ class Gate:
     def __init__(self, clock: Clock) -> None:
         """Stand open."""
         self._clock = clock
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[float, int, asyncio.Future[float]]] = []
         self._numbers = itertools.count()
         self._in_flight = 0
         self._spacing = 0.0
@@ -38,19 +40,18 @@ class Gate:
 
     async def enter(self, deadline: float) -> float:
         """Wait for the turn of a call; return the time at which it begins, for `limited` and `succeeded`."""
-        turn = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (deadline, next(self._numbers), turn))
         self._open()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave()
             raise
-        return self._clock.monotonic()
 
     def leave(self) -> None:
-        """End a call."""
+        """End a call, after what it taught was told."""
         self._in_flight -= 1
         self._open()
 
@@ -64,15 +65,16 @@ class Gate:
         now = self._clock.monotonic()
         wait = min(UNTOLD if retry_after is None else retry_after, LONGEST_PAUSE)
         self._next = max(self._next, now + wait)
-        if began >= self._limited_at:  # others that were under way say nothing new
+        if began > self._limited_at:  # others that were under way say nothing new
             self._spacing = min(max(wait, self._spacing * FURTHER), MOST_SPACING)
             self._limited_at = now
 
     def succeeded(self) -> None:
         """Hear that a call was allowed."""
-        self._spacing *= CLOSER
-        if self._spacing < LEAST_SPACING:
+        if self._clock.monotonic() - self._limited_at > MEMORY:
             self._spacing = 0.0
+        elif self._spacing:
+            self._spacing = max(self._spacing * CLOSER, LEAST_SPACING)
 
     def _open(self) -> None:
         now = self._clock.monotonic()
@@ -84,7 +86,7 @@ class Gate:
             if not turn.done():
                 self._in_flight += 1
                 self._next = now + self._spacing if self._spacing else 0.0
-                turn.set_result(None)
+                turn.set_result(now)
 
     def _later(self, seconds: float) -> None:
         if self._timer is None:

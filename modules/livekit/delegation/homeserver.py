@@ -69,6 +69,7 @@ class DelayedEvents:
             began = self._clock.now()
             seconds = max(SHORTEST_TRY, (deadline - began) * SHARE)
             answer = await self._send(action, asked, min(seconds, self._upstream.settings.total_timeout))
+            return self._event(action, asked, answer, began, (gate, entered_at))
         except (UpstreamError, NoClientApiError, TimeoutError) as error:
             _log.info("%s: %s failed: %s", asked.server_name, action.value, str(error) or "no answer in time")
             return Failed(action, self._luck())
@@ -76,7 +77,6 @@ class DelayedEvents:
             gate.leave()
             if gate.is_idle:
                 self._gates.pop(asked.server_name, None)
-        return self._event(action, asked, answer, began, (gate, entered_at))
 
     async def _send(self, action: Action, asked: Asked, seconds: float) -> Answer:
         async with asyncio.timeout(seconds):
