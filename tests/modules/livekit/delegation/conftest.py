@@ -12,9 +12,10 @@ from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
 from tests.modules.livekit.delegation.house import Worker
 from tests.modules.livekit.sfu import Sfu
 from tests.postgresql import PostgreSQL, postgresql
+from tests.redis import redis
 from tests.upstream.authority import Authority
 
-__all__ = ["postgresql"]
+__all__ = ["postgresql", "redis"]
 
 BuildWorker = Callable[..., Worker]
 
