@@ -94,11 +94,11 @@ class Program:
         except Exception as failure:  # the library raises many kinds, and everything that fails is a "no"
             raise FailureError(self._cause(failure)) from None
 
-    def _without_library(self, scope: Scope) -> str | bool | None:
+    def _without_library(self, scope: Scope) -> str | int | None:
         """Return the value of a literal or of a bare attribute, as most claims are; None of all else."""
         value = self._bare(scope) if self._bare else self._literal
         # What is not ASCII the library judges, which refuses half a surrogate pair.
-        return value if isinstance(value, bool) or (isinstance(value, str) and value.isascii()) else None
+        return value if isinstance(value, int) or (isinstance(value, str) and value.isascii()) else None
 
     @staticmethod
     def _require_short(values: dict[str, object]) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.test_browser import LOOKS, sign_in
 from tests.browser import OpenPage
 from tests.modules.livekit.signalling import Signalling
-from tests.service import demo, free_port
+from tests.service import client, demo, free_port
 from tests.upstream.stub import Reply, Stub
 
 ANSWER = """async offer => {
@@ -117,6 +117,17 @@ def test_another_origin_gets_nothing(calls: Demo, open_page: OpenPage) -> None:
     stranger.close()
     page.goto(calls.portal)
     expect(page.get_by_text("Your recent calls")).to_be_hidden()
+
+
+def test_the_page_may_talk_to_the_portal_and_the_sfu_alone(calls: Demo) -> None:
+    answer = client().get(calls.call, timeout=30)
+    assert answer.headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src {calls.portal} {calls.sfu.url} {calls.sfu.url.replace('ws:', 'http:')}; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    for name in ("call.js", "livekit-client.umd.js", "livekit-client.licences.txt"):
+        assert client().get(f"{calls.call}/own/{name}", timeout=30).status_code == 200
 
 
 def test_the_rule_of_the_room_is_told(calls: Demo, open_page: OpenPage) -> None:
