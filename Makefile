@@ -5,6 +5,8 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SYNAPSE := var/synapse-venv
 SYNAPSE_STAMP := $(SYNAPSE)/.installed
+PROVIDER := var/oidc-provider
+PROVIDER_STAMP := $(PROVIDER)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
@@ -16,10 +18,10 @@ help: ## List the commands
 run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
 	@$(BIN)/issuer demo
 
-test: $(DEV_STAMP) $(SYNAPSE_STAMP) debian-packages ## Run every test
+test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) debian-packages ## Run every test
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
-accept: $(DEV_STAMP) $(SYNAPSE_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
+accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept
 
 lint: $(DEV_STAMP) ## Check style, types, lengths and import directions
@@ -67,4 +69,10 @@ $(DEV_STAMP): $(VENV)/bin/python setup.cfg constraints.txt
 $(SYNAPSE_STAMP): tests/synapse-constraints.txt
 	python3 -m venv --clear $(SYNAPSE)
 	$(SYNAPSE)/bin/pip install --quiet --disable-pip-version-check --constraint $< matrix-synapse
+	@touch $@
+
+$(PROVIDER_STAMP): tests/openid/package.json tests/openid/package-lock.json | debian-packages
+	@mkdir -p $(PROVIDER)
+	cp $^ $(PROVIDER)
+	npm ci --prefix $(PROVIDER) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

@@ -65,6 +65,11 @@ def step_up_required(instance: str, identity: Identity, level: int) -> None:
     )
 
 
+def signed_out_upstream(backend: str, sessions: int) -> None:
+    """A provider ended a person's sessions; `sessions` is how many there were."""
+    _event("signed_out_upstream", backend=backend, sessions=sessions)
+
+
 def token_issued(row: IssuanceRow) -> None:
     """A token left the house."""
     _event(

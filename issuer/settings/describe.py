@@ -107,7 +107,8 @@ def _union(kinds: list[Any]) -> str:
     if set(kinds) & {IPv4Network, IPv6Network}:
         return "network"
     if len(kinds) == 1 and get_origin(kinds[0]) is not None and hasattr(kinds[0], "__metadata__"):
-        return kind_of(kinds[0].__origin__)
+        is_duration = any(meta in DURATION_META for meta in kinds[0].__metadata__)
+        return "duration" if is_duration else kind_of(kinds[0].__origin__)
     return " or ".join(kind_of(kind) for kind in kinds)
 
 

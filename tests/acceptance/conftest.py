@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.browser import browser, open_page
+from tests.openid.fixtures import provider
 from tests.service import Service, demo, free_port
 
-__all__ = ["browser", "demo_addresses", "open_page", "service"]
+__all__ = ["browser", "demo_addresses", "open_page", "provider", "service"]
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Stub servers for the modules that call others."""
 
 from tests.modules.livekit.conftest import homeserver, sfu
+from tests.openid.fixtures import provider
 from tests.openldap.server import openldap
 from tests.upstream.fixtures import authority
 
-__all__ = ["authority", "homeserver", "openldap", "sfu"]
+__all__ = ["authority", "homeserver", "openldap", "provider", "sfu"]

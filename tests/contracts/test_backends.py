@@ -1,6 +1,7 @@
 """Every registered login backend keeps the contract of its kind."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -13,7 +14,8 @@ from issuer.backends.header import HeaderBackend, HeaderSettings
 from issuer.backends.ldap import LdapBackend, LdapSettings
 from issuer.backends.local import LocalBackend, LocalSettings, LocalUsers
 from issuer.plugins import BACKENDS, known, load
-from issuer.testing import AmbientContract, BackendContract, FormContract, RedirectContract
+from issuer.testing import PUBLIC_URL, AmbientContract, BackendContract, FormContract, RedirectContract
+from tests.openid.provider import Provider, Visit
 from tests.openldap.people import PEOPLE, SERVICE, SERVICE_PASSWORD, dn_of, password_of
 from tests.openldap.server import OpenLDAP
 
@@ -86,6 +88,33 @@ class TestHeader(AmbientContract):
             }
         )
         return HeaderBackend(self.instance, settings, services)
+
+
+class TestOidc(RedirectContract):
+    type = "oidc"
+
+    @pytest.fixture(autouse=True)
+    def _at_the_provider(self, provider: Provider) -> None:
+        provider.control("person", sub=self.uid, claims={})
+        self._provider = provider
+
+    @pytest.fixture
+    def now(self) -> float:
+        return time.time()
+
+    @pytest.fixture
+    def section(self, provider: Provider) -> dict[str, Any]:
+        back = f"{PUBLIC_URL}login/{self.instance}/callback"
+        return provider.section(back, post_logout_redirect_uris=[f"{PUBLIC_URL}logout"])
+
+    def travel(self, url: str) -> str:
+        visit = Visit(self._provider)
+        if "prompt=none" in url:
+            visit.sign_in(url.replace("prompt=none", ""), self.uid)
+        return visit.sign_in(url, self.uid)
+
+    def travel_as_nobody(self, url: str) -> str:
+        return Visit(self._provider).sign_in(url, self.uid)
 
 
 def contracts(kind: type[BackendContract]) -> Iterator[type[BackendContract]]:

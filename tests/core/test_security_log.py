@@ -69,6 +69,11 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
         {"token_id", "issued_at", "expires_at", "instance", "module", "backend", "subject", "user"}
         | {"room", "kid", "address"},
     ),
+    "signed_out_upstream": (
+        lambda: audit.signed_out_upstream("example", 2),
+        "INFO",
+        {"backend", "sessions"},
+    ),
     "token_refused": (
         lambda: audit.token_refused("jitsi", WHO, "the rule says no", "r", "t"),
         "WARNING",

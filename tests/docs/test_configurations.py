@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from issuer.backends.ldap import LdapSettings
-from issuer.backends.local import LocalSettings
+from issuer.backend import Backend
+from issuer.plugins import BACKENDS, known, load
 from issuer.settings.describe import sections
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, option_names
@@ -58,8 +58,8 @@ def test_a_wrong_block_would_be_found(tmp_path: Path, keys: Path) -> None:
 def known_options() -> Iterator[str]:
     """Every option by its path, and every section."""
     yield from _of(Settings, "")
-    yield from _of(LocalSettings, "backends.local")
-    yield from _of(LdapSettings, "backends.ldap")
+    for name in known(BACKENDS):
+        yield from _of(load(BACKENDS, name, Backend).Settings, f"backends.{name}")
     for name, model in MODULES.items():
         yield from _of(model, f"modules.{name}")
 

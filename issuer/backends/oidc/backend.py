@@ -1,0 +1,203 @@
+"""The login backend: sends browsers to a provider, and judges what comes back."""
+
+import json
+import logging
+from collections.abc import Iterable
+from urllib.parse import urlencode, urlsplit
+
+from flask import after_this_request, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from werkzeug.wrappers import Response
+
+from issuer.backend import Arrival, BackendServices, Departure, RedirectBackend, RedirectRoute
+from issuer.backends.oidc.claims import identity_of, merged
+from issuer.backends.oidc.client import ProviderClient, printable
+from issuer.backends.oidc.doctor import Doctor
+from issuer.backends.oidc.errors import (
+    NotBegunError,
+    ProviderAnswerError,
+    ProviderDownError,
+    ProviderRefusedError,
+)
+from issuer.backends.oidc.logout import BackChannel
+from issuer.backends.oidc.metadata import Discovery, Metadata
+from issuer.backends.oidc.pending import Pending, PendingCookies
+from issuer.backends.oidc.settings import OidcSettings
+from issuer.backends.oidc.tokens import Claims, TokenJudge
+from issuer.check import Check
+from issuer.errors import GatewayError
+from issuer.identity import Identity
+from issuer.keys import KeyRingError
+from issuer.module import ConfigurationError
+from issuer.store import SessionRow
+
+_log = logging.getLogger(__name__)
+
+
+class OidcBackend(RedirectBackend):
+    """Signs people in with an account that they have at a provider of OpenID Connect."""
+
+    Settings = OidcSettings
+    settings: OidcSettings
+
+    def __init__(self, instance: str, settings: OidcSettings, services: BackendServices) -> None:
+        """Prepare; the provider is not called before somebody signs in."""
+        super().__init__(instance, settings, services)
+        clock = services.clock
+        try:
+            self._client = ProviderClient(settings, services.upstream, self.url("/callback"))
+        except KeyRingError as error:
+            raise ConfigurationError("client_key", str(error)) from None
+        self._discovery = Discovery(services.upstream, clock, settings.issuer)
+        self._judge = TokenJudge(clock, settings.issuer, settings.client_id, settings.clock_skew)
+        self._pending = PendingCookies(clock, services.randomness, services.settings.secure)
+        self._back_channel = BackChannel(services.store, instance)
+
+    def begin(self, departure: Departure) -> ResponseReturnValue:
+        """Send the browser to the provider."""
+        metadata = self._discovery.metadata()
+        pending = self._pending.new(self.instance, departure.wanted, departure.silent)
+        url = self._client.authorization_url(
+            metadata.authorization_endpoint,
+            pending.state,
+            pending.verifier,
+            nonce=pending.nonce,
+            **self._wishes(departure, metadata),
+        )
+        answer = redirect(url, 303)
+        self._pending.keep(pending, request.cookies, answer)
+        return answer
+
+    def _wishes(self, departure: Departure, metadata: Metadata) -> dict[str, str]:
+        """Return what else a request says (OIDC Core §3.1.2.1)."""
+        wishes = {"ui_locales": str(get_locale())}
+        if departure.silent:
+            wishes["prompt"] = "none"
+        if self.settings.session_lifetime is not None:
+            wishes["max_age"] = str(int(self.settings.session_lifetime))
+        strong = [acr for acr, level in self.settings.acr_levels.items() if level >= (departure.level or 101)]
+        if strong:
+            wishes["acr_values"] = " ".join(strong)
+        if strong and metadata.claims_parameter_supported:
+            essential = {"essential": True, "values": strong}
+            wishes["claims"] = json.dumps({"id_token": {"acr": essential}})
+        return wishes
+
+    def complete(self) -> Arrival:
+        """Judge the answer of the provider that the browser brings."""
+        pending = self._taken()
+        metadata = self._discovery.metadata()
+        self._check_issuer(metadata)
+        if error := _single("error"):
+            return self._refused(pending, printable(error))
+        claims = self._claims(pending, metadata, _single("code") or "")
+        identity = identity_of(self.instance, claims, self.settings.uid_claim, self.settings.trust_email)
+        sid = claims.get("sid")
+        return Arrival(identity, pending.wanted, sid if isinstance(sid, str) else None, self._end(claims))
+
+    def _taken(self) -> Pending:
+        """Return the sign-in that this answers, and take it from the browser: no answer counts twice."""
+        pending = self._pending.find(_single("state") or "", self.instance, request.cookies)
+        if pending is None:
+            raise NotBegunError("an answer has the state of no sign-in that this browser began here")
+        state = pending.state
+
+        @after_this_request
+        def forget(answer: Response) -> Response:
+            self._pending.forget(state, answer)
+            return answer
+
+        return pending
+
+    def _check_issuer(self, metadata: Metadata) -> None:
+        """Refuse the answer of another provider (RFC 9207 §2.4)."""
+        said = _single("iss")
+        needed = metadata.authorization_response_iss_parameter_supported
+        if said != self.settings.issuer and (said is not None or needed):
+            raise ProviderAnswerError("the answer's iss is missing, or another provider's")
+
+    def _refused(self, pending: Pending, error: str) -> Arrival:
+        if pending.silent:
+            return Arrival(None, pending.wanted)
+        if error in {"temporarily_unavailable", "server_error"}:
+            raise ProviderDownError(f"the provider answers {error}")
+        raise ProviderRefusedError(f"the provider answers {error}")
+
+    def _claims(self, pending: Pending, metadata: Metadata, code: str) -> Claims:
+        tokens = self._client.exchange(metadata.token_endpoint, code, pending.verifier)
+        access_token, keys = tokens["access_token"], self._discovery.keys()
+        claims = self._judge.id_token(tokens["id_token"], keys, pending.nonce, access_token, pending.begun)
+        if self.settings.session_lifetime is not None:
+            self._check_age(claims, self.settings.session_lifetime)
+        if not self.settings.userinfo or metadata.userinfo_endpoint is None:
+            return claims
+        return merged(claims, self._client.userinfo(metadata.userinfo_endpoint, access_token))
+
+    def _check_age(self, claims: Claims, longest: float) -> None:
+        """Refuse a sign-in that is older than was asked for (OIDC Core §3.1.3.7, point 13)."""
+        age = self.services.clock.now() - float(claims.get("auth_time", 0))
+        if age > longest + self.settings.clock_skew:
+            raise ProviderAnswerError("the sign-in at the provider is too old, or it does not say how old")
+
+    def _end(self, claims: Claims) -> float | None:
+        if self.settings.session_lifetime is None:
+            return None
+        return float(claims["auth_time"]) + self.settings.session_lifetime
+
+    def auth_level(self, identity: Identity) -> int:
+        """Return the level of the `acr` that the provider says."""
+        acr = identity.claims.get("acr")
+        return self.settings.acr_levels.get(acr if isinstance(acr, str) else "", self.settings.auth_level)
+
+    def auth_levels(self) -> Iterable[int]:
+        """Return the level of every `acr`, and that of all others."""
+        return {self.settings.auth_level, *self.settings.acr_levels.values()}
+
+    def sign_out(self, session: SessionRow) -> str | None:  # noqa: ARG002 - no token of the session is kept
+        """Return the provider's sign-out page (OpenID Connect RP-Initiated Logout 1.0 §2).
+
+        No ID token is kept, so there is none to show as a hint: the provider may ask the person.
+        """
+        try:
+            metadata = self._discovery.metadata() if self.settings.sign_out else None
+        except GatewayError as error:
+            _log.warning("the provider's sign-out is left out: %s", error)
+            return None
+        endpoint = metadata and metadata.end_session_endpoint
+        if not endpoint or urlsplit(endpoint)[:2] != urlsplit(self.settings.issuer)[:2]:
+            return None
+        back = f"{self.services.settings.public_url}logout"
+        parameters = {"client_id": self.settings.client_id, "post_logout_redirect_uri": back}
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters)}"
+
+    def routes(self) -> Iterable[RedirectRoute]:
+        """Return the route for the provider's logout tokens."""
+        return [("POST", "/backchannel", self.back_channel)]
+
+    def back_channel(self) -> ResponseReturnValue:
+        """End the sessions that a logout token names (Back-Channel Logout §2.7, §2.8)."""
+        token = request.form.get("logout_token", "")
+        try:
+            claims = self._judge.logout_token(token, self._discovery.keys())
+            self._back_channel.end(claims)
+        except ProviderAnswerError as error:
+            _log.warning("a logout of %s was refused: %s", self.settings.issuer, error)
+            return jsonify(error="invalid_request"), 400
+        return "", 200
+
+    def destinations(self) -> Iterable[str]:
+        """Return the provider's origin."""
+        return [self.settings.issuer]
+
+    def doctor(self) -> Iterable[Check]:
+        """Ask the provider what a sign-in needs."""
+        return Doctor(self.settings, self._discovery, self._client, self.services).checks()
+
+
+def _single(name: str) -> str | None:
+    """Return a parameter of the answer; one that comes twice is refused (RFC 6749 §3.1)."""
+    values = request.args.getlist(name)
+    if len(values) > 1:
+        raise NotBegunError("an answer has a parameter twice")
+    return values[0] if values else None

@@ -1,0 +1,90 @@
+"""Whom the claims of a provider name: the identity that sessions and rules see."""
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from issuer.backends.oidc.errors import ProviderAnswerError
+from issuer.identity import Attribute, Identity
+from issuer.store.values import storable
+
+LONGEST = 255
+"""Characters of a `sub` (OIDC Core §2), and of a user name."""
+ATTRIBUTES = {
+    "name": "cn",
+    "given_name": "givenName",
+    "family_name": "sn",
+    "locale": "preferredLanguage",
+}
+"""Standard claims (OIDC Core §5.1), and the attributes that they become, named as in a directory."""
+OF_THE_TOKEN = frozenset(
+    {"iss", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash", "acr", "amr", "auth_time", "sid"}
+)
+"""What only the ID token can say."""
+
+
+def merged(id_token: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all claims; where both have one, the ID token's, which is signed.
+
+    Raises:
+        ProviderAnswerError: the userinfo is somebody else's (OIDC Core §5.3.2).
+    """
+    if userinfo.get("sub") != id_token["sub"]:
+        raise ProviderAnswerError("the userinfo is somebody else's than the ID token")
+    more = {name: value for name, value in userinfo.items() if name not in OF_THE_TOKEN}
+    if "email" in id_token and more.get("email") != id_token["email"]:
+        more.pop("email_verified", None)
+    return {**more, **id_token}
+
+
+def subject_of(issuer: str, sub: str) -> str:
+    """Return the subject of an identity: `sub` is a person's only together with `iss` (OIDC Core §5.7)."""
+    return f"{issuer} {sub}"
+
+
+def identity_of(instance: str, claims: Mapping[str, Any], uid_claim: str, trust_email: bool) -> Identity:
+    """Return whom claims name that were judged already.
+
+    Raises:
+        ProviderAnswerError: they name nobody.
+    """
+    sub, mail = _name(claims.get("sub")), _mail(claims, trust_email)
+    if sub is None:
+        raise ProviderAnswerError("the sub is empty, too long, or no text")
+    uid = mail if uid_claim == "email" else _name(claims.get(uid_claim))
+    return Identity(
+        backend=instance,
+        subject=subject_of(claims["iss"], sub),
+        uid=uid or sub,
+        attributes=_attributes(claims, mail),
+        groups=_groups(claims.get("groups")),
+        claims=claims,
+    )
+
+
+def _attributes(claims: Mapping[str, Any], mail: str | None) -> dict[str, Attribute]:
+    found: dict[str, Attribute] = {
+        name: claims[claim] for claim, name in ATTRIBUTES.items() if _is_text(claims.get(claim))
+    }
+    return {**found, "mail": mail} if mail else found
+
+
+def _mail(claims: Mapping[str, Any], trusted: bool) -> str | None:
+    """Return the address when the provider says that it is verified; some say so with a text."""
+    verified = claims.get("email_verified") in (True, "true")
+    return _name(claims.get("email")) if trusted or verified else None
+
+
+def _name(value: object) -> str | None:
+    """Return a text that can name somebody."""
+    if not _is_text(value) or len(value) > LONGEST or not value.isprintable() or value != value.strip():
+        return None
+    return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and storable(value)
+
+
+def _groups(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(dict.fromkeys(group for group in values if _is_text(group)))

@@ -1,0 +1,101 @@
+"""The options of an upstream OpenID Connect provider."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from issuer.backend import RedirectSettings
+from issuer.settings.types import Duration, Secret
+
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+OURS = {
+    "acr_values",
+    "claims",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "max_age",
+    "nonce",
+    "redirect_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+}
+"""Parameters of an authentication request that are not the operator's to set."""
+
+
+def is_safe(url: str) -> bool:
+    """Tell whether a provider's URL may be used: https, or http on this machine, with a host and no user."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    encrypted = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+    printable = all("!" <= character <= "~" for character in url) and "\\" not in url
+    return encrypted and printable and bool(host) and parts.username is None and not parts.fragment
+
+
+def _issuer(value: str) -> str:
+    if not is_safe(value) or urlsplit(value).query:
+        raise ValueError('not an issuer: write it as "https://idp.example.com/realms/main"; https is needed')
+    return value
+
+
+Issuer = Annotated[str, AfterValidator(_issuer)]
+"""An issuer (OIDC Core §2), compared letter by letter."""
+
+
+class OidcSettings(RedirectSettings):
+    """A provider of OpenID Connect, where people have an account already."""
+
+    issuer: Issuer
+    """The provider's issuer, letter by letter as its discovery document has it; https."""
+    client_id: str = Field(min_length=1)
+    """The name under which the provider knows this gateway."""
+    client_secret: Secret | None = None
+    """The secret that goes with it."""
+    client_auth: ClientAuth = "client_secret_basic"
+    """How the gateway proves to the provider who it is; `none` has no secret and relies on PKCE alone."""
+    client_key: Secret | None = None
+    """For `private_key_jwt`: the private key, as PEM or JWK."""
+    client_key_id: str = ""
+    """For `private_key_jwt`: the key's `kid` at the provider, where it wants one."""
+    scopes: list[str] = Field(default=["openid", "profile", "email"])
+    """What is asked for; `openid` is always."""
+    parameters: dict[str, str] = Field(default={})
+    """Further parameters of the request, as in `hd = "example.com"`."""
+    userinfo: bool = True
+    """Ask the userinfo endpoint too; `false` where the ID token has everything already."""
+    uid_claim: str = Field(default="preferred_username", min_length=1)
+    """The claim that is the user name; somebody without it is known by `sub`."""
+    trust_email: bool = False
+    """Take `email` for `mail` even when the provider does not say `email_verified`."""
+    session_lifetime: Duration | None = None
+    """Longest time since the sign-in at the provider: no older one is taken, and our session ends then."""
+    acr_levels: dict[str, int] = Field(default={})
+    """The `authLevel` of a sign-in by its `acr`; any other has `auth_level`."""
+    sign_out: bool = True
+    """Signing out here leads to the provider's sign-out too, where it has one."""
+    clock_skew: Duration = 60.0
+    """By how much the provider's clock may differ from ours."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.client_auth.startswith("client_secret") and self.client_secret is None:
+            raise ValueError(f"client_auth = {self.client_auth!r} needs client_secret")
+        if self.client_auth == "private_key_jwt" and self.client_key is None:
+            raise ValueError("client_auth = 'private_key_jwt' needs client_key")
+        if taken := OURS & self.parameters.keys():
+            raise ValueError(f"parameters cannot have {', '.join(sorted(taken))}: the gateway sets them")
+        if any(not 1 <= level <= 100 for level in self.acr_levels.values()):
+            raise ValueError("a level in acr_levels is from 1 to 100")
+        return self
+
+    @property
+    def scope(self) -> str:
+        """Return the scopes as a request has them (RFC 6749 §3.3)."""
+        return " ".join(dict.fromkeys(["openid", *self.scopes]))

@@ -1,0 +1,239 @@
+"""The parts by themselves: what a discovery document, a cookie and claims may be."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Request, Response
+
+from issuer.backends.oidc import OidcSettings
+from issuer.backends.oidc.claims import identity_of, merged
+from issuer.backends.oidc.client import printable
+from issuer.backends.oidc.errors import ProviderAnswerError
+from issuer.backends.oidc.metadata import WrongIssuerError, read
+from issuer.backends.oidc.pending import LARGEST, LIFETIME, MOST, PendingCookies, load
+from tests.backends.oidc.test_tokens import JSON
+from tests.fakes import FakeClock, FakeRandomness
+
+ISSUER = "https://idp.example.com"
+DOCUMENT = {
+    "issuer": ISSUER,
+    "authorization_endpoint": ISSUER + "/auth",
+    "token_endpoint": ISSUER + "/token",
+    "jwks_uri": ISSUER + "/keys",
+}
+CLAIMS = {"iss": ISSUER, "sub": "248289761001"}
+
+
+def settings(**options: Any) -> OidcSettings:
+    return OidcSettings.model_validate({"issuer": ISSUER, "client_id": "x", "client_secret": "y", **options})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"issuer": "http://idp.example.com"},
+        {"issuer": "https://idp.example.com/?tenant=1"},
+        {"issuer": "https://user@idp.example.com/"},
+        {"issuer": "https://idp.example.com/\\x"},
+        {"issuer": "idp.example.com"},
+        {"client_secret": None},
+        {"client_auth": "private_key_jwt"},
+        {"parameters": {"state": "x"}},
+        {"acr_levels": {"gold": 0}},
+        {"client_id": ""},
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**options)
+
+
+def test_openid_is_always_asked_for() -> None:
+    assert settings().scope == "openid profile email"
+    assert settings(scopes=["groups", "openid"]).scope == "openid groups"
+
+
+def test_a_provider_on_this_machine_may_do_without_https() -> None:
+    assert settings(issuer="http://localhost:8081/x").issuer == "http://localhost:8081/x"
+
+
+def test_a_discovery_document() -> None:
+    found = read({**DOCUMENT, "more": 1}, ISSUER)
+    assert found.token_endpoint == ISSUER + "/token"
+    assert found.end_session_endpoint is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"token_endpoint": None},
+        {"token_endpoint": "http://idp.example.com/token"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": "https:///keys"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "https://idp.example.com/a b"},
+        {"end_session_endpoint": 5},
+    ],
+)
+def test_a_bad_discovery_document(changes: dict[str, Any]) -> None:
+    with pytest.raises(ProviderAnswerError, match=next(iter(changes))):
+        read({**DOCUMENT, **changes}, ISSUER)
+
+
+def test_a_document_of_another_issuer() -> None:
+    with pytest.raises(WrongIssuerError) as wrong:
+        read({**DOCUMENT, "issuer": ISSUER + "/"}, ISSUER)
+    assert wrong.value.found == ISSUER + "/"
+
+
+@given(JSON | st.dictionaries(st.sampled_from([*DOCUMENT, "userinfo_endpoint"]), JSON))
+def test_anything_may_be_at_the_address(data: Any) -> None:
+    with pytest.raises(ProviderAnswerError):
+        read(data, ISSUER)
+
+
+def cookies_of(answer: Response) -> dict[str, str]:
+    environ = create_environ(
+        headers={"Cookie": "; ".join(c.partition(";")[0] for c in answer.headers.getlist("Set-Cookie"))}
+    )
+    return dict(Request(environ).cookies)
+
+
+def test_a_sign_in_is_kept_in_a_cookie_of_its_own() -> None:
+    clock = FakeClock()
+    pending = PendingCookies(clock, FakeRandomness(), secure=True)
+    begun, answer = pending.new("example", "/jitsi/login?room=ü", silent=True), Response()
+    pending.keep(begun, {}, answer)
+    (header,) = answer.headers.getlist("Set-Cookie")
+    assert header.startswith(f"__Host-issuer_oidc_{begun.state}=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(header.split("; "))
+    cookies = cookies_of(answer)
+    assert pending.find(begun.state, "example", cookies) == begun
+    assert pending.find(begun.state, "other", cookies) is None
+    assert pending.find(begun.state[:-1], "example", cookies) is None
+    assert pending.find("", "example", {"__Host-issuer_oidc_": begun.dump()}) is None
+    clock.advance(LIFETIME)
+    assert pending.find(begun.state, "example", cookies) is None
+
+
+def test_a_browser_holds_some_sign_ins_and_no_more() -> None:
+    clock = FakeClock()
+    pending = PendingCookies(clock, FakeRandomness(), secure=False)
+    cookies = {"issuer_session": "x", "issuer_oidc_broken": "?"}
+    for number in range(MOST + 4):
+        answer = Response()
+        pending.keep(pending.new("example", f"/{number}", silent=False), cookies, answer)
+        for name, value in cookies_of(answer).items():
+            cookies.pop(name, None)
+            cookies.update({name: value} if value else {})
+        clock.advance(1)
+    held = [load("x", value) for name, value in cookies.items() if name.startswith("issuer_oidc_")]
+    assert [one.wanted for one in held if one] == [f"/{number}" for number in range(4, MOST + 4)]
+    assert cookies["issuer_session"] == "x"
+
+
+def test_no_cookie_is_larger_than_browsers_keep() -> None:
+    pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True)
+    for wanted, kept in (("/" + "x" * 2700, True), ("/" + "x" * 3000, False), ("/" + '"' * 2000, False)):
+        begun = pending.new("a-name-of-an-instance", wanted, silent=False)
+        assert begun.wanted == (wanted if kept else "/")
+        assert len(begun.dump()) <= LARGEST
+
+
+@given(st.text())
+def test_any_text_may_be_in_the_cookie(text: str) -> None:
+    assert load("state", text) is None
+
+
+@given(JSON)
+def test_any_json_may_be_in_the_cookie(value: Any) -> None:
+    import base64
+    import json
+
+    load("state", base64.urlsafe_b64encode(json.dumps(value).encode()).decode())
+
+
+def identity(**claims: Any) -> Any:
+    return identity_of("example", {**CLAIMS, **claims}, "preferred_username", False)
+
+
+def test_the_subject_is_issuer_and_sub() -> None:
+    found = identity(preferred_username="rose")
+    assert (found.backend, found.subject, found.uid) == ("example", f"{ISSUER} 248289761001", "rose")
+
+
+def test_somebody_without_a_user_name_is_known_by_the_sub() -> None:
+    for claims in ({}, {"preferred_username": ""}, {"preferred_username": 7}, {"preferred_username": "a\nb"}):
+        assert identity(**claims).uid == "248289761001"
+
+
+def test_standard_claims_become_attributes() -> None:
+    found = identity(
+        name="Rose Tyler", given_name="Rose", family_name="Tyler", locale="en-GB", groups=["a", "b", 7, "a"]
+    )
+    assert found.attributes == {
+        "cn": "Rose Tyler",
+        "givenName": "Rose",
+        "sn": "Tyler",
+        "preferredLanguage": "en-GB",
+    }
+    assert found.groups == ("a", "b")
+    assert identity(groups="a").groups == ("a",)
+    assert identity(groups={"a": 1}).groups == ()
+
+
+@pytest.mark.parametrize(
+    ("verified", "mail"),
+    [
+        (True, "r@x.example"),
+        ("true", "r@x.example"),
+        (False, None),
+        ("false", None),
+        (None, None),
+        ("yes", None),
+    ],
+)
+def test_mail_is_taken_when_it_is_verified(verified: Any, mail: str | None) -> None:
+    claims = {**CLAIMS, "email": "r@x.example", "email_verified": verified}
+    assert identity_of("example", claims, "email", False).first("mail") == mail
+    assert identity_of("example", claims, "email", False).uid == (mail or "248289761001")
+    assert identity_of("example", claims, "email", True).first("mail") == "r@x.example"
+
+
+def test_userinfo_adds_to_the_id_token_and_changes_nothing_in_it() -> None:
+    token = {**CLAIMS, "name": "Rose", "acr": "1"}
+    said = {"sub": CLAIMS["sub"], "name": "Somebody", "groups": ["a"], "acr": "9", "sid": "x", "iss": "y"}
+    assert merged(token, said) == {**token, "groups": ["a"]}
+
+
+def test_userinfo_of_somebody_else_is_refused() -> None:
+    for sub in ("other", None, ["248289761001"]):
+        with pytest.raises(ProviderAnswerError):
+            merged(CLAIMS, {"sub": sub})
+
+
+def test_one_address_is_not_verified_by_what_is_said_of_another() -> None:
+    token, said = {**CLAIMS, "email": "a@x"}, {"sub": CLAIMS["sub"], "email_verified": True}
+    assert "email_verified" not in merged(token, {**said, "email": "b@x"})
+    assert "email_verified" not in merged(token, said)
+    assert merged(token, {**said, "email": "a@x"})["email_verified"] is True
+
+
+@given(st.dictionaries(st.sampled_from(["sub", "name", "email", "groups", "preferred_username"]), JSON))
+def test_claims_may_be_anything(claims: dict[str, Any]) -> None:
+    try:
+        found = identity_of("example", {"iss": ISSUER, **claims}, "preferred_username", True)
+    except ProviderAnswerError:
+        return
+    assert found.uid
+    assert all(isinstance(value, str) for value in (*found.attributes.values(), *found.groups))
+
+
+@given(st.text())
+def test_an_error_code_in_a_log_is_short_and_plain(code: str) -> None:
+    found = printable(code)
+    assert found == "?" or (found == code and len(code) <= 60 and found.replace("_", "a").isalnum())
