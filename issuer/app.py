@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from flask import Flask, current_app
 
-from issuer import health, mounting
+from issuer import audit, health, mounting
 from issuer.admission import Admission, admission_of
 from issuer.backend import Backend, BackendServices
 from issuer.bearer import TokenIssuer
@@ -35,7 +35,7 @@ from issuer.portal.sign_in import SignIn
 from issuer.portal.ways import Ways
 from issuer.proxy import TrustedProxies
 from issuer.rules import Scope, compile_expression
-from issuer.sessions import Sessions
+from issuer.sessions import Session, Sessions
 from issuer.settings.load import Configuration
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, Problem
@@ -277,7 +277,13 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         main_identifier=identifier,
         macros=tuple(house.settings.macros),
         levels_above=Levels(house.backends).above,
+        end_session=lambda session: _end_session(house.sessions, session, current.address()),
         check_origin=current.check_origin,
         module=house.modules.get,
         own_issuer=house.own_issuer,
     )
+
+
+def _end_session(sessions: Sessions, session: Session, address: str) -> None:
+    sessions.end(session)
+    audit.signed_out(session.identity, address)

@@ -112,6 +112,8 @@ class Gateway:
     """A person's main identifier, as tokens name them."""
     levels_above: Callable[[Identity], Iterable[int]]
     """How much more strongly somebody can sign in, the least first."""
+    end_session: Callable[[Session], None]
+    """Sign out the person of the request in hand."""
     check_origin: Callable[[], None]
     """Refuse the request in hand unless it is a form that one of our own pages has sent."""
     module: Callable[[str], "Module | None"]

@@ -27,6 +27,7 @@ from modules.oidc.clients.client import Client
 from modules.oidc.commands import client
 from modules.oidc.endpoints.discovery import Discovery
 from modules.oidc.endpoints.introspection import Introspection
+from modules.oidc.endpoints.logout import Logout
 from modules.oidc.endpoints.revocation import Revocation
 from modules.oidc.endpoints.userinfo import UserInfo
 from modules.oidc.grants.base import bound
@@ -41,7 +42,7 @@ from modules.oidc.store.tables import TABLES
 from modules.oidc.token import TokenEndpoint
 
 GRANTS = (RefreshGrant, ClientGrant)
-PAGES = ("/authorize", "/consent", "/applications")
+PAGES = ("/authorize", "/consent", "/applications", "/logout")
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -96,6 +97,7 @@ class OidcModule(Module):
         add(WELL_KNOWN, "configuration", self._discovery.configuration)
         add("/jwks", "jwks", self._discovery.jwks)
         add("/authorize", "authorize", authorization.authorize, methods=["GET", "POST"])
+        add("/logout", "logout", Logout(self.provider).answer, methods=["GET", "POST"])
         add("/consent", "consent", authorization.consent, methods=["POST"])
         applications = Applications(self.provider)
         add("/applications", "applications", applications.page)
@@ -180,6 +182,14 @@ class OidcModule(Module):
     def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:
         """End the grants of these sessions, and tell their clients."""
         self._sign_outs.sessions_ended(sessions, successor)
+
+    def start(self) -> None:
+        """Begin to tell clients of sign-outs."""
+        self._sign_outs.start()
+
+    def stop(self) -> None:
+        """End that."""
+        self._sign_outs.stop()
 
     def _check_keys(self) -> None:
         algorithms = {

@@ -94,9 +94,13 @@ class Grants:
         """Return the grant of a code, used or not."""
         return self._one(grants.c.code_hash == code_hash)
 
+    def find(self, grant_id: str) -> Grant | None:
+        """Return a grant, whether it holds or not."""
+        return self._one(grants.c.id == grant_id)
+
     def get(self, grant_id: str) -> Grant | None:
         """Return a grant that holds: neither expired nor revoked."""
-        found = self._one(grants.c.id == grant_id)
+        found = self.find(grant_id)
         return found if found and found.revoked_at is None and found.expires_at > self._clock.now() else None
 
     def use_code(self, grant: Grant, refresh: tuple[bytes, float] | None = None) -> bool:

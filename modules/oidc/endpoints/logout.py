@@ -1,0 +1,127 @@
+"""RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): a client asks us to sign the person out.
+
+With an ID token of the very session nobody is asked; else people are: no link signs anybody out (§6).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
+from flask import Response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from issuer.bearer import RingKeys
+from issuer.errors import BadRequestError
+from issuer.portal.headers import content_security_policy
+from issuer.sessions import Session
+from modules.oidc.bearer import audiences
+from modules.oidc.clients.client import Client
+from modules.oidc.errors import BadAuthorizationError, WrongRedirectError
+from modules.oidc.parameters import Parameters
+from modules.oidc.provider import KEY_USE, Provider
+from modules.oidc.settings import ALGORITHMS
+
+TYPES = {"JWT", "jwt", None}
+OPTIONS: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request to sign somebody out."""
+
+    client: Client | None
+    sid: str | None
+    """The session that an ID token names."""
+    redirect_uri: str | None
+    state: str | None
+
+
+class Logout:
+    """The endpoint of one instance."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Keep what the endpoint needs."""
+        self._provider = provider
+        self._gateway = provider.gateway
+        self._keys = RingKeys(provider.gateway.keys, KEY_USE)
+
+    def answer(self) -> ResponseReturnValue:
+        """Sign out at once, or ask the person."""
+        posted = request.method == "POST"
+        encoded = request.get_data(cache=False) if posted else request.query_string
+        parameters = _readable(encoded)
+        wish = self._wish(parameters)
+        session = self._gateway.session()
+        if session is None:
+            return self._away(wish)
+        if posted and "confirmed" in parameters:
+            self._gateway.check_origin()
+        elif wish.sid != self._provider.sid(session):
+            return self._ask(wish, parameters)
+        return self._sign_out(session, wish)
+
+    def _sign_out(self, session: Session, wish: Wish) -> ResponseReturnValue:
+        self._gateway.end_session(session)
+        return self._away(wish)
+
+    def _away(self, wish: Wish) -> ResponseReturnValue:
+        """Send the browser back to the client, or show that it is signed out."""
+        if wish.redirect_uri is None:
+            return redirect("/logout", 303)
+        query = {} if wish.state is None else {"state": wish.state}
+        glue = "&" if "?" in wish.redirect_uri else "?"
+        location = wish.redirect_uri + (glue + urlencode(query) if query else "")
+        return Response(status=303, headers={"Location": location})
+
+    def _ask(self, wish: Wish, parameters: Parameters) -> Response:
+        page = render_template(
+            "oidc/logout.html",
+            client=wish.client.name if wish.client else None,
+            action=f"{self._provider.settings.path}/logout",
+            fields=parameters.without("confirmed"),
+        )
+        places = wish.client.destinations if wish.client else ()
+        return Response(page, headers={"Content-Security-Policy": content_security_policy(places)})
+
+    def _wish(self, parameters: Parameters) -> Wish:
+        """Judge a request (§2, §4); one that is wrong leads nowhere.
+
+        Raises:
+            issuer.errors.BadRequestError: the parameters contradict each other, or lead to another place.
+        """
+        hint = self._hint(parameters.get("id_token_hint"))
+        named = parameters.get("client_id")
+        meant = audiences(hint)
+        if named is not None and meant and named not in meant:
+            raise BadRequestError("the ID token is for another client")
+        client_id = named or next(iter(meant), None)
+        client = self._provider.registry.get(client_id) if client_id else None
+        wanted = parameters.get("post_logout_redirect_uri")
+        if wanted is not None and (client is None or wanted not in client.settings.post_logout_redirect_uris):
+            raise WrongRedirectError("the post-logout redirect URI is not one of the client's")
+        sid = hint.get("sid")
+        return Wish(client, sid if isinstance(sid, str) else None, wanted, parameters.get("state"))
+
+    def _hint(self, token: str | None) -> dict[str, Any]:
+        """Return the claims of an ID token of ours, which may have expired (§2)."""
+        if token is None:
+            return {}
+        try:
+            header = jwt.get_unverified_header(token)
+            algorithm = str(header.get("alg"))
+            key = self._keys.key(header.get("kid"), algorithm) if algorithm in ALGORITHMS else None
+            if key is None or header.get("typ") not in TYPES:
+                raise BadRequestError("the ID token is not ours")
+            found = jwt.decode(token, key, [algorithm], issuer=self._provider.issuer, options=OPTIONS)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            raise BadRequestError("the ID token cannot be read") from None
+        return dict(found)
+
+
+def _readable(encoded: bytes) -> Parameters:
+    try:
+        return Parameters.parse(encoded)
+    except InvalidRequestError as error:
+        raise BadAuthorizationError(error.description) from None
