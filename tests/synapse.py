@@ -27,6 +27,16 @@ REMEDY = "Synapse is missing: make var/synapse-venv/.installed"
 SECRET = "registration-secret"
 SIGNING_KEY = "ed25519 a_test " + "A" * 43
 UNLIMITED = {"per_second": 10_000, "burst_count": 10_000}
+AS_TOKEN = "as-token-of-an-application-service"
+SERVICE: dict[str, object] = {
+    "id": "issuer",
+    "url": None,
+    "as_token": AS_TOKEN,
+    "hs_token": "hs-token-of-an-application-service",
+    "sender_localpart": "_issuer",
+    "rate_limited": False,
+    "namespaces": {},
+}
 LOG = {
     "version": 1,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
@@ -100,6 +110,7 @@ class Synapse:
         folder = self.directory
         (folder / "signing.key").write_text(SIGNING_KEY + "\n")
         (folder / "log.yaml").write_text(json.dumps(LOG))
+        (folder / "service.yaml").write_text(json.dumps(SERVICE))
         listener = {
             "port": self.port,
             "bind_addresses": ["127.0.0.1"],
@@ -123,6 +134,7 @@ class Synapse:
             "form_secret": "form-secret",
             "report_stats": False,
             "trusted_key_servers": [],
+            "app_service_config_files": [str(folder / "service.yaml")],
             "max_event_delay_duration": "24h",
             "rc_message": UNLIMITED,
             "rc_registration": UNLIMITED,
@@ -153,10 +165,27 @@ class User:
         path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/{action}"
         self.synapse.request("POST", path, body, self.token)
 
-    def set_state(self, room_id: str, kind: str, content: dict[str, Any]) -> None:
-        """Send a state event with an empty state key."""
-        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/{kind}"
+    def set_state(self, room_id: str, kind: str, content: dict[str, Any], key: str = "") -> None:
+        """Send a state event."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/{kind}/{quote(key, safe='')}"
         self.synapse.request("PUT", path, content, self.token)
+
+    def schedule_state(self, room_id: str, kind: str, key: str, milliseconds: int) -> str:
+        """Send an empty state event after a delay (MSC4140), and return its delay id."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/{kind}/{quote(key, safe='')}"
+        delay = f"org.matrix.msc4140.delay={milliseconds}"
+        return str(self.synapse.request("PUT", f"{path}?{delay}", {}, self.token)["delay_id"])
+
+    def state(self, room_id: str, kind: str, key: str) -> dict[str, Any]:
+        """Return the content of a state event."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/{kind}/{quote(key, safe='')}"
+        return dict(self.synapse.request("GET", path, {}, self.token))
+
+    def delayed_events(self) -> dict[str, dict[str, Any]]:
+        """Return what is scheduled, by delay id."""
+        path = "/_matrix/client/unstable/org.matrix.msc4140/delayed_events"
+        found = self.synapse.request("GET", path, {}, self.token)["delayed_events"]
+        return {event["delay_id"]: event for event in found}
 
     def openid_token(self) -> dict[str, Any]:
         """Ask for an OpenID token (Client-Server API §OpenID)."""

@@ -29,7 +29,7 @@ class Worker:
     ) -> None:
         self.homeserver = homeserver
         self.sfu = sfu
-        overrides = {homeserver.name: f"https://{homeserver.name}"}
+        overrides = {} if changes.pop("discover", False) else {homeserver.name: f"https://{homeserver.name}"}
         data = {
             "public_url": "https://auth.example.com/",
             "store": {"url": store_url},
