@@ -77,14 +77,22 @@ class RemoteKeys:
     def _fetch(self) -> None:
         if self._clock.monotonic() < self._look_at:
             return
-        seconds = self._upstream.settings.total_timeout + 1
         try:
-            self._keys = self._read(self._upstream.call(self._upstream.fetch(self._call), seconds))
+            self._keys = self.ask()
             self._learnt = self._clock.monotonic()
         except UpstreamError as error:
             _log.warning("no keys of %s: %s", self._place, error)
         pause = LEAST_PAUSE if self._learnt is not None else FIRST_PAUSE
         self._look_at = self._clock.monotonic() + pause
+
+    def ask(self) -> JwkSet:
+        """Return what the server publishes now, whatever is known.
+
+        Raises:
+            issuer.upstream.UpstreamError: it cannot be asked, or publishes no key that can be used.
+        """
+        seconds = self._upstream.settings.total_timeout + 1
+        return self._read(self._upstream.call(self._upstream.fetch(self._call), seconds))
 
     def _read(self, answer: Answer) -> JwkSet:
         if answer.status != 200:

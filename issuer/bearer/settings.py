@@ -7,9 +7,10 @@ from pydantic import AfterValidator, Field
 
 from issuer.bearer.issuers import RemoteIssuer
 from issuer.bearer.remote import RemoteKeys
+from issuer.check import Check, CheckError
 from issuer.settings.base import Section
 from issuer.settings.types import BaseUrl, is_loopback
-from issuer.upstream import Upstream
+from issuer.upstream import Upstream, UpstreamError
 from issuer.world import Clock
 
 
@@ -45,3 +46,14 @@ class TrustedIssuerSettings(Section):
     def open(self, upstream: Upstream, clock: Clock) -> RemoteIssuer:
         """Return the issuer; nobody is called yet."""
         return RemoteIssuer(self.issuer, RemoteKeys(upstream, clock, self.jwks_url), self.groups_claim)
+
+    def check(self, upstream: Upstream, clock: Clock) -> Check:
+        """Return what `issuer doctor` asks: whether there are keys."""
+
+        def run() -> None:
+            try:
+                RemoteKeys(upstream, clock, self.jwks_url).ask()
+            except UpstreamError as error:
+                raise CheckError(f"no keys at {self.jwks_url}: {error}. Check jwks_url") from None
+
+        return Check(self.issuer, run, offline=False)

@@ -155,8 +155,11 @@ class LiveKitModule(Module):
             yield Check("redis", self.delegation.mirror.check, offline=False)
 
     def doctor(self) -> Iterable[Check]:
-        """Return checks of the SFU and of the homeservers that are named."""
-        return Doctor(self.settings, self.gateway.upstream, self._calls.homeservers).checks()
+        """Return checks of the SFU, of the homeservers that are named, and of trusted issuers."""
+        yield from Doctor(self.settings, self.gateway.upstream, self._calls.homeservers).checks()
+        if self.settings.people:
+            for issuer in self.settings.people.trusted_issuers:
+                yield issuer.check(self.gateway.upstream, self.gateway.clock)
 
     def commands(self) -> Iterable[click.Command]:
         """Return `issuer jobs`."""

@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import HMACAlgorithm
 
-from issuer.app import Parts
 from issuer.bearer import RingKeys, TokenIssuer, TokenRefusedError
 from issuer.identity import Identity
 from tests.bearer.tokens import jwk, key_set, rsa_key, token
+from tests.doctor import diagnosis
 from tests.gateway import BuildGateway
 from tests.modules.livekit.people.asking import ALICE, APP, BODY, PORTAL, SPA, Stage, section
 from tests.modules.livekit.people.conftest import BuildStage
@@ -288,6 +288,13 @@ def test_a_module_of_this_gateway_can_be_the_issuer(
 def test_keys_that_are_not_there_are_not_asked_for_at_the_start(build_stage: BuildStage) -> None:
     issuer = {"issuer": IDP, "jwks_url": "https://idp.invalid/keys"}
     stage = build_stage({"trusted_issuers": [issuer]})
-    parts: Parts = stage.gateway.parts
-    assert parts.own_issuer(IDP) is None
+    assert stage.gateway.parts.own_issuer(IDP) is None
     stage.claims(stage.ask())
+
+
+def test_issuer_doctor_asks_for_the_keys(build_provider: Callable[..., Provider]) -> None:
+    name = f"modules.livekit: {IDP}"
+    assert diagnosis(build_provider().stage.gateway)[name] == ""
+    gone = diagnosis(build_provider(Reply(302, headers={"Location": "/x"})).stage.gateway)[name]
+    assert gone.startswith("no keys at http://127.0.0.1:")
+    assert "status 302; redirects are not followed" in gone
