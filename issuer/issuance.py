@@ -65,7 +65,7 @@ class Phases(ABC):
     def authenticate(self) -> Identity:
         """Return who asks; raise a `GatewayError` when nobody does."""
 
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> Mapping[str, object]:
         """Return the request variables that rules and expressions see."""
         return {}
 

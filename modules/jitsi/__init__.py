@@ -4,7 +4,7 @@ Owns the tokens, the names of rooms and the key server; leaves sign-in, rules, k
 the core.
 
 Routes, below its `path`: `login?room=…` and `login/<room>` (for Jitsi's `TOKEN_AUTH_URL`), `start` (the form
-on the portal's home), `asap/<hash>.pem` and `keys.json` (for Prosody).
+on the portal's home), `asap/<hash>.pem` and `keys.json` (for Prosody), and `matrix` where it is enabled.
 
 Configuration sample:
 

@@ -36,12 +36,14 @@ class Guarded(Rule):
 class Claims:
     """Gives the claims of each token, from expressions that are compiled once."""
 
-    def __init__(self, settings: JitsiSettings, gateway: Gateway, compiler: Compiler) -> None:
-        """Compile the expressions."""
+    def __init__(
+        self, settings: JitsiSettings, gateway: Gateway, compiler: Compiler, user: str = "user"
+    ) -> None:
+        """Compile the expressions; those of `context.user` stand in the section `user`."""
         self._compiler = compiler
         self._settings = settings
         self._gateway = gateway
-        self._user = dict(self._compiled("user", settings.user))
+        self._user = dict(self._compiled(user, settings.user))
         self._room = dict(self._compiled("room", settings.room))
         self._context = {
             name: compiler.expression(name, text)

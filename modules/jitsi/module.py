@@ -1,6 +1,7 @@
 """The routes and abilities of a Jitsi instance."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import click
@@ -10,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.routing import BaseConverter
 
 from issuer.check import Check
-from issuer.errors import ForbiddenError
+from issuer.errors import ForbiddenError, Refusal
 from issuer.identity import Identity
 from issuer.issuance import Phases
 from issuer.keys import KeyRingError
@@ -18,11 +19,15 @@ from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.sessions import Session
 from modules.jitsi.asked import parameters, parse_asked
 from modules.jitsi.commands import verify
-from modules.jitsi.errors import MissingRoomError, RoomForbiddenError, refusal
+from modules.jitsi.errors import MissingRoomError, RoomForbiddenError
+from modules.jitsi.errors import refusal as told
 from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings
 from modules.jitsi.rooms import AskedError, clean_room
 from modules.jitsi.settings import JitsiSettings
 from modules.jitsi.state_rooms import state_phases
+
+if TYPE_CHECKING:
+    from modules.jitsi.exchange import Exchange
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
@@ -55,9 +60,10 @@ class JitsiModule(Module):
         super().__init__(settings, gateway)
         self._meetings = Meetings(settings, gateway)
         self._check_key()
+        self._exchange = self._new_exchange() if settings.matrix.enabled else None
 
     def blueprint(self) -> Blueprint:
-        """Return `login`, `login/<room>`, `start`, `keys.json` and `asap/<hash>.pem`."""
+        """Return `login`, `login/<room>`, `start`, `keys.json`, `asap/<hash>.pem`, and maybe `matrix`."""
         routes = Blueprint("jitsi", __name__, template_folder="templates")
         routes.record(lambda setup: setup.app.url_map.converters.update(rest=RestOfPath))
         add: Callable[..., None] = routes.add_url_rule
@@ -67,6 +73,8 @@ class JitsiModule(Module):
         add("/keys.json", "certificates", self.certificates)
         add("/asap", "asap_root", self.asap)
         add("/asap/<rest:name>", "asap", self.asap)
+        if self._exchange:
+            add("/matrix", "matrix", self._exchange.respond, methods=["POST", "OPTIONS"])
         return routes
 
     def login(self, room: str | None = None) -> ResponseReturnValue:
@@ -76,7 +84,7 @@ class JitsiModule(Module):
         try:
             asked = parse_asked(rooms, query["tenant"], query["state"])
         except AskedError as error:
-            raise refusal(error) from None
+            raise told(error) from None
         try:
             return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
         except ForbiddenError as error:
@@ -116,6 +124,17 @@ class JitsiModule(Module):
         except KeyRingError as error:
             raise ConfigurationError("algorithm", str(error)) from None
 
+    def _new_exchange(self) -> "Exchange":
+        from modules.jitsi.exchange import Exchange  # noqa: PLC0415 - a tenth of a second that others save
+
+        return Exchange(self.settings, self.gateway, self._meetings)
+
+    def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:
+        """Tell Matrix clients of an error as Matrix does, and everybody else with the portal's page."""
+        if self._exchange and request.path.rstrip("/") == f"{self.settings.path}/matrix":
+            return self._exchange.refusal(refusal)
+        return None
+
     def tiles(self, session: Session) -> Iterable[Tile]:  # noqa: ARG002 - everybody sees it
         """Return the "start a meeting" form."""
         form = TileForm(f"{self.settings.path}/start", "room", _("Name of the room"), _("Start or join"))
@@ -141,7 +160,7 @@ class JitsiModule(Module):
         try:
             return state_phases(self._meetings, wishes.get("state", ""))
         except AskedError as error:
-            raise refusal(error) from None
+            raise told(error) from None
 
     def token(self, identity: Identity, wishes: dict[str, str]) -> str:
         """Issue a token for somebody: wishes are `room` and `tenant`."""

@@ -1,6 +1,6 @@
 """Jitsi's own part of each phase of an issuance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ class JitsiPhases(Phases):
         """Return who is signed in; anybody else is sent to the sign-in page."""
         return self._meetings.gateway.require().identity
 
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> Mapping[str, object]:
         """Return room and tenant, in their normal form."""
         return {
             "room": self._asked.room.name,

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from issuer.module import ModuleSettings
 from issuer.settings.base import Section
+from issuer.settings.origins import Origin
 from issuer.settings.secrets import weakness
 from issuer.settings.types import Duration, Secret
 from issuer.signing import HMAC_BYTES
@@ -76,6 +77,33 @@ class RoomClaims(Section):
     """The password of the conference."""
 
 
+class MatrixUserClaims(Section):
+    """Expressions for `context.user` of a Matrix user."""
+
+    id: str = "user_id"
+    """The person's identifier."""
+    name: str = "display_name"
+    """The name that others see."""
+    avatar: str | None = "avatar_url"
+    """The address of a picture."""
+    affiliation: str = 'power_level >= state_default ? "owner" : "member"'
+    """`owner`, `moderator` and `teacher` become owners, anything else a member; `member` when it fails."""
+    moderator: str | None = None
+    """Yes makes an owner, whatever the affiliation says."""
+
+
+class MatrixExchange(Section):
+    """`POST matrix`: a Matrix OpenID token becomes a token for the conference of a Matrix room."""
+
+    enabled: bool = False
+    """Answer it. The homeservers that say who is in a room are in `[matrix]`."""
+    rule: str = "is_member"
+    """Who gets a token, instead of the use rule. One of your own must ask for `is_member` too."""
+    origins: list[Origin] = Field(default=[])
+    """Origins of pages that may ask (CORS), as in "https://element.example.com"."""
+    user: MatrixUserClaims = MatrixUserClaims()
+
+
 class JitsiSettings(ModuleSettings):
     """One Jitsi server."""
 
@@ -107,6 +135,7 @@ class JitsiSettings(ModuleSettings):
     """Expression for `context.group`."""
     tenant: str | None = None
     """Expression for `context.tenant`."""
+    matrix: MatrixExchange = MatrixExchange()
     features: dict[FeatureName, str] | None = Field(default=None, max_length=20)
     """Expressions for `context.features`: once there is one, only what says yes is allowed."""
 

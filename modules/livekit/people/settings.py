@@ -6,10 +6,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from issuer.bearer.settings import TrustedIssuerSettings
-from issuer.portal.urls import origin
 from issuer.settings.base import Section
+from issuer.settings.origins import Origin
 from issuer.settings.secrets import weakness
-from issuer.settings.types import BaseUrl, Duration, Secret
+from issuer.settings.types import Duration, Secret
 
 LEAST_SECRET = 32
 """Bytes."""
@@ -24,14 +24,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _origin(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/]+/", text):
-        raise ValueError('an origin has no path: write it as "https://app.example.com"')
-    return origin(text)
-
-
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Origin = Annotated[BaseUrl, AfterValidator(_origin)]
 
 
 class RoomRule(Section):

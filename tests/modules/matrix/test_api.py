@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modules.matrix import module as matrix_module
+from tests.json_values import JSON, TEXT
 from tests.modules.matrix.calls import API_TOKEN, NOBODY, NOBODY_IN_ROOM, Caller, answered
 from tests.modules.matrix.conftest import BuildStubbed
 from tests.modules.matrix.stub import ROOM, Home
@@ -243,12 +244,6 @@ def test_what_element_asks(build_stubbed: BuildStubbed) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-TEXT = st.text(st.characters(), max_size=20)
 FIELDS = ("matrix_server_name", "token", "room_id")
 
 

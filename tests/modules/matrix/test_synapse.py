@@ -4,9 +4,12 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import pytest
 
 from issuer.matrix.power import MORE_THAN_ANY
+from tests.gateway import BuildGateway
+from tests.modules.matrix.bosh import conference_of
 from tests.modules.matrix.calls import NOBODY, NOBODY_IN_ROOM, Caller, in_room, not_in_room, section
 from tests.modules.matrix.conftest import BuildCaller
 from tests.modules.matrix.homeserver import Homeserver, Rooms
@@ -175,3 +178,32 @@ def test_a_second_homeserver(
     # one of them alone knows nobody of the other
     alone = build_caller(home, server_names=[home.synapse.name])
     assert alone.user_in_room(second.user("half"), there) == NOBODY_IN_ROOM
+
+
+def test_an_exchange_for_a_token_of_jitsi(
+    build_gateway: BuildGateway, home: Homeserver, rooms: Rooms, authority: Authority
+) -> None:
+    jitsi = {"server_url": "https://meet.example.com", "app_id": "j", "app_secret": "q7Zr2m-Xw9Kt4bVd" * 2}
+    data = {
+        "matrix": {"homeservers": {home.synapse.name: section(home)}},
+        "modules": {"jitsi": {**jitsi, "matrix": {"enabled": True}}},
+        "upstream": {"ca_file": str(authority.path), "connect_timeout": "1s"},
+    }
+    client = build_gateway(data, keys=()).client()
+    creator = home.user("creator")
+    path = f"/_matrix/client/v3/profile/{creator.user_id}"
+    home.synapse.request("PUT", f"{path}/displayname", {"displayname": "Cleo \u00e9"}, creator.token)
+    home.synapse.request("PUT", f"{path}/avatar_url", {"avatar_url": "mxc://a.b/c"}, creator.token)
+    expected = {"creator": "owner", "half": "owner", "member": "member"}
+    for name in ("creator", "half", "member", *OUT):
+        body = {"room_id": rooms.v12, "openid_token": home.user(name).openid_token()}
+        answer = client.post("/jitsi/matrix", json=body)
+        assert answer.status_code == (200 if name in expected else 403), answer.text
+        if answer.json and name in expected:
+            claims = jwt.decode(answer.json["jwt"], options={"verify_signature": False})
+            user = claims["context"]["user"]
+            assert (user["id"], user["affiliation"]) == (home.user(name).user_id, expected[name])
+            assert claims["room"] == conference_of(rooms.v12)
+            if name == "creator":
+                assert user["name"] == "Cleo \u00e9"
+                assert user["avatar"].startswith(f"{home.synapse.url}/_matrix/media/v3/thumbnail/a.b/c?")
