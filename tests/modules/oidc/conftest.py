@@ -1,12 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.gateway import BuildGateway, build_gateway, gateway_templates
 from tests.modules.oidc.provider import CLIENTS, Provider
+from tests.postgresql import PostgreSQL, postgresql
 
-__all__ = ["build_gateway", "gateway_templates"]
+__all__ = ["build_gateway", "gateway_templates", "postgresql"]
 
 MakeProvider = Callable[..., Provider]
 
@@ -17,15 +18,31 @@ def make_provider(build_gateway: BuildGateway) -> MakeProvider:
     instance go in by name, and further clients as `clients={...}`."""
 
     def make(
-        clients: dict[str, Any] | None = None, modules: dict[str, Any] | None = None, **options: Any
+        clients: dict[str, Any] | None = None,
+        modules: dict[str, Any] | None = None,
+        store_url: str | None = None,
+        **options: Any,
     ) -> Provider:
         section = {**options, "clients": {**CLIENTS, **(clients or {})}}
-        data = {"modules": {"oidc": section, **(modules or {})}}
+        store = {"store": {"url": store_url}} if store_url else {}
+        data = {"modules": {"oidc": section, **(modules or {})}, **store}
         uses = ("oidc", "jitsi") if modules else ("oidc",)
         gateway = build_gateway(data, users={"dwho": ("users", "timelords"), "rtyler": ("users",)}, keys=uses)
         return Provider(gateway)
 
     return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """None for the embedded database, or the URL of an empty one, of each kind in turn."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from html import unescape
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.modules.oidc.attacks import attack
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import OURS, SECRET, Provider
 
@@ -70,8 +71,9 @@ def test_a_consent_counts_for_the_session_that_it_was_shown_in(make_provider: Ma
     assert decide(browser, page, "allow").status_code == 303
 
 
+@attack
 def test_a_consent_that_other_pages_send_is_refused(make_provider: MakeProvider) -> None:
-    """RFC 9700 §4.7: nobody consents by opening somebody's page."""
+    """CSRF on consent (RFC 9700 §4.7): nobody consents by opening somebody's page."""
     provider = make_provider(clients=ASKING)
     browser = provider.gateway.sign_in("dwho")
     fields = re.findall(r'name="(\w+)" value="([^"]*)"', browser.get(provider.url()).get_data(as_text=True))
@@ -82,6 +84,7 @@ def test_a_consent_that_other_pages_send_is_refused(make_provider: MakeProvider)
     assert browser.get(provider.url()).status_code == 200
 
 
+@attack
 def test_the_consent_page_is_never_in_a_frame(make_provider: MakeProvider) -> None:
     """RFC 9700 §4.16 (clickjacking)."""
     provider: Provider = make_provider(clients=ASKING)
