@@ -205,7 +205,7 @@ def _portal(app: Flask, house: Parts, current: Current, cookies: Cookies) -> Way
     home = Home(house.store.issuances, house.modules.values())
     portal = Portal(current, cookies, ways, entrance, house.sessions, home)
     app.register_blueprint(portal.blueprint())
-    redirects = Redirects(current, choices, house.admission, entrance)
+    redirects = Redirects(current, cookies, choices, house.admission, entrance)
     app.register_blueprint(redirects.blueprint(house.backends.values()))
     return ways
 

@@ -203,6 +203,8 @@ class RedirectBackend(Backend):
     """
 
     Settings: ClassVar[type[BackendSettings]] = RedirectSettings
+    asks_silently: ClassVar[bool] = False
+    """Whether it can ask the upstream without any page (`Departure.silent`)."""
 
     @abstractmethod
     def begin(self, departure: Departure) -> ResponseReturnValue:

@@ -1,4 +1,4 @@
-"""The two cookies of the portal: the session, and that this browser signed in before."""
+"""The cookies of the portal: the session, that this browser signed in before, and where it did so last."""
 
 import re
 
@@ -17,6 +17,7 @@ class Cookies:
         prefix = "__Host-" if self._secure else ""
         self.session_name = f"{prefix}issuer_session"
         self.browser_name = f"{prefix}issuer_browser"
+        self.way_name = f"{prefix}issuer_way"
         self._session = re.compile(rf"(?:^|;)[ \t]*{self.session_name}=([^;]*)")
 
     def session(self, request: Request) -> str | None:
@@ -36,11 +37,25 @@ class Cookies:
         """Let the browser remember that it signed in."""
         self._set(response, self.browser_name, token, self._memory)
 
+    def way(self, request: Request) -> str | None:
+        """Return the redirect backend that the browser signed in by last, unless it signed out."""
+        return request.cookies.get(self.way_name)
+
+    def set_way(self, response: Response, instance: str) -> None:
+        """Let the browser remember the redirect backend that it signed in by."""
+        self._set(response, self.way_name, instance, self._memory)
+
+    def forget_way(self, response: Response) -> Response:
+        """Let the browser forget it; return the response."""
+        return self._forget(response, self.way_name)
+
     def forget_session(self, response: Response) -> None:
         """Take the session id back."""
-        response.delete_cookie(
-            self.session_name, path="/", secure=self._secure, httponly=True, samesite="Lax"
-        )
+        self._forget(response, self.session_name)
+
+    def _forget(self, response: Response, name: str) -> Response:
+        response.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="Lax")
+        return response
 
     def _set(self, response: Response, name: str, value: str, max_age: int | None) -> None:
         response.set_cookie(

@@ -82,6 +82,7 @@ class Portal:
         elsewhere = self._entrance.leave(session) if session else None
         answer = redirect(elsewhere or "/logout", 303)
         self._cookies.forget_session(answer)
+        self._cookies.forget_way(answer)
         return answer
 
     def sessions(self) -> ResponseReturnValue:

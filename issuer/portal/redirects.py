@@ -5,13 +5,14 @@ Below `/login/<instance>`: the way out, `/callback`, and what the backend has be
 
 from collections.abc import Callable, Iterable
 
-from flask import Blueprint, redirect, request
+from flask import Blueprint, after_this_request, redirect, request
 from flask.typing import ResponseReturnValue
 
 from issuer.admission import Admission
 from issuer.backend import Backend, Departure, RedirectBackend
-from issuer.errors import ForbiddenError
+from issuer.errors import ForbiddenError, GatewayError
 from issuer.portal.choices import Choices
+from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.entrance import Entrance, Entry
 from issuer.portal.urls import local, safe_next, wish_of
@@ -20,9 +21,12 @@ from issuer.portal.urls import local, safe_next, wish_of
 class Redirects:
     """Sends browsers to other servers to sign in, and takes them back."""
 
-    def __init__(self, current: Current, choices: Choices, admission: Admission, entrance: Entrance) -> None:
+    def __init__(
+        self, current: Current, cookies: Cookies, choices: Choices, admission: Admission, entrance: Entrance
+    ) -> None:
         """Keep what the way back needs."""
         self._current = current
+        self._cookies = cookies
         self._choices = choices
         self._admission = admission
         self._entrance = entrance
@@ -62,10 +66,18 @@ class Redirects:
 
     def _complete(self, backend: RedirectBackend) -> Callable[[], ResponseReturnValue]:
         def complete() -> ResponseReturnValue:
-            arrival = backend.complete()
-            if arrival.identity is None:
-                return redirect(local("/login", next=safe_next(arrival.wanted), page="1"), 303)
-            identity = self._admission.admit(arrival.identity)
-            return self._entrance.enter(Entry(identity, arrival.wanted, arrival.sid, arrival.expires_at))
+            try:
+                arrival = backend.complete()
+                identity = self._admission.admit(arrival.identity) if arrival.identity else None
+            except GatewayError:
+                after_this_request(self._cookies.forget_way)  # nobody is sent there again without asking
+                raise
+            if identity is None:
+                back = local("/login", next=safe_next(arrival.wanted), page="1")
+                return self._cookies.forget_way(redirect(back, 303))
+            entry = Entry(identity, arrival.wanted, arrival.sid, arrival.expires_at)
+            answer = self._entrance.enter(entry)
+            self._cookies.set_way(answer, backend.instance)
+            return answer
 
         return complete

@@ -85,7 +85,7 @@ class Ways:
 
     def _send(self, wish: Wish) -> ResponseReturnValue:
         offer = self._offer(wish)
-        if offer.direct is not None and request.method in READING:
+        if self._straight(wish, offer) is not None and request.method in READING:
             return self._go(wish, offer, direct=True)
         query = {"level": wish.level} if wish.level else {}
         return redirect(local("/login", **query, next=wish.wanted), 303)
@@ -96,16 +96,29 @@ class Ways:
     def _go(self, wish: Wish, offer: Offer, direct: bool) -> ResponseReturnValue:
         if not offer.forms and not offer.redirects:
             raise NoWayInError(f"nothing is offered for {wish.wanted!a:.100} at level {wish.level}")
-        if offer.direct is None or not direct:
+        straight = self._straight(wish, offer) if direct else None
+        if straight is None:
             return self._page(wish.goal)
+        silent = straight is not offer.direct
         try:
-            return offer.direct.begin(Departure(wish.goal, level=wish.level or None))
+            return straight.begin(Departure(wish.goal, silent, wish.level or None))
         except UnavailableError as error:
             if not offer.forms and len(offer.redirects) == 1:
                 raise
-            _log.warning("backends.%s: %s", offer.direct.instance, error)
-            text = _("%(name)s does not answer right now.", name=_name(offer.direct))
+            _log.warning("backends.%s: %s", straight.instance, error)
+            text = _("%(name)s does not answer right now.", name=_name(straight))
             return self._page(wish.goal, error=text), 503
+
+    def _straight(self, wish: Wish, offer: Offer) -> RedirectBackend | None:
+        """Return where the browser goes without a page of ours.
+
+        That is the default. Without one it is asked silently whether the person is still signed in where they
+        signed in last.
+        """
+        if offer.direct is not None or wish.level:
+            return offer.direct
+        last = self._cookies.way(request)
+        return next((one for one in offer.redirects if one.instance == last and one.asks_silently), None)
 
     def _do_login(self) -> ResponseReturnValue:
         self._current.check_origin()

@@ -39,6 +39,7 @@ class OidcBackend(RedirectBackend):
     """Signs people in with an account that they have at a provider of OpenID Connect."""
 
     Settings = OidcSettings
+    asks_silently = True
     settings: OidcSettings
 
     def __init__(self, instance: str, settings: OidcSettings, services: BackendServices) -> None:

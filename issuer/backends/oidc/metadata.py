@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from issuer.backends.oidc.errors import ProviderAnswerError, ProviderDownError
 from issuer.backends.oidc.settings import is_safe
 from issuer.bearer import RemoteKeys
-from issuer.errors import GatewayError
 from issuer.upstream import Call, Party, Upstream, UpstreamError
 from issuer.world import Clock
 
@@ -107,11 +106,11 @@ class Discovery:
         try:
             with self._upstream.held(self.url, Party.OPERATOR), self._fetching:
                 return self._found_now()
-        except GatewayError as error:
+        except (ProviderDownError, UpstreamError) as error:
             if self._found and self._age() <= LONGEST:
                 _log.warning("the discovery document of %s is an old one: %s", self._issuer, error)
                 return self._found
-            raise
+            raise ProviderDownError(str(error)) from None
 
     def _age(self) -> float:
         return self._clock.monotonic() - self._learnt
@@ -123,7 +122,10 @@ class Discovery:
         if now < self._look_at:
             raise ProviderDownError(f"{self._issuer} did not answer a moment ago")
         self._look_at = now + PAUSE
-        metadata = self.fetch()
+        try:
+            metadata = self.fetch()
+        except ProviderAnswerError as error:  # whoever wants to sign in can do so elsewhere meanwhile
+            raise ProviderDownError(str(error)) from None
         if self._found is None or self._found[0].jwks_uri != metadata.jwks_uri:
             self._found = metadata, RemoteKeys(self._upstream, self._clock, metadata.jwks_uri)
         else:
