@@ -1,10 +1,14 @@
 """The cookies of the portal: the session, that this browser signed in before, and where it did so last."""
 
 import re
+from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
 from issuer.settings.models import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class Cookies:
@@ -20,9 +24,9 @@ class Cookies:
         self.way_name = f"{prefix}issuer_way"
         self._session = re.compile(rf"(?:^|;)[ \t]*{self.session_name}=([^;]*)")
 
-    def session(self, request: Request) -> str | None:
+    def session(self, environ: "WSGIEnvironment") -> str | None:
         """Return the session id that the browser holds; of several the first (RFC 6265 §5.4)."""
-        found = self._session.search(request.environ.get("HTTP_COOKIE", ""))
+        found = self._session.search(environ.get("HTTP_COOKIE", ""))
         return found[1].strip() if found else None
 
     def browser(self, request: Request) -> str | None:

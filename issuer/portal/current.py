@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from flask import g, request
+from flask import request
 
 from issuer.errors import CrossOriginError, GatewayError, UnavailableError
 from issuer.freshness import Freshness
@@ -28,6 +28,8 @@ class SignInRequiredError(GatewayError):
 _log = logging.getLogger(__name__)
 
 READING = {"GET", "HEAD"}
+SESSION = "issuer.session"
+"""Where the environment of a request keeps its session, once it was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,13 @@ class Current:
         Raises:
             ForbiddenError: the request says who sends it, and must not.
         """
-        if "issuer_session" not in g:
-            session_id = self._cookies.session(request)
-            g.issuer_session = None
+        environ = request.environ
+        if SESSION not in environ:
+            session_id = self._cookies.session(environ)
+            environ[SESSION] = None
             row = self._sessions.find(session_id) if session_id else None
-            g.issuer_session = self._ambient.judge(row, self.visitor) if self._ambient.any else row
-        found: Session | None = g.issuer_session
+            environ[SESSION] = self._ambient.judge(row, self.visitor) if self._ambient.any else row
+        found: Session | None = environ[SESSION]
         return found
 
     def fresh(self) -> Session | None:
@@ -79,7 +82,7 @@ class Current:
         """
         session = self.session()
         if session is not None:
-            g.issuer_session = session = self._freshness.session(session)
+            request.environ[SESSION] = session = self._freshness.session(session)
         return session
 
     def require(self) -> Session:

@@ -76,7 +76,7 @@ class Program:
 
     def run(self, scope: Scope, trace: Bind | None = None) -> object:
         """Evaluate; raise a FailureError when that fails. `trace` may wrap our functions to see calls."""
-        known = self._without_library(scope)
+        known = self.without_library(scope)
         if known is not None:
             return known
         functions: dict[str, Callable[..., bool]] = {
@@ -94,7 +94,7 @@ class Program:
         except Exception as failure:  # the library raises many kinds, and everything that fails is a "no"
             raise FailureError(self._cause(failure)) from None
 
-    def _without_library(self, scope: Scope) -> str | int | None:
+    def without_library(self, scope: Scope) -> str | int | None:
         """Return the value of a literal or of a bare attribute, as most claims are; None of all else."""
         value = self._bare(scope) if self._bare else self._literal
         # What is not ASCII the library judges, which refuses half a surrogate pair.

@@ -65,14 +65,18 @@ class Expression:
 
     def value(self, scope: Scope) -> Value | None:
         """Return the value; None when it is absent or fails, and then the log says why."""
+        known = self.program.without_library(scope)
         try:
-            return self._evaluate(scope)
+            return self._evaluate(scope) if known is None else known
         except FailureError as failure:
             self._log(failure)
             return None
 
     def text_value(self, scope: Scope) -> str | None:
         """Return the value as a text: of a list its first element, None when there is none."""
+        known = self.program.without_library(scope)
+        if isinstance(known, str):
+            return known
         try:
             return _as_text(self._evaluate(scope))
         except FailureError as failure:

@@ -1,7 +1,7 @@
 """The claims of a Jitsi token (`context` and its companions), from expressions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from issuer.settings.base import Section
 from modules.jitsi.rooms import Room, Tenant
 from modules.jitsi.settings import JitsiSettings
 
+Claim = Callable[[Scope], str | bool | None]
+"""Gives the value of a claim to somebody; None leaves it out."""
 CLIENT_NAMES = {"hidden_from_recorder": "hidden-from-recorder"}
 FLAGS = frozenset(
     {"moderator", "lobby_bypass", "security_bypass", "lobby", "hidden_from_recorder", "lobby_autostart"}
@@ -43,10 +45,10 @@ class Claims:
         self._compiler = compiler
         self._settings = settings
         self._gateway = gateway
-        self._user = dict(self._compiled(user, settings.user))
-        self._room = dict(self._compiled("room", settings.room))
+        self._user = self._compiled(user, settings.user)
+        self._room = self._compiled("room", settings.room)
         self._context = {
-            name: compiler.expression(name, text)
+            name: text_claim(compiler.expression(name, text))
             for name, text in (("group", settings.group), ("tenant", settings.tenant))
             if text
         }
@@ -60,11 +62,14 @@ class Claims:
         )
         self._wildcard = compiler.expression("wildcard_room", settings.wildcard_room or "false")
 
-    def _compiled(self, name: str, section: Section) -> Iterator[tuple[str, Expression]]:
+    def _compiled(self, name: str, section: Section) -> dict[str, Claim]:
+        claims = {}
         for option in type(section).model_fields:
-            text = getattr(section, option)
-            if text:
-                yield option, self._compiler.expression(f"{name}.{option}", text)
+            if text := getattr(section, option):
+                expression = self._compiler.expression(f"{name}.{option}", text)
+                kind = flag_claim if option in FLAGS else text_claim
+                claims[CLIENT_NAMES.get(option, option)] = kind(expression)
+        return claims
 
     def guarded(self, rule: Rule) -> Rule:
         """Return a rule that says yes only where `wildcard_room` does too."""
@@ -98,15 +103,18 @@ class Claims:
         return user
 
 
-def _values(expressions: dict[str, Expression], scope: Scope) -> dict[str, Any]:
-    values = {name: _value(name, expression, scope) for name, expression in expressions.items()}
-    return {CLIENT_NAMES.get(name, name): value for name, value in values.items() if value is not None}
+def flag_claim(expression: Expression) -> Claim:
+    """Return what gives a boolean claim, or None when the expression has no value."""
+    return lambda scope: None if expression.value(scope) is None else expression.flag(scope)
 
 
-def _value(name: str, expression: Expression, scope: Scope) -> str | bool | None:
-    if name in FLAGS:
-        return None if expression.value(scope) is None else expression.flag(scope)
-    return _text(expression.text_value(scope))
+def text_claim(expression: Expression) -> Claim:
+    """Return what gives a claim that is a text, or None when there is none."""
+    return lambda scope: _text(expression.text_value(scope))
+
+
+def _values(claims: dict[str, Claim], scope: Scope) -> dict[str, Any]:
+    return {name: value for name, claim in claims.items() if (value := claim(scope)) is not None}
 
 
 def _text(value: str | None) -> str | None:

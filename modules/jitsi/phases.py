@@ -27,9 +27,12 @@ VARIABLES = ("room", "tenant")
 class Found(Response):
     """A redirect to an address that is a URI already; werkzeug would take it apart to make it one."""
 
+    default_mimetype = None
+
     def __init__(self, url: str) -> None:
         """Lead to an address."""
-        super().__init__(status="302 FOUND", headers={"Location": url}, content_type="text/plain")
+        super().__init__(status="302 FOUND")
+        self.headers.add("Location", url)
 
     def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer with the headers as they are, and nothing else."""
