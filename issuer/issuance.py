@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flask import has_request_context, request
 from flask.typing import ResponseReturnValue
 
 from issuer import audit
+from issuer.deferral import Done, offered
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
@@ -120,15 +122,22 @@ class Issuance:
         Raises:
             issuer.errors.GatewayError: nobody is signed in, or the rule says no.
         """
-        return phases.answer(self.issue(phases, phases.authenticate(), address))
+        identity = phases.authenticate()
+        deferral = offered(request.environ) if has_request_context() else None
+        if deferral is None:
+            return phases.answer(self.issue(phases, identity, address))
+        token, row = self._made(phases, identity, address)
+        answer = phases.answer(token)
+        deferral.until(lambda done: self._record_later(row, done))
+        return answer
 
-    def judge(self, phases: Phases, identity: Identity, address: str | None) -> None:
-        """Run the rule alone, for somebody whose token is asked for later.
+    def _record_later(self, row: IssuanceRow, done: Done) -> None:
+        def recorded(error: Exception | None) -> None:
+            if error is None:
+                self._note(row)
+            done(error)
 
-        Raises:
-            issuer.errors.ForbiddenError: the rule says no.
-        """
-        self._judge(phases, self._scope(phases, identity, address))
+        self._rows.record_later(row, recorded)
 
     def issue(self, phases: Phases, identity: Identity, address: str | None) -> Token:
         """Run rule, claims, sign and record for somebody who is authenticated.
@@ -137,14 +146,20 @@ class Issuance:
             issuer.errors.ForbiddenError: the rule says no.
             issuer.errors.StepUpRequiredError: it would say yes, had they signed in more strongly.
         """
+        token, row = self._made(phases, identity, address)
+        self._rows.record(row)
+        self._note(row)
+        return token
+
+    def _made(self, phases: Phases, identity: Identity, address: str | None) -> tuple[Token, IssuanceRow]:
         scope = self.admit(phases, identity, address)
         claims = phases.claims(scope) | self._times(phases)
         text, kid = phases.signer().sign(claims)
-        row = self._row(phases, identity, claims, kid, address)
-        self._rows.record(row)
+        return Token(text, claims), self._row(phases, identity, claims, kid, address)
+
+    def _note(self, row: IssuanceRow) -> None:
         audit.token_issued(row)
-        self._metrics.issuance(phases.instance, "issued")
-        return Token(text, claims)
+        self._metrics.issuance(row.instance, "issued")
 
     def admit(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
         """Run the rule alone, for what somebody may ask for who could have a token.

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from issuer.deferral import KEY, Deferral
 from issuer.serving.environ import Scope, environ_of
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
 
@@ -51,28 +52,43 @@ class Started:
         return self.written.append
 
 
-def answer(app: "WSGIApplication", scope: Scope, body: bytes, exchange: Exchange) -> None:
-    """Answer a request; the answer is collected before it is sent, so a failure is always a clean 500."""
+class Answer(NamedTuple):
+    """An answer that is complete."""
+
+    status: int
+    headers: Fields
+    content: bytes
+
+    def send(self, exchange: Exchange) -> None:
+        """Send it; from any thread."""
+        exchange.response_bytes(self.status, self.headers, self.content)
+
+
+def answer(app: "WSGIApplication", scope: Scope, body: bytes, deferral: Deferral | None) -> Answer:
+    """Return the answer to a request, complete before it is sent: so a failure is always a clean 500."""
+    environ = environ_of(scope, body)
+    if deferral:
+        environ[KEY] = deferral
     try:
-        started, content = _run(app, scope, body)
+        return _run(app, environ)
     except Exception:
         _log.exception("the application failed")
-        refuse(exchange, 500)
-    else:
-        exchange.response_bytes(started.status, started.headers, content)
+        if deferral:
+            deferral.begin = None
+        return error_answer(500)
 
 
-def refuse(exchange: Exchange, status: int) -> None:
-    """Answer with an error of the server itself."""
+def error_answer(status: int) -> Answer:
+    """Return an error of the server itself."""
     headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
     if status == 503:
         headers.append(("retry-after", "1"))
-    exchange.response_bytes(status, headers, TEXTS[status].encode())
+    return Answer(status, headers, TEXTS[status].encode())
 
 
-def _run(app: "WSGIApplication", scope: Scope, body: bytes) -> tuple[Started, bytes]:
+def _run(app: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
     started = Started()
-    chunks = app(environ_of(scope, body), started)
+    chunks = app(environ, started)
     try:
         content = b"".join([*started.written, *chunks])
     finally:
@@ -82,4 +98,4 @@ def _run(app: "WSGIApplication", scope: Scope, body: bytes) -> tuple[Started, by
         raise RuntimeError("the application did not call start_response")
     if not all(value.isascii() for _, value in started.headers):
         raise RuntimeError("the application set a header that is not ASCII")
-    return started, content
+    return Answer(started.status, started.headers, content)

@@ -6,7 +6,8 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
-from issuer.serving.answers import Exchange, answer, refuse
+from issuer.deferral import Deferral
+from issuer.serving.answers import Answer, Exchange, answer, error_answer
 from issuer.serving.bodies import BodyError, drain, has_body, read_body
 from issuer.serving.environ import Scope
 from issuer.serving.options import ServeOptions
@@ -41,7 +42,7 @@ class Dispatcher:
         self._app = app
         self._options = options
         self._loop = loop
-        self._queue: SimpleQueue[tuple[Request, bytes]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Request, bytes, bool]] = SimpleQueue()
         self._readers: set[asyncio.Task[None]] = set()
         for number in range(options.threads):
             threading.Thread(target=self._work, name=f"request-{number + 1}", daemon=True).start()
@@ -63,7 +64,7 @@ class Dispatcher:
         try:
             body = await read_body(request.proto, request.scope.headers, limit, seconds)
         except BodyError as error:
-            refuse(request.proto, error.status)
+            error_answer(error.status).send(request.proto)
             if error.status == 413:
                 await drain(request.proto, MOST_DRAINED, seconds)
             request.done()
@@ -72,18 +73,36 @@ class Dispatcher:
 
     def _enqueue(self, request: Request, body: bytes) -> None:
         if self._queue.qsize() >= self._options.waiting:
-            refuse(request.proto, 503)
-            request.done()
+            _finish(request, error_answer(503))
         else:
-            self._queue.put((request, body))
+            self._queue.put((request, body, request.scope.method == "GET"))
 
     def _work(self) -> None:
         while True:
-            request, body = self._queue.get()
+            request, body, may_wait = self._queue.get()
             try:
-                answer(self._app, request.scope, body, request.proto)
+                self._answer(request, body, Deferral() if may_wait else None)
             except BaseException:
                 _log.exception("a request was given up")
-            finally:
                 request.done()
             del request, body
+
+    def _answer(self, request: Request, body: bytes, deferral: Deferral | None) -> None:
+        complete = answer(self._app, request.scope, body, deferral)
+        if deferral and deferral.begin:
+            deferral.begin(lambda error: self._leave(request, body, complete, error))
+        else:
+            _finish(request, complete)
+
+    def _leave(self, request: Request, body: bytes, complete: Answer, error: Exception | None) -> None:
+        if error is None:
+            _finish(request, complete)
+        else:
+            self._queue.put((request, body, False))
+
+
+def _finish(request: Request, complete: Answer) -> None:
+    try:
+        complete.send(request.proto)
+    finally:
+        request.done()

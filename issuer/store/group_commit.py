@@ -1,32 +1,28 @@
-"""Group commit: threads that write at the same time share one transaction.
+"""Group commit: rows that are handed in at the same time share one transaction.
 
-A thread lays its row in the queue. When nobody leads, it leads: it takes every row of the queue and commits
-them together. When somebody leads, it sleeps, until it hears one of two things: a leader took its row along,
-or it is the next to lead, because the leader before it is done and found rows in the queue. So one caller
-alone pays for one commit, and a hundred callers pay for two: the one that ran when they came, and their own.
-`submit` returns after the commit, never before. When a batch fails because of what is in it, its rows are
-written one by one, and each caller hears of its own row alone. When the database itself fails (`StoreError`),
-the whole batch hears that.
+One thread writes. It takes every row that waits and commits them together, so one caller alone pays for one
+commit, and a hundred callers pay for two: the one that ran when they came, and their own. Whoever hands a row
+in either waits for its commit (`submit`) or leaves word what to do then (`later`). When a batch fails because
+of what is in it, its rows are written one by one, and each caller hears of its own row alone. When the
+database itself fails (`StoreError`), the whole batch hears that.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from issuer.store.errors import StoreError
 
+_log = logging.getLogger(__name__)
 
-class _Entry:
-    """A row, a lock that its thread sleeps on, and what became of it."""
-
-    __slots__ = ("done", "error", "row", "sleep")
-
-    def __init__(self, row: Any) -> None:
-        self.row = row
-        self.sleep = threading.Lock()
-        self.sleep.acquire()
-        self.done = False
-        self.error: Exception | None = StoreError("the write was interrupted")
+Done = Callable[[Exception | None], None]
+"""Hears what kept a row from being committed; None when it is."""
+MOST = 500
+"""Rows of one commit."""
+CLOSING = 10.0
+"""Seconds that closing waits for the rows that are handed in already."""
 
 
 class GroupCommit:
@@ -35,52 +31,76 @@ class GroupCommit:
     def __init__(self, write: Callable[[Sequence[Any]], None]) -> None:
         """Use `write`, which commits all rows that it is given, or none and raises."""
         self._write = write
-        self._lock = threading.Lock()
-        self._queue: list[_Entry] = []
-        self._led = False
+        self._queue: SimpleQueue[tuple[Any, Done] | None] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def submit(self, row: Any) -> None:
         """Return when the row is committed; raise what kept it from that."""
-        entry = _Entry(row)
-        with self._lock:
-            self._queue.append(entry)
-            leads, self._led = not self._led, True
-        if not leads:
-            entry.sleep.acquire()
-        if not entry.done:
-            self._lead()
-        if entry.error is not None:
-            raise entry.error
+        outcome: SimpleQueue[Exception | None] = SimpleQueue()
+        self.later(row, outcome.put)
+        error = outcome.get()
+        if error is not None:
+            raise error
 
-    def _lead(self) -> None:
-        with self._lock:
-            batch, self._queue = self._queue, []
-        try:
+    def later(self, row: Any, done: Done) -> None:
+        """Return at once; `done` is called on the writing thread, once, and must not wait for anything."""
+        self._queue.put((row, done))
+        if self._thread is None:
+            self._start()
+
+    def close(self) -> None:
+        """Commit what is handed in already, and end the thread. A later row starts another."""
+        with self._starting:
+            thread, self._thread = self._thread, None
+        if thread:
+            self._queue.put(None)
+            thread.join(CLOSING)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, ends = self._with_those_that_wait(first)
             self._commit(batch)
-        finally:
-            for entry in batch:
-                entry.done = True
-                entry.sleep.release()
-            self._hand_over()
+            if ends:
+                return
 
-    def _hand_over(self) -> None:
-        with self._lock:
-            self._led = bool(self._queue)
-            if self._led:
-                self._queue[0].sleep.release()
-
-    def _commit(self, batch: list[_Entry]) -> None:
+    def _with_those_that_wait(self, first: tuple[Any, Done]) -> tuple[list[tuple[Any, Done]], bool]:
+        batch = [first]
         try:
-            self._write([entry.row for entry in batch])
+            while len(batch) < MOST:
+                entry = self._queue.get_nowait()
+                if entry is None:
+                    return batch, True
+                batch.append(entry)
+        except Empty:
+            pass
+        return batch, False
+
+    def _commit(self, batch: Sequence[tuple[Any, Done]]) -> None:
+        try:
+            self._write([row for row, _ in batch])
         except StoreError as error:
-            for entry in batch:
-                entry.error = StoreError(str(error))
-        except Exception as error:
+            for _, done in batch:
+                _tell(done, StoreError(str(error)))
+        except BaseException as error:  # the thread must live: others wait for it
             if len(batch) == 1:
-                batch[0].error = error
+                _tell(batch[0][1], error if isinstance(error, Exception) else StoreError("interrupted"))
                 return
             for entry in batch:
                 self._commit([entry])
         else:
-            for entry in batch:
-                entry.error = None
+            for _, done in batch:
+                _tell(done, None)
+
+
+def _tell(done: Done, error: Exception | None) -> None:
+    try:
+        done(error)
+    except Exception:
+        _log.exception("a row was written, and whoever waited for it failed")

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, insert, literal, select, tuple
 
 from issuer.identity import Identity
 from issuer.store.database import Database
-from issuer.store.group_commit import GroupCommit
+from issuer.store.group_commit import Done, GroupCommit
 from issuer.store.kept import Statement
 from issuer.store.tables import issuances
 
@@ -80,7 +80,18 @@ class Issuances:
         Raises:
             DuplicateError: a token with this id is recorded already.
         """
-        self._group.submit(self._insert.parameters({name: getattr(issuance, name) for name in COLUMNS}))
+        self._group.submit(self._parameters(issuance))
+
+    def record_later(self, issuance: Issuance, done: Done) -> None:
+        """Return at once; `done` hears, on another thread, that the issuance is committed or why not."""
+        self._group.later(self._parameters(issuance), done)
+
+    def close(self) -> None:
+        """Commit what is to be recorded later."""
+        self._group.close()
+
+    def _parameters(self, issuance: Issuance) -> Any:
+        return self._insert.parameters({name: getattr(issuance, name) for name in COLUMNS})
 
     def _write(self, rows: Sequence[Any]) -> None:
         with self._database.turn:

@@ -86,5 +86,6 @@ class Store:
         return purge(self.database, expired, limit)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Commit what is to be written later, and close every connection."""
+        self.issuances.close()
         self.database.close()

@@ -123,7 +123,7 @@ class Authorization:
         """Ask the rule before the client hears anything: whoever may not use it learns that now."""
         try:
             for phases in self._phases(asked, session):
-                self._gateway.issuance.judge(phases, session.identity, self._gateway.address())
+                self._gateway.issuance.admit(phases, session.identity, self._gateway.address())
         except ForbiddenError as error:
             raise refused(error) from None
         except InvalidGrantError:

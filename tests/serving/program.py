@@ -6,10 +6,12 @@ import os
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from flask import Flask, Response, request
 
+from issuer.deferral import offered
 from issuer.serving import ServeOptions, serve
 
 
@@ -45,12 +47,35 @@ def load_app() -> Flask:
     def imported(module: str) -> str:
         return str(module in sys.modules)
 
+    _add_deferrals(app)
+
     @app.route("/environ", defaults={"rest": ""})
     @app.route("/environ/<path:rest>")
     def environ(rest: str) -> dict[str, Any]:
         return {key: value for key, value in request.environ.items() if isinstance(value, str)}
 
     return app
+
+
+def _add_deferrals(app: Flask) -> None:
+    @app.get("/later/<outcome>")
+    def later(outcome: str) -> str:
+        if (deferral := offered(request.environ)) is None:
+            return "waited"
+        error = None if outcome == "good" else OSError(outcome)
+        deferral.until(lambda done: Thread(target=done, args=[error]).start())
+        return "deferred"
+
+    @app.get("/later-and-fail")
+    def later_and_fail() -> Response:
+        deferral = offered(request.environ)
+        assert deferral
+        deferral.until(lambda _done: None)
+        return Response(_failing())
+
+    @app.post("/offered")
+    def is_offered() -> str:
+        return str(offered(request.environ) is not None)
 
 
 def _failing() -> Any:

@@ -1,6 +1,9 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+import pytest
 
 from issuer.store import StoreError
 from issuer.store.group_commit import GroupCommit
@@ -33,7 +36,7 @@ def submit_during_a_commit(writes: Writes, followers: int) -> list[BaseException
         futures = [pool.submit(group.submit, 0)]
         assert writes.began.wait(DEADLINE)
         futures += [pool.submit(group.submit, number + 1) for number in range(followers)]
-        while len(group._queue) < followers:
+        while group._queue.qsize() < followers:
             assert not futures[0].done()
         writes.go_on.set()
     return [future.exception() for future in futures]
@@ -55,6 +58,41 @@ def test_when_the_database_fails_everybody_hears_it() -> None:
 
 
 def test_a_commit_that_was_interrupted_is_no_success_for_those_who_wait() -> None:
-    leader, *errors = submit_during_a_commit(Writes(later=SystemExit()), 3)
-    assert leader is None
-    assert sorted(type(error).__name__ for error in errors) == ["StoreError", "StoreError", "SystemExit"]
+    first, *errors = submit_during_a_commit(Writes(later=SystemExit()), 3)
+    assert first is None
+    assert [type(error) for error in errors] == [StoreError] * 3
+
+
+def test_who_does_not_wait_hears_of_the_commit_and_not_before() -> None:
+    writes = Writes()
+    group = GroupCommit(writes)
+    heard: SimpleQueue[Exception | None] = SimpleQueue()
+    group.later(0, heard.put)
+    assert writes.began.wait(DEADLINE)
+    assert heard.empty()
+    writes.go_on.set()
+    assert heard.get(timeout=DEADLINE) is None
+
+
+def test_who_fails_on_hearing_it_does_not_keep_others_from_hearing_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_error: Exception | None) -> None:
+        raise RuntimeError("deaf")
+
+    group = GroupCommit(lambda _rows: None)
+    group.later(0, fail)
+    group.submit(1)
+    assert "whoever waited for it failed" in caplog.text
+
+
+def test_closing_commits_what_was_handed_in_and_a_later_row_is_written_too() -> None:
+    written: list[int] = []
+    group = GroupCommit(written.extend)
+    for number in range(100):
+        group.later(number, lambda _error: None)
+    group.close()
+    assert written == list(range(100))
+    group.submit(100)
+    group.close()
+    assert written[-1] == 100

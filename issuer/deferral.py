@@ -1,0 +1,39 @@
+"""Answers that are sent later: a thread makes one and goes on, and it leaves when a write is committed.
+
+So threads do not sleep through commits. Our server offers a `Deferral` in the environment of requests that
+may be answered anew (GET); elsewhere there is none, and the application waits by itself.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+KEY = "issuer.deferral"
+
+Done = Callable[[Exception | None], None]
+"""Hears that the answer may leave, or what happened instead."""
+
+
+class Deferral:
+    """What one answer waits for; nothing at first."""
+
+    __slots__ = ("begin",)
+
+    def __init__(self) -> None:
+        """Wait for nothing."""
+        self.begin: Callable[[Done], None] | None = None
+
+    def until(self, begin: Callable[[Done], None]) -> None:
+        """Let the answer wait: when it is complete, `begin` is called, and calls back when it may leave.
+
+        When something else happened, the request is answered anew, without a deferral.
+        """
+        self.begin = begin
+
+
+def offered(environ: "WSGIEnvironment") -> Deferral | None:
+    """Return the deferral of a request, unless it has none or it is in use."""
+    found: Deferral | None = environ.get(KEY)
+    return found if found is None or found.begin is None else None
