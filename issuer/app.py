@@ -111,6 +111,9 @@ class Parts:
 
     def warnings(self) -> Iterable[str]:
         """Return what operators must hear at every start."""
+        for name in {name for names in self.settings.sign_in.same_people for name in names}:
+            if name not in self.backends:
+                yield f"sign_in.same_people names {name}: no login backend that is enabled has this name"
         for name, plugin in self._named_plugins():
             yield from (f"{name}: {text}" for text in plugin.warnings())
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from issuer.accounts import account_bucket, account_key, normal_login
 from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.identity import Attribute, Identity
-from issuer.store import User
+from issuer.store import UidClaim, User
 
 UID = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 SHORTEST_PASSWORD = 8
@@ -84,6 +84,8 @@ class LocalUsers:
         self._clock = services.clock
         self._randomness = services.randomness
         self._instances = tuple(instances)
+        groups = [names for names in services.settings.sign_in.same_people if {*names} & {*instances}]
+        self._same = frozenset(instances).union(*groups)
         self._shortest = shortest_password
 
     def add(
@@ -109,7 +111,21 @@ class LocalUsers:
             changed_at=now,
         )
         self._store.users.add(user)
+        self._claim(user)
         return user
+
+    def _claim(self, user: User) -> None:
+        """Take the name for the user, from a local user who is gone too, but from nobody else."""
+        key, wish = normal_login(user.uid), UidClaim(user.uid, self._instances[0], user.id)
+        claims = self._store.claims
+        holder = claims.claim(key, wish, self._same, user.created_at)
+        if holder is None or (holder.backend in self._instances and claims.move(key, holder, wish)):
+            return
+        self._store.users.remove(user.id)
+        raise UserError(
+            f'the name "{user.uid}" belongs to somebody of backends.{holder.backend}: '
+            f"choose another, or `issuer user release {user.uid}`"
+        )
 
     def get(self, uid: str) -> User:
         """Return a user by uid; raise `UserError` when there is none."""

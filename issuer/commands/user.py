@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import click
 
+from issuer.accounts import normal_login
 from issuer.backends.local import LocalUsers, UserError
 from issuer.cli import Shell
 from issuer.identity import Attribute
@@ -129,3 +130,16 @@ def remove(shell: Shell, uid: str) -> None:
     except UserError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{uid} removed")
+
+
+@user.command()
+@click.argument("uid")
+@click.pass_obj
+def release(shell: Shell, uid: str) -> None:
+    """Let the user name UID belong to nobody: whoever signs in with it next has it.
+
+    Local users and people of a directory have their names whether they signed in or not.
+    """
+    if not shell.parts.store.claims.release(normal_login(uid)):
+        raise click.ClickException(f'nobody has signed in with the name "{uid[:64]}"')
+    click.echo(f"{uid} belongs to nobody now")

@@ -74,5 +74,6 @@ class FormContract(BackendContract):
     def test_whoever_is_gone_does_not_sign_in(self, backend: FormBackend) -> None:
         """Not with the right password either."""
         if self.reads_again:
+            self.person(backend)
             self.remove(backend)
             assert backend.authenticate(self.login, self.password) is None

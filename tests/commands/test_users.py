@@ -99,6 +99,12 @@ def test_a_change_of_groups_is_in_living_sessions(commands: Commands) -> None:
     assert commands.shell.parts.sessions.find(session_id) == fresh
 
 
+def test_a_name_is_released(commands: Commands) -> None:
+    add(commands, "dwho")
+    assert "DWho belongs to nobody now" in commands.good("user", "release", "DWho")
+    assert "nobody has signed in with the name" in commands.bad("user", "release", "dwho")
+
+
 def test_commands_know_the_local_backend_by_its_name(commands: Commands) -> None:
     with commands.file.open("a") as file:
         file.write('[backends.staff]\ntype = "local"\nenabled = false\n')

@@ -8,13 +8,16 @@ import pytest
 
 from issuer.keys.material import generate_private
 from tests.contracts.breaches import BREACHES
-from tests.contracts.page import MODULE, VERIFICATION, install, run
+from tests.contracts.page import NOTES, run
+from tests.docs.pages import page
 
+MODULE = NOTES.plugin
+VERIFICATION = page("docs/modules.md").blocks("python")[1]
 LONGEST = 60
 
 
 def test_the_module_of_the_page_passes_its_test(tmp_path: Path) -> None:
-    install(tmp_path)
+    NOTES.install(tmp_path)
     failed, printed = run(tmp_path)
     assert failed == set(), printed
     assert " passed" in printed.splitlines()[-1]
@@ -31,7 +34,7 @@ def test_the_contract_finds_breaches(tmp_path: Path) -> None:
     for number, (name, (before, after)) in enumerate(BREACHES.items()):
         worse = MODULE.replace(before, after, 1)
         assert worse != MODULE, name
-        install(tmp_path, f"breach{number}", worse)
+        NOTES.install(tmp_path, f"breach{number}", worse)
         file = f"test_breach{number}.py"
         nodes.append(f"{file}::TestNotes::{name}")
         expected.add((file, name))

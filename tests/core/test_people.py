@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from issuer.backends.local import LocalUsers
+from issuer.backends.local import LocalUsers, UserError
 from issuer.identity import Identity
 from issuer.store import UidClaim
 from tests.core.people import WANTED, build, form, identity_of, redirected
@@ -29,6 +29,7 @@ def test_a_refusal_is_in_the_security_log(
 ) -> None:
     gateway = build("local", "sso", users={"dwho": ()})
     people["sso"].add("s1", "dwho")
+    gateway.parts.store.claims.release("dwho")
     with caplog.at_level("WARNING", "issuer.audit"):
         assert redirected(gateway, "sso", "s1") == 403
     (line,) = [record.msg for record in caplog.records if record.name == "issuer.audit"]
@@ -57,6 +58,35 @@ def test_the_first_who_comes_has_the_name(build: Any, people: dict[str, People])
     assert redirected(gateway, "sso", "s1") == 403
 
 
+def test_a_local_user_is_not_given_the_name_of_another(build: Any, people: dict[str, People]) -> None:
+    gateway = build("local", "sso")
+    people["sso"].add("s1", "dwho")
+    redirected(gateway, "sso", "s1")
+    with pytest.raises(
+        UserError, match=r"belongs to somebody of backends\.sso: .* `issuer user release dwho`"
+    ):
+        gateway.add_user("dwho")
+    assert gateway.parts.store.users.by_uid("dwho") is None
+    gateway.parts.store.claims.release("dwho")
+    gateway.add_user("dwho")
+    assert redirected(gateway, "sso", "s1") == 403
+
+
+def test_a_local_user_who_is_added_again_has_the_name_again(build: Any) -> None:
+    gateway = build("local", users={"dwho": ()})
+    assert form(gateway, "dwho") == 303
+    LocalUsers(gateway.parts.services).remove("dwho")
+    gateway.add_user("dwho")
+    assert form(gateway, "dwho") == 303
+
+
+def test_a_local_user_signs_in_while_the_directory_is_down(build: Any, people: dict[str, People]) -> None:
+    """For emergencies: even for the first time."""
+    gateway = build("ldap", "local", users={"dwho": ()})
+    people["ldap"].down = True
+    assert form(gateway, "dwho") == 303
+
+
 def test_the_same_people_share_their_names(build: Any, people: dict[str, People]) -> None:
     gateway = build("ldap", "sso", "other", sign_in={"same_people": [["ldap", "sso"]]})
     for name, subject in {"ldap": "u1", "sso": "s1", "other": "o1"}.items():
@@ -65,6 +95,13 @@ def test_the_same_people_share_their_names(build: Any, people: dict[str, People]
     assert redirected(gateway, "sso", "s1") == 303
     assert form(gateway, "dwho") == 303
     assert redirected(gateway, "other", "o1") == 403
+
+
+def test_a_name_that_is_no_backend_is_warned_about(build: Any) -> None:
+    gateway = build("local", "sso", sign_in={"same_people": [["local", "sos"]]})
+    assert [*gateway.parts.warnings()] == [
+        "sign_in.same_people names sos: no login backend that is enabled has this name"
+    ]
 
 
 def test_a_directory_that_cannot_tell_lets_nobody_take_a_name(build: Any, people: dict[str, People]) -> None:

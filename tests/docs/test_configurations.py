@@ -21,7 +21,7 @@ from modules.oidc.settings import OidcSettings
 from tests.docs.configurations import application, close, whole
 from tests.docs.pages import Page, pages
 
-OWN_TESTS = {"docs/rules.md", "docs/modules.md"}
+OWN_TESTS = {"docs/rules.md", "docs/modules.md", "docs/writing-backends.md"}
 """Pages whose blocks are tables of cases, or belong to a module that only the page's own test has."""
 
 BLOCKS = [
