@@ -1,7 +1,7 @@
 """Answers that are sent later: a thread makes one and goes on, and it leaves when a write is committed.
 
-So threads do not sleep through commits. Our server offers a `Deferral` in the environment of requests that
-may be answered anew (GET); elsewhere there is none, and the application waits by itself.
+So threads do not sleep through commits. Our server offers a `Deferral` in the environment of each request,
+for those that may be answered anew; elsewhere there is none, and the application waits by itself.
 """
 
 from collections.abc import Callable

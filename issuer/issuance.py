@@ -62,6 +62,8 @@ class Phases(ABC):
     module: str
     backdate: int = 0
     """Seconds by which `nbf` lies before the issue, for receivers whose clock is late."""
+    repeatable: bool = False
+    """The request may be answered anew when its token cannot be recorded: it uses nothing up."""
 
     @abstractmethod
     def authenticate(self) -> Identity:
@@ -123,7 +125,7 @@ class Issuance:
             issuer.errors.GatewayError: nobody is signed in, or the rule says no.
         """
         identity = phases.authenticate()
-        deferral = offered(request.environ) if has_request_context() else None
+        deferral = offered(request.environ) if phases.repeatable and has_request_context() else None
         if deferral is None:
             return phases.answer(self.issue(phases, identity, address))
         token, row = self._made(phases, identity, address)

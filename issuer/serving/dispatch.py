@@ -75,7 +75,7 @@ class Dispatcher:
         if self._queue.qsize() >= self._options.waiting:
             _finish(request, error_answer(503))
         else:
-            self._queue.put((request, body, request.scope.method == "GET"))
+            self._queue.put((request, body, True))
 
     def _work(self) -> None:
         while True:

@@ -72,6 +72,7 @@ class JitsiPhases(Phases):
 
     module = "jitsi"
     backdate = 10
+    repeatable = True
 
     def __init__(self, meetings: Meetings, asked: Asked) -> None:
         """Keep what was asked for."""

@@ -58,10 +58,10 @@ def load_app() -> Flask:
 
 
 def _add_deferrals(app: Flask) -> None:
-    @app.get("/later/<outcome>")
+    @app.route("/later/<outcome>", methods=["GET", "POST"])
     def later(outcome: str) -> str:
         if (deferral := offered(request.environ)) is None:
-            return "waited"
+            return ": ".join(filter(None, ["waited", request.get_data().decode()]))
         error = None if outcome == "good" else OSError(outcome)
         deferral.until(lambda done: Thread(target=done, args=[error]).start())
         return "deferred"
@@ -72,10 +72,6 @@ def _add_deferrals(app: Flask) -> None:
         assert deferral
         deferral.until(lambda _done: None)
         return Response(_failing())
-
-    @app.post("/offered")
-    def is_offered() -> str:
-        return str(offered(request.environ) is not None)
 
 
 def _failing() -> Any:

@@ -105,6 +105,7 @@ class PeoplePhases(Phases):
     """One token for one person and room."""
 
     module = "livekit"
+    repeatable = True
 
     def __init__(self, people: People, request: Request) -> None:
         """Keep the request."""
