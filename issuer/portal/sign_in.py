@@ -36,6 +36,10 @@ class Typed:
     password: str = field(repr=False)
 
 
+class PartlyUnavailableError(UnavailableError):
+    """A backend cannot tell, and another says no: that counts, or an outage would let people guess freely."""
+
+
 class SignIn:
     """Signs people in with a login and a password."""
 
@@ -70,9 +74,10 @@ class SignIn:
         self._reserve(buckets, account, visitor)
         try:
             identity = self._authenticate(typed, backends)
-        except UnavailableError:
-            for bucket in buckets:
-                self._store.attempts.release(bucket)
+        except UnavailableError as error:
+            if not isinstance(error, PartlyUnavailableError):
+                for bucket in buckets:
+                    self._store.attempts.release(bucket)
             raise
         if identity is None:
             audit.sign_in_failed(account, visitor.address)
@@ -87,6 +92,7 @@ class SignIn:
         if not typed.login.strip() or not typed.password or "\0" in typed.login + typed.password:
             return None
         unavailable: UnavailableError | None = None
+        refused = False
         for backend in backends:
             try:
                 identity = backend.authenticate(typed.login, typed.password)
@@ -96,8 +102,9 @@ class SignIn:
             else:
                 if identity is not None:
                     return identity
+                refused = True
         if unavailable is not None:
-            raise unavailable
+            raise PartlyUnavailableError(str(unavailable)) if refused else unavailable
         return None
 
     def _account_bucket(self, account: str, browser: str | None) -> str:

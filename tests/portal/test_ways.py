@@ -41,8 +41,18 @@ def test_an_unavailable_backend_is_never_a_wrong_no(build: Any, people: dict[str
     assert post(gateway.client(), "dwho").status_code == 303
 
 
-def test_failures_while_a_backend_is_down_are_not_counted(build: Any, people: dict[str, People]) -> None:
+def test_an_outage_of_one_backend_lets_nobody_guess_the_passwords_of_another(
+    build: Any, people: dict[str, People]
+) -> None:
     gateway = build()
+    people["ldap"].down = True
+    statuses = [post(gateway.client(), "rtyler", password=f"guess{n}").status_code for n in range(10)]
+    assert set(statuses) == {503, 429}
+    assert statuses[-1] == 429
+
+
+def test_failures_while_every_backend_is_down_are_not_counted(build: Any, people: dict[str, People]) -> None:
+    gateway = build({name: way for name, way in BACKENDS.items() if name != "local"})
     people["ldap"].down = True
     for _ in range(10):
         assert post(gateway.client(), "dwho").status_code == 503

@@ -37,8 +37,10 @@ def build(build_gateway: BuildGateway, people: dict[str, People]) -> Any:
     return build
 
 
-def post(client: FlaskClient, login: str, goal: str = "/", address: str = "192.0.2.1") -> TestResponse:
-    data = {"login": login, "password": login, "next": goal}
+def post(
+    client: FlaskClient, login: str, goal: str = "/", address: str = "192.0.2.1", password: str | None = None
+) -> TestResponse:
+    data = {"login": login, "password": password or login, "next": goal}
     return client.post("/login", data=data, headers=OURS, environ_overrides={"REMOTE_ADDR": address})
 
 
