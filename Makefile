@@ -35,7 +35,7 @@ format: $(DEV_STAMP) ## Format the source
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## Measure, as ratios against baselines of the same run
+bench: $(DEV_STAMP) $(PROVIDER_STAMP) ## Measure, as ratios against baselines of the same run
 	$(BIN)/python -m bench
 
 docs: $(DEV_STAMP) ## Write the option reference

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import directory as ldap
-from bench import livekit, people
+from bench import livekit, openid, people
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
 from bench.product import Product
@@ -16,8 +16,19 @@ from bench.quiet import MOST, Usage
 from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
-NAMES = ("start", "memory", "rs256", "hs256", "asap", "sessions", "livekit-token", "livekit", "ldap")
-OF_JITSI = NAMES[:-3]
+NAMES = (
+    "start",
+    "memory",
+    "rs256",
+    "hs256",
+    "asap",
+    "sessions",
+    "livekit-token",
+    "livekit",
+    "ldap",
+    "openid",
+)
+OF_JITSI = NAMES[:-4]
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
@@ -30,6 +41,8 @@ def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
         yield from livekit.figures(directory)
     if "ldap" in wanted:
         yield from ldap.figures(directory)
+    if "openid" in wanted:
+        yield from openid.figures(directory)
 
 
 def of_jitsi(directory: Path, wanted: list[str]) -> Iterator[Figure]:

@@ -39,6 +39,10 @@ def test_a_default_needs_no_page_of_ours(build_house: BuildHouse) -> None:
     assert (back.status_code, back.headers["Location"]) == (303, MEETING)
     meeting = browser.client.get(MEETING)
     assert meeting.headers["Location"].startswith("https://meet.example.com/board?jwt=")
+    forget_session(browser)
+    house.provider.seen()
+    browser.come_back(browser.visit.follow(asked(browser)).headers["Location"])
+    assert house.provider.seen() == ["GET /auth", "POST /token", "GET /me"]
     page = browser.house.gateway.client().get("/login?page=1")
     assert 'name="password"' in page.text
     assert "Sign in with Example" in page.text
