@@ -22,6 +22,7 @@ from issuer.portal.headers import content_security_policy
 from issuer.sessions import Session
 from modules.oidc.authorization import Asked, client_and_redirect, parse_asked
 from modules.oidc.consent import is_given, remember, shown
+from modules.oidc.endpoints.par import resolved, use
 from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.levels import acr_of, sign_in_again
 from modules.oidc.parameters import Parameters
@@ -86,16 +87,25 @@ class Authorization:
     def _answer(self, query: bytes, decision: Decision | None) -> ResponseReturnValue:
         if len(query) > LONGEST_REQUEST:
             raise BadAuthorizationError("the request is too long")
-        parameters = _readable(query)
+        sent = _readable(query)
+        parameters = self._resolved(sent)
         client, redirect_uri = client_and_redirect(parameters, self._provider.registry)
         try:
             asked = parse_asked(parameters, client, redirect_uri)
-            answer = self._decide(asked, parameters, query.decode("ascii"), decision)
+            answer = self._decide(asked, sent, query.decode("ascii"), decision)
+            if isinstance(answer, ForClient) and not use(self._provider, sent):
+                raise InvalidRequestError("The request_uri was used before.")
         except OAuth2Error as error:
             answer = told(error)
         if not isinstance(answer, ForClient):
             return answer
         return self._send(redirect_uri, {**answer.parameters, "state": parameters.get("state")})
+
+    def _resolved(self, parameters: Parameters) -> Parameters:
+        try:
+            return resolved(self._provider, parameters)
+        except InvalidRequestError as error:
+            raise BadAuthorizationError(error.description) from None
 
     def _decide(
         self, asked: Asked, parameters: Parameters, query: str, decision: Decision | None

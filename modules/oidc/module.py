@@ -25,14 +25,18 @@ from modules.oidc.bearer import AccessTokens
 from modules.oidc.clients.authentication import PrivateKeyJwt
 from modules.oidc.clients.client import Client
 from modules.oidc.commands import client
+from modules.oidc.endpoints.device_authorization import DeviceAuthorization
 from modules.oidc.endpoints.discovery import Discovery
 from modules.oidc.endpoints.introspection import Introspection
 from modules.oidc.endpoints.logout import Logout
+from modules.oidc.endpoints.par import PushedAuthorization
 from modules.oidc.endpoints.revocation import Revocation
 from modules.oidc.endpoints.userinfo import UserInfo
 from modules.oidc.grants.base import bound
 from modules.oidc.grants.client_credentials import ClientGrant
 from modules.oidc.grants.code import CodeGrant, Pkce
+from modules.oidc.grants.device import DeviceGrant
+from modules.oidc.grants.exchange import ExchangeGrant
 from modules.oidc.grants.refresh import RefreshGrant
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, Server, form_endpoint, quiet
@@ -41,8 +45,8 @@ from modules.oidc.sign_out import SignOuts
 from modules.oidc.store.tables import TABLES
 from modules.oidc.token import TokenEndpoint
 
-GRANTS = (RefreshGrant, ClientGrant)
-PAGES = ("/authorize", "/consent", "/applications", "/logout")
+GRANTS = (RefreshGrant, ClientGrant, DeviceGrant, ExchangeGrant)
+PAGES = ("/authorize", "/consent", "/applications", "/logout", "/device")
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -73,6 +77,7 @@ class OidcModule(Module):
         self._server = self._make_server()
         self._discovery = Discovery(self.provider)
         self._sign_outs = SignOuts(self.provider)
+        self._devices = DeviceAuthorization(self.provider, self._server)
 
     @classmethod
     def tables(cls) -> Tables:
@@ -99,6 +104,8 @@ class OidcModule(Module):
         add("/authorize", "authorize", authorization.authorize, methods=["GET", "POST"])
         add("/logout", "logout", Logout(self.provider).answer, methods=["GET", "POST"])
         add("/consent", "consent", authorization.consent, methods=["POST"])
+        add("/device", "device", self._devices.page)
+        add("/device", "device_decision", self._devices.decide, methods=["POST"])
         applications = Applications(self.provider)
         add("/applications", "applications", applications.page)
         add("/applications/<client_id>/withdraw", "withdraw", applications.withdraw, methods=["POST"])
@@ -113,6 +120,8 @@ class OidcModule(Module):
         forms: dict[str, Callable[[ProviderRequest], Any]] = {
             "/revoke": Revocation(*parts).answer,
             "/introspect": Introspection(*parts).answer,
+            "/par": PushedAuthorization(self.provider, self._server).answer,
+            "/device_authorization": self._devices.answer,
         }
         return {
             "/token": TokenEndpoint(self._server).answer,
@@ -137,7 +146,8 @@ class OidcModule(Module):
 
     def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:
         """Tell programs of an error as OAuth does (RFC 6749 §5.2); people get the portal's page."""
-        if request.path.removeprefix(self.settings.path).startswith(PAGES):
+        below = request.path.removeprefix(self.settings.path)
+        if any(below == page or below.startswith(f"{page}/") for page in PAGES):
             return None
         codes = {
             404: "not_found",

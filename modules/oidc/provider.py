@@ -14,8 +14,10 @@ from modules.oidc.clients.registry import Registry
 from modules.oidc.settings import ALGORITHMS, OidcSettings
 from modules.oidc.store.clients import StoredClients
 from modules.oidc.store.consents import Consents
+from modules.oidc.store.devices import Devices
 from modules.oidc.store.grants import Grants
 from modules.oidc.store.once import Once, RevokedTokens
+from modules.oidc.store.pushed import PushedRequests
 
 KEY_USE = "oidc"
 SECRET_BYTES = 32
@@ -41,6 +43,8 @@ class Provider:
         self.grants = Grants(database, self.clock)
         self.consents = Consents(database, self.clock, self.instance)
         self.once = Once(database)
+        self.pushed = PushedRequests(database, self.clock)
+        self.devices = Devices(database, self.clock, self.instance)
         self.revoked = RevokedTokens(database)
         compiler = Compiler(f"modules.{self.instance}", gateway.macros)
         self._subject = compiler.expression("subject", settings.subject) if settings.subject else None

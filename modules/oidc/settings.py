@@ -196,6 +196,8 @@ class OidcSettings(ModuleSettings):
     person's key."""
     acr_values: dict[ScopeName, int] = Field(default={})
     """What `acr_values` names, and the auth level that it needs; default: the levels by their numbers."""
+    matrix_homeservers: list[str] = Field(default=[])
+    """Homeservers whose OpenID tokens clients may exchange for tokens of ours."""
     code_lifetime: Duration = Field(default=60.0, le=600.0)
     """Lifetime of authorization codes."""
     access_token_lifetime: Duration = 600.0

@@ -105,10 +105,13 @@ class Tokens:
             "scope": " ".join(scope),
         }
 
-    def access_token(self, client: Client, identity: Identity, claims: dict[str, Any]) -> Token:
-        """Issue an access token."""
+    def access_token(
+        self, client: Client, identity: Identity, claims: dict[str, Any], longest: float | None = None
+    ) -> Token:
+        """Issue an access token, which lives for at most `longest` seconds."""
         settings, aud = client.settings, claims["aud"]
         lifetime = settings.access_token_lifetime or self._provider.settings.access_token_lifetime
+        lifetime = lifetime if longest is None else min(lifetime, longest)
         signer = self._provider.signer(settings.algorithm, "at+jwt")
         wanted = Wanted(
             claims,

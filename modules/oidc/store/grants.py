@@ -90,6 +90,11 @@ class Grants:
             if refresh:
                 connection.execute(insert(refresh_tokens), _refresh_values(grant.id, refresh))
 
+    def add_refresh_token(self, grant: Grant, refresh: tuple[bytes, float]) -> None:
+        """Add a refresh token (hash and end) to a grant."""
+        with self._database.write() as connection:
+            connection.execute(insert(refresh_tokens), _refresh_values(grant.id, refresh))
+
     def by_code(self, code_hash: bytes) -> Grant | None:
         """Return the grant of a code, used or not."""
         return self._one(grants.c.code_hash == code_hash)

@@ -21,11 +21,12 @@ def make_provider(build_gateway: BuildGateway) -> MakeProvider:
         clients: dict[str, Any] | None = None,
         modules: dict[str, Any] | None = None,
         store_url: str | None = None,
+        core: dict[str, Any] | None = None,
         **options: Any,
     ) -> Provider:
         section = {**options, "clients": {**CLIENTS, **(clients or {})}}
         store = {"store": {"url": store_url}} if store_url else {}
-        data = {"modules": {"oidc": section, **(modules or {})}, **store}
+        data = {"modules": {"oidc": section, **(modules or {})}, **store, **(core or {})}
         uses = ("oidc", "jitsi") if modules else ("oidc",)
         gateway = build_gateway(data, users={"dwho": ("users", "timelords"), "rtyler": ("users",)}, keys=uses)
         return Provider(gateway)

@@ -1,0 +1,169 @@
+"""The device authorization endpoint (RFC 8628 §3.1), and the page where people let a device in (§3.3)."""
+
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import InvalidScopeError, UnauthorizedClientError
+from flask import redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from issuer.issuance import Phases
+from issuer.sessions import Session
+from issuer.store import AttemptPolicy, DuplicateError
+from modules.oidc import audit
+from modules.oidc.clients.client import Client
+from modules.oidc.consent import shown
+from modules.oidc.grants.base import InvalidTargetError
+from modules.oidc.phases import ClientPhases, Wanted
+from modules.oidc.provider import Provider
+from modules.oidc.server import NO_STORE, ProviderRequest, Server
+from modules.oidc.settings import DEVICE_CODE
+from modules.oidc.store.devices import Device
+from modules.oidc.store.grants import Details, Grant
+
+LIFETIME = 600.0
+INTERVAL = 5.0
+LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+"""RFC 8628 §6.1: no vowels, so no words; no case, no digits that look like letters."""
+LENGTH = 8
+GUESSES = AttemptPolicy(10, 10.0, 900.0, 3600.0)
+"""20^8 codes and ten guesses before each has to wait (§5.1)."""
+
+
+class DeviceAuthorization:
+    """Both endpoints of one instance."""
+
+    def __init__(self, provider: Provider, server: Server) -> None:
+        """Keep what they need."""
+        self._provider = provider
+        self._gateway = provider.gateway
+        self._server = server
+
+    def answer(self, incoming: ProviderRequest) -> tuple[int, Any, list[tuple[str, str]]]:
+        """Give a device its two codes (§3.2)."""
+        client = self._server.client_of(incoming, "device_authorization")
+        if not client.check_grant_type(DEVICE_CODE):
+            raise UnauthorizedClientError
+        scope = tuple(client.get_allowed_scope(incoming.parameters.get("scope")).split())
+        resources = tuple(dict.fromkeys(incoming.parameters.all("resource")))
+        if not scope:
+            raise InvalidScopeError
+        if not set(resources) <= set(client.settings.resources):
+            raise InvalidTargetError
+        device_code, user_code = self._add(client, scope, resources)
+        page = self._provider.url("/device")
+        body = {
+            "device_code": device_code,
+            "user_code": user_code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={user_code}",
+            "expires_in": int(LIFETIME),
+            "interval": int(INTERVAL),
+        }
+        return 200, body, NO_STORE
+
+    def _add(self, client: Client, scope: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, str]:
+        provider = self._provider
+        while True:
+            device_code, user_code = provider.new_secret(), self._user_code()
+            now = provider.clock.now()
+            hashed = provider.hash_of(device_code)
+            device = Device(
+                hashed, client.client_id, scope, resources, now + LIFETIME, now - INTERVAL, INTERVAL
+            )
+            try:
+                provider.devices.add(device, self._user_hash(user_code))
+            except DuplicateError:
+                continue
+            return device_code, user_code
+
+    def _user_code(self) -> str:
+        """Return a code for people; bytes beyond a multiple of 20 are left out, so all are as likely."""
+        letters = ""
+        while len(letters) < LENGTH:
+            drawn = self._gateway.randomness.bytes(LENGTH)
+            letters += "".join(LETTERS[byte % 20] for byte in drawn if byte < 240)
+        return f"{letters[:4]}-{letters[4:LENGTH]}"
+
+    def _user_hash(self, user_code: str) -> bytes:
+        """Return the hash of a user code, in any case, with or without the hyphen (RFC 8628 §6.1)."""
+        return self._provider.hash_of("user " + "".join(c for c in user_code.upper() if c in LETTERS))
+
+    def page(self) -> ResponseReturnValue:
+        """Ask for the code, then for the consent."""
+        session = self._gateway.require()
+        code = request.args.get("user_code", "")
+        if not code:
+            return self._form()
+        device, wait = self._device(session, code)
+        if device is None:
+            return self._form(code, wait), 429 if wait else 404
+        client = self._provider.registry.get(device.client_id)
+        return render_template(
+            "oidc/device.html",
+            client=client.name if client else device.client_id,
+            scope=device.scope,
+            user_code=code,
+            session=shown(session),
+            action=f"{self._provider.settings.path}/device",
+        )
+
+    def decide(self) -> ResponseReturnValue:
+        """Take what somebody chose."""
+        self._gateway.check_origin()
+        session, form = self._gateway.require(), request.form
+        code = form.get("user_code", "")
+        if form.get("session") != shown(session):
+            return redirect(f"{self._provider.settings.path}/device", 303)
+        device, wait = self._device(session, code)
+        if device is None:
+            return self._form(code, wait), 429 if wait else 404
+        allowed = form.get("decision") == "allow"
+        self._provider.devices.decide(device, self._grant(device, session) if allowed else None)
+        text = (
+            _("The device is signed in. You can close this page.")
+            if allowed
+            else _("The device was not let in.")
+        )
+        return render_template("message.html", title=_("Done"), text=text, action=None)
+
+    def _device(self, session: Session, code: str) -> tuple[Device | None, float]:
+        """Return the device, or how long to wait after wrong guesses."""
+        attempts = self._gateway.store.attempts
+        bucket = f"device:{session.identity.backend}:{session.identity.subject}"
+        wait = attempts.reserve(bucket, GUESSES)
+        if wait > 0:
+            return None, wait
+        device = self._provider.devices.waiting(self._user_hash(code))
+        if device:
+            attempts.release(bucket)
+        return device, 0
+
+    def _form(self, code: str = "", wait: float = 0) -> str:
+        path = f"{self._provider.settings.path}/device"
+        return render_template("oidc/device_code.html", action=path, user_code=code, wait=round(wait))
+
+    def _grant(self, device: Device, session: Session) -> str:
+        """Add the grant of a device, which outlives the browser's session; the rule is asked first."""
+        provider = self._provider
+        client = provider.registry.get(device.client_id)
+        if client is None:
+            raise LookupError(device.client_id)
+        wanted = Wanted({}, 0, provider.signer(client.settings.algorithm), device.scope, device.resources)
+        phases: Phases = ClientPhases(provider.instance, client, session.identity, wanted)
+        self._gateway.issuance.admit(phases, session.identity, self._gateway.address())
+        now = provider.clock.now()
+        grant = Grant(
+            id=provider.new_id(),
+            instance=provider.instance,
+            client_id=client.client_id,
+            identity=session.identity,
+            auth_time=session.created_at,
+            scope=device.scope,
+            created_at=now,
+            expires_at=now + provider.settings.grant_lifetime,
+            details=Details(acr=str(session.identity.auth_level), resources=device.resources),
+        )
+        provider.grants.add(grant)
+        audit.consent_given(provider.instance, client.client_id, session.identity, device.scope)
+        return grant.id

@@ -1,0 +1,66 @@
+"""Pushed authorization requests (RFC 9126): a client lays one down here, and sends people with its number."""
+
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
+
+from issuer.errors import GatewayError
+from modules.oidc.authorization import client_and_redirect, parse_asked
+from modules.oidc.parameters import Parameters
+from modules.oidc.provider import Provider
+from modules.oidc.server import NO_STORE, ProviderRequest, Server
+from modules.oidc.store.pushed import Pushed
+
+PREFIX = "urn:ietf:params:oauth:request_uri:"
+LIFETIME = 600.0
+"""Long enough to sign in meanwhile; the code that comes of it ends the request (§4: once)."""
+OWN = ("client_secret", "client_assertion", "client_assertion_type")
+
+
+class PushedAuthorization:
+    """The endpoint of one instance."""
+
+    def __init__(self, provider: Provider, server: Server) -> None:
+        """Keep what the endpoint needs."""
+        self._provider = provider
+        self._server = server
+
+    def answer(self, incoming: ProviderRequest) -> tuple[int, Any, list[tuple[str, str]]]:
+        """Judge a request as the authorization endpoint would, and keep it (§2.1)."""
+        client = self._server.client_of(incoming, "pushed_authorization_request")
+        if "request_uri" in incoming.parameters:
+            raise InvalidRequestError("A pushed request has no request_uri.")
+        pairs = [*incoming.parameters.without(*OWN, "client_id"), ("client_id", client.client_id)]
+        parameters = Parameters(pairs)
+        try:
+            _, redirect_uri = client_and_redirect(parameters, self._provider.registry)
+        except GatewayError:
+            raise InvalidRequestError("The redirect_uri is not one of the client.") from None
+        parse_asked(parameters, client, redirect_uri)
+        number = self._provider.new_secret()
+        expires_at = self._provider.clock.now() + LIFETIME
+        self._provider.pushed.add(self._provider.hash_of(number), Pushed(client.client_id, pairs), expires_at)
+        return 201, {"request_uri": PREFIX + number, "expires_in": int(LIFETIME)}, NO_STORE
+
+
+def resolved(provider: Provider, parameters: Parameters) -> Parameters:
+    """Return the parameters that a request means: its own, or those that were pushed before (§4).
+
+    Raises:
+        InvalidRequestError: the number is not known, or another client's.
+    """
+    uri = parameters.get("request_uri")
+    if uri is None:
+        return parameters
+    found = (
+        provider.pushed.get(provider.hash_of(uri.removeprefix(PREFIX))) if uri.startswith(PREFIX) else None
+    )
+    if found is None or found.client_id != parameters.get("client_id"):
+        raise InvalidRequestError("The request_uri is not known.")
+    return Parameters(found.pairs)
+
+
+def use(provider: Provider, parameters: Parameters) -> bool:
+    """Use a pushed request up, if there is one; tell whether it was still there."""
+    uri = parameters.get("request_uri")
+    return uri is None or provider.pushed.take(provider.hash_of(uri.removeprefix(PREFIX)))
