@@ -12,7 +12,7 @@ user name is, the second factor, the session, the security log, and where the br
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from flask.typing import ResponseReturnValue
 from pydantic import Field
@@ -29,6 +29,10 @@ from issuer.world import Clock, Randomness
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+
+Icon = Literal["building", "card", "globe", "key", "people", "shield"]
+"""Drawings for the buttons of the sign-in page; `templates/_icons.html` has them."""
 
 
 class BackendSettings(Section):
@@ -53,8 +57,8 @@ class RedirectSettings(BackendSettings):
 
     label: str = Field(default="", max_length=60)
     """The name on its button, as in "Sign in with Example"; default: the name of the section."""
-    icon: str = "key"
-    """The drawing on its button: one of those in `templates/_icons.html`."""
+    icon: Icon = "key"
+    """The drawing on its button."""
 
 
 class AmbientSettings(BackendSettings):
@@ -174,7 +178,9 @@ class Departure:
     silent: bool = False
     """Ask for an answer without any page (`prompt=none`, OIDC Core §3.1.2.1)."""
     level: int | None = None
-    """The least `authLevel` that is asked for: sign in anew, and more strongly, if that can be chosen."""
+    """The least `authLevel` that is asked for, where the way to sign in can be chosen."""
+    anew: bool = False
+    """Let the person sign in anew, even if they are signed in there (`prompt=login`)."""
 
 
 @dataclass(frozen=True, slots=True)

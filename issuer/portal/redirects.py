@@ -59,8 +59,8 @@ class Redirects:
             offer = self._choices.offer(wish.wanted, self._current.address(), wish.level)
             if backend not in offer.redirects:
                 raise ForbiddenError(f"backends.{backend.instance} is not offered to this browser")
-            silent = request.args.get("silent") == "1"
-            return backend.begin(Departure(goal, silent, wish.level or None))
+            silent = request.args.get("silent") == "1" and not wish.demands
+            return backend.begin(Departure(goal, silent, wish.level or None, wish.since > 0))
 
         return begin
 

@@ -26,24 +26,34 @@ def safe_next(wanted: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Where a browser goes on after sign-in, and the least `authLevel` that it needs there (0: any)."""
+    """Where a browser goes on after sign-in, and which sign-in it needs there."""
 
     wanted: str
     level: int = 0
+    """The least `authLevel`."""
+    since: float = 0.0
+    """The sign-in must not be older than this (seconds since 1970)."""
 
     @property
     def goal(self) -> str:
-        """Return where to send the browser when it has signed in: with a level, to where that is judged."""
-        return local("/login", level=self.level, tried=1, next=self.wanted) if self.level else self.wanted
+        """Return where to send the browser when it has signed in: with demands, to where they are judged."""
+        return local("/login", **self.demands, tried=1, next=self.wanted) if self.demands else self.wanted
+
+    @property
+    def demands(self) -> dict[str, object]:
+        """Return what the sign-in must be, as a query says it."""
+        named = {"level": self.level, "since": self.since}
+        return {name: value for name, value in named.items() if value}
 
 
 def wish_of(goal: str) -> Wish:
     """Return what `Wish.goal` was made of; never fails, whoever wrote it."""
     parts = urlsplit(goal)
     query = dict(parse_qsl(parts.query))
-    if parts.path != "/login" or "level" not in query:
+    if parts.path != "/login" or not query.keys() & {"level", "since"}:
         return Wish(goal)
-    return Wish(safe_next(query.get("next")), level_in(query["level"]))
+    wanted = safe_next(query.get("next"))
+    return Wish(wanted, level_in(query.get("level")), moment_in(query.get("since")))
 
 
 def level_in(text: str | None) -> int:

@@ -66,10 +66,11 @@ class Ways:
         """Show the ways to sign in, or check the form; somebody who is signed in already goes on."""
         if request.method == "POST":
             return self._do_login()
-        wish = Wish(safe_next(request.args.get("next")), level_in(request.args.get("level")))
+        wanted, asked = safe_next(request.args.get("next")), request.args
+        wish = Wish(wanted, level_in(asked.get("level")), moment_in(asked.get("since")))
         session = self._current.session()
         strong = session is not None and session.identity.auth_level >= wish.level
-        if session and strong and session.created_at >= moment_in(request.args.get("since")):
+        if session and strong and session.created_at >= wish.since:
             return redirect(wish.wanted, 303)
         if session and not strong and request.args.get("tried"):
             raise TooWeakError(f"level {session.identity.auth_level} where {wish.level} is asked for")
@@ -87,8 +88,7 @@ class Ways:
         offer = self._offer(wish)
         if self._straight(wish, offer) is not None and request.method in READING:
             return self._go(wish, offer, direct=True)
-        query = {"level": wish.level} if wish.level else {}
-        return redirect(local("/login", **query, next=wish.wanted), 303)
+        return redirect(local("/login", **wish.demands, next=wish.wanted), 303)
 
     def _offer(self, wish: Wish) -> Offer:
         return self._choices.offer(wish.wanted, self._current.address(), wish.level)
@@ -101,7 +101,7 @@ class Ways:
             return self._page(wish.goal)
         silent = straight is not offer.direct
         try:
-            return straight.begin(Departure(wish.goal, silent, wish.level or None))
+            return straight.begin(Departure(wish.goal, silent, wish.level or None, wish.since > 0))
         except UnavailableError as error:
             if not offer.forms and len(offer.redirects) == 1:
                 raise
@@ -115,7 +115,7 @@ class Ways:
         That is the default. Without one it is asked silently whether the person is still signed in where they
         signed in last.
         """
-        if offer.direct is not None or wish.level:
+        if offer.direct is not None or wish.demands:
             return offer.direct
         last = self._cookies.way(request)
         return next((one for one in offer.redirects if one.instance == last and one.asks_silently), None)

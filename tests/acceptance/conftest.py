@@ -8,8 +8,9 @@ import pytest
 from tests.browser import browser, open_page
 from tests.openid.fixtures import provider
 from tests.service import Service, demo, free_port
+from tests.upstream.fixtures import authority
 
-__all__ = ["browser", "demo_addresses", "open_page", "provider", "service"]
+__all__ = ["authority", "browser", "demo_addresses", "open_page", "provider", "service"]
 
 
 @pytest.fixture

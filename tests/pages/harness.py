@@ -99,8 +99,8 @@ LONG_TILES = [
 ]
 LONG_CALLS = [SimpleNamespace(room=LONG, service=LONG, at=MOMENT, href="/x")]
 BUTTONS = [
-    SimpleNamespace(name="Example University", href="/login/uni", icon="key"),
-    SimpleNamespace(name="GitHub", href="/login/github", icon="key"),
+    SimpleNamespace(name="Example University", href="/login/uni", icon="building"),
+    SimpleNamespace(name="GitHub", href="/login/github", icon="globe"),
 ]
 CALLS = [
     SimpleNamespace(
@@ -119,6 +119,9 @@ CASES = {
     "login-failed": Case("login.html", _login(login="dwho", error="They do not match."), None),
     "login-choices": Case("login.html", _login(buttons=BUTTONS), None),
     "login-elsewhere": Case("login.html", _login(forms=False, buttons=BUTTONS), None),
+    "login-stronger": Case(
+        "login.html", _login(forms=False, buttons=BUTTONS, stronger=True, service="Jitsi Meet")
+    ),
     "home": Case("home.html", _home(["users", "timelords", "jitsi-meet"], TILES, CALLS)),
     "home-one": Case("home.html", _home(["users", "timelords"], [MEETING]), demo=True),
     "home-empty": Case("home.html", _home([], [])),

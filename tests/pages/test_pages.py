@@ -1,9 +1,14 @@
 """Every page, as a person meets it: on a phone, on a desk, in the dark, by keyboard, read out loud."""
 
+import re
+from typing import get_args
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from issuer.backend import Icon
 from tests.browser import OpenPage
+from tests.docs.pages import ROOT
 from tests.pages.harness import CASES
 
 SMALL_TARGETS = """
@@ -11,6 +16,11 @@ SMALL_TARGETS = """
         .filter(target => target.getBoundingClientRect().height < 44)
         .map(target => target.outerHTML)
 """
+
+
+def test_every_icon_of_a_button_is_drawn() -> None:
+    text = (ROOT / "templates/_icons.html").read_text()
+    assert {*get_args(Icon)} <= {*re.findall(r"^  '(\w+)': \[", text, re.MULTILINE)}
 
 
 def _focused(page: Page) -> str:

@@ -85,6 +85,7 @@ class Elsewhere(RedirectBackend):
     def begin(self, departure: Departure) -> ResponseReturnValue:
         self.people.ask("begin")
         query = {"wanted": departure.wanted, "silent": departure.silent, "level": departure.level}
+        query |= {"anew": True} if departure.anew else {}
         return redirect(f"{ELSEWHERE}/{self.instance}?{urlencode(query)}")
 
     def complete(self) -> Arrival:

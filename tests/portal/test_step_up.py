@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from issuer.portal.urls import Wish, safe_next, wish_of
 from tests.portal.backends import People, people
 from tests.portal.trips import WANTED, build, button, come_back, leave, offered, post
 
@@ -80,3 +83,32 @@ def test_a_level_in_an_address_is_nobodys_way_out(build: Any) -> None:
     post(client, "dwho")
     assert client.get("/login?level=1&next=//evil.example").location == "/"
     assert client.get("/login?level=3&tried=1&next=/").status_code == 403
+
+
+def test_a_new_sign_in_is_new_elsewhere_too(build: Any) -> None:
+    """Whoever is signed in at the other server does not come back without having signed in there anew."""
+    gateway = build(sign_in={"default": "sso"})
+    client = gateway.client()
+    come_back(client, "sso", subject="s1")
+    address = f"/login?since={gateway.clock.now() + 10}&next=/sessions"
+    gone = leave(client.get(address))
+    assert gone["anew"] == "True"
+    assert leave(client.get(button(client.get(f"{address}&page=1").text, "card")))["anew"] == "True"
+    gateway.clock.advance(10)
+    answer = come_back(client, "sso", subject="s1", wanted=gone["wanted"])
+    assert client.get(answer.location).location == "/sessions"
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=33, max_codepoint=126))
+
+
+@given(st.builds(Wish, PRINTABLE.map("/x".__add__), st.integers(0, 999), st.integers(0, 10**11).map(float)))
+def test_a_goal_says_again_what_it_was_made_of(wish: Wish) -> None:
+    assert wish_of(safe_next(wish.goal)) == Wish(safe_next(wish.wanted), wish.level, wish.since)
+
+
+@given(st.text() | st.text().map("/login?level=3&next=".__add__) | st.text().map("/login?level=".__add__))
+def test_no_goal_of_a_stranger_leads_away(goal: str) -> None:
+    wish = wish_of(goal)
+    assert not wish.demands or safe_next(wish.wanted) == wish.wanted
+    assert 0 <= wish.level <= 999

@@ -75,6 +75,8 @@ class OidcBackend(RedirectBackend):
         wishes = {"ui_locales": str(get_locale())}
         if departure.silent:
             wishes["prompt"] = "none"
+        elif departure.anew:
+            wishes["prompt"] = "login"
         if self.settings.session_lifetime is not None:
             wishes["max_age"] = str(int(self.settings.session_lifetime))
         strong = [acr for acr, level in self.settings.acr_levels.items() if level >= (departure.level or 101)]
