@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import directory as ldap
-from bench import livekit, openid, people
+from bench import livekit, matrix, openid, people
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
 from bench.product import Product
@@ -27,8 +27,9 @@ NAMES = (
     "livekit",
     "ldap",
     "openid",
+    "matrix",
 )
-OF_JITSI = NAMES[:-4]
+OF_JITSI = NAMES[:-5]
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
@@ -43,6 +44,8 @@ def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
         yield from ldap.figures(directory)
     if "openid" in wanted:
         yield from openid.figures(directory)
+    if "matrix" in wanted:
+        yield from matrix.figures(directory)
 
 
 def of_jitsi(directory: Path, wanted: list[str]) -> Iterator[Figure]:
