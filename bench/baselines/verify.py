@@ -51,13 +51,12 @@ def serve(port: int, pem: str, homeserver: str) -> None:
 
 def main() -> None:
     port, processes, pem, homeserver = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which ends daemons
     spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=serve, args=(int(port), pem, homeserver)) for _ in range(int(processes))]
-    for worker in workers:
-        worker.start()
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    for worker in workers:
-        worker.terminate()
+    for _ in range(int(processes)):
+        arguments = (int(port), pem, homeserver)
+        spawn.Process(target=serve, args=arguments, daemon=True).start()
+    for worker in multiprocessing.active_children():
         worker.join()
 
 
