@@ -2,7 +2,9 @@
 
 import json
 import logging
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 
 from flask import after_this_request, jsonify, redirect, request
@@ -31,6 +33,7 @@ from issuer.identity import Identity
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError
 from issuer.store import SessionRow
+from issuer.upstream import Party, TooManyCallsError
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +60,8 @@ class OidcBackend(RedirectBackend):
 
     def begin(self, departure: Departure) -> ResponseReturnValue:
         """Send the browser to the provider."""
-        metadata = self._discovery.metadata()
+        with self._turn():
+            metadata = self._discovery.metadata()
         pending = self._pending.new(self.instance, departure.wanted, departure.silent)
         url = self._client.authorization_url(
             metadata.authorization_endpoint,
@@ -69,6 +73,15 @@ class OidcBackend(RedirectBackend):
         answer = redirect(url, 303)
         self._pending.keep(pending, request.cookies, answer)
         return answer
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Count the thread in hand among those that wait for this provider, which cannot hold them all."""
+        try:
+            with self.services.upstream.held(f"backends.{self.instance}", Party.OPERATOR):
+                yield
+        except TooManyCallsError as error:
+            raise ProviderDownError(str(error)) from None
 
     def _wishes(self, departure: Departure, metadata: Metadata) -> dict[str, str]:
         """Return what else a request says (OIDC Core §3.1.2.1)."""
@@ -90,11 +103,12 @@ class OidcBackend(RedirectBackend):
     def complete(self) -> Arrival:
         """Judge the answer of the provider that the browser brings."""
         pending = self._taken()
-        metadata = self._discovery.metadata()
-        self._check_issuer(metadata)
-        if error := _single("error"):
-            return self._refused(pending, printable(error))
-        claims = self._claims(pending, metadata, _single("code") or "")
+        with self._turn():
+            metadata = self._discovery.metadata()
+            self._check_issuer(metadata)
+            if error := _single("error"):
+                return self._refused(pending, printable(error))
+            claims = self._claims(pending, metadata, _single("code") or "")
         identity = identity_of(self.instance, claims, self.settings.uid_claim, self.settings.trust_email)
         sid = claims.get("sid")
         return Arrival(identity, pending.wanted, sid if isinstance(sid, str) else None, self._end(claims))
@@ -139,9 +153,11 @@ class OidcBackend(RedirectBackend):
 
     def _check_age(self, claims: Claims, longest: float) -> None:
         """Refuse a sign-in that is older than was asked for (OIDC Core §3.1.3.7, point 13)."""
-        age = self.services.clock.now() - float(claims.get("auth_time", 0))
-        if age > longest + self.settings.clock_skew:
-            raise ProviderAnswerError("the sign-in at the provider is too old, or it does not say how old")
+        moment = claims.get("auth_time")
+        if isinstance(moment, bool) or not isinstance(moment, int | float) or not math.isfinite(moment):
+            raise ProviderAnswerError("the provider does not say when the person signed in there (auth_time)")
+        if self.services.clock.now() - moment > longest + self.settings.clock_skew:
+            raise ProviderAnswerError("the sign-in at the provider is older than was asked for (auth_time)")
 
     def _end(self, claims: Claims) -> float | None:
         if self.settings.session_lifetime is None:
@@ -162,12 +178,15 @@ class OidcBackend(RedirectBackend):
 
         No ID token is kept, so there is none to show as a hint: the provider may ask the person.
         """
+        if not self.settings.sign_out:
+            return None
         try:
-            metadata = self._discovery.metadata() if self.settings.sign_out else None
+            with self._turn():
+                metadata = self._discovery.metadata()
         except GatewayError as error:
             _log.warning("the provider's sign-out is left out: %s", error)
             return None
-        endpoint = metadata and metadata.end_session_endpoint
+        endpoint = metadata.end_session_endpoint
         if not endpoint or urlsplit(endpoint)[:2] != urlsplit(self.settings.issuer)[:2]:
             return None
         back = f"{self.services.settings.public_url}logout"
@@ -182,7 +201,8 @@ class OidcBackend(RedirectBackend):
         """End the sessions that a logout token names (Back-Channel Logout §2.7, §2.8)."""
         token = request.form.get("logout_token", "")
         try:
-            claims = self._judge.logout_token(token, self._discovery.keys())
+            with self._turn():
+                claims = self._judge.logout_token(token, self._discovery.keys())
             self._back_channel.end(claims)
         except ProviderAnswerError as error:
             _log.warning("a logout of %s was refused: %s", self.settings.issuer, error)

@@ -73,6 +73,9 @@ def read(data: object, issuer: str) -> Metadata:
     return found
 
 
+Known = tuple[Metadata, RemoteKeys]
+
+
 class Discovery:
     """What one provider says of itself, and its keys. One thread fetches, the others wait for it."""
 
@@ -83,7 +86,7 @@ class Discovery:
         self._upstream = upstream
         self._clock = clock
         self._fetching = threading.Lock()
-        self._found: tuple[Metadata, RemoteKeys] | None = None
+        self._found: Known | None = None
         self._learnt = 0.0
         self._look_at = float("-inf")
 
@@ -100,36 +103,39 @@ class Discovery:
         """Return the keys; raises as `metadata` does."""
         return self._current()[1]
 
-    def _current(self) -> tuple[Metadata, RemoteKeys]:
-        if self._found and self._age() <= FRESH:
-            return self._found
+    def _current(self) -> Known:
+        known, age = self._found, self._clock.monotonic() - self._learnt
+        if known and age <= FRESH:
+            return known
+        if known and age <= LONGEST:
+            return self._looked_alone(known)
+        with self._fetching:
+            return self._found if self._found is not known and self._found else self._look()
+
+    def _looked_alone(self, known: Known) -> Known:
+        """Look again, unless another thread does: what is known is good enough meanwhile."""
+        if self._clock.monotonic() < self._look_at or not self._fetching.acquire(blocking=False):
+            return known
         try:
-            with self._upstream.held(self.url, Party.OPERATOR), self._fetching:
-                return self._found_now()
-        except (ProviderDownError, UpstreamError) as error:
-            if self._found and self._age() <= LONGEST:
-                _log.warning("the discovery document of %s is an old one: %s", self._issuer, error)
-                return self._found
-            raise ProviderDownError(str(error)) from None
+            return self._look()
+        except ProviderDownError as error:
+            _log.warning("the discovery document of %s is an old one: %s", self._issuer, error)
+            return known
+        finally:
+            self._fetching.release()
 
-    def _age(self) -> float:
-        return self._clock.monotonic() - self._learnt
-
-    def _found_now(self) -> tuple[Metadata, RemoteKeys]:
-        now = self._clock.monotonic()
-        if self._found and self._age() <= FRESH:
-            return self._found
-        if now < self._look_at:
+    def _look(self) -> Known:
+        if self._clock.monotonic() < self._look_at:
             raise ProviderDownError(f"{self._issuer} did not answer a moment ago")
-        self._look_at = now + PAUSE
         try:
             metadata = self.fetch()
         except ProviderAnswerError as error:  # whoever wants to sign in can do so elsewhere meanwhile
             raise ProviderDownError(str(error)) from None
+        finally:
+            self._look_at = self._clock.monotonic() + PAUSE  # those who waited for this do not try themselves
         if self._found is None or self._found[0].jwks_uri != metadata.jwks_uri:
             self._found = metadata, RemoteKeys(self._upstream, self._clock, metadata.jwks_uri)
-        else:
-            self._found = metadata, self._found[1]
+        self._found = metadata, self._found[1]
         self._learnt = self._clock.monotonic()
         return self._found
 
