@@ -7,6 +7,8 @@ SYNAPSE := var/synapse-venv
 SYNAPSE_STAMP := $(SYNAPSE)/.installed
 PROVIDER := var/oidc-provider
 PROVIDER_STAMP := $(PROVIDER)/.installed
+RELYING := var/openid-client
+RELYING_STAMP := $(RELYING)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
@@ -18,10 +20,10 @@ help: ## List the commands
 run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
 	@$(BIN)/issuer demo
 
-test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) debian-packages ## Run every test
+test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run every test
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
-accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
+accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept
 
 lint: $(DEV_STAMP) ## Check style, types, lengths and import directions
@@ -68,7 +70,13 @@ $(DEV_STAMP): $(VENV)/bin/python setup.cfg constraints.txt
 
 $(SYNAPSE_STAMP): tests/synapse-constraints.txt
 	python3 -m venv --clear $(SYNAPSE)
-	$(SYNAPSE)/bin/pip install --quiet --disable-pip-version-check --constraint $< matrix-synapse
+	$(SYNAPSE)/bin/pip install --quiet --disable-pip-version-check --constraint $< 'matrix-synapse[oidc]'
+	@touch $@
+
+$(RELYING_STAMP): tests/modules/oidc/relying/package.json tests/modules/oidc/relying/package-lock.json | debian-packages
+	@mkdir -p $(RELYING)
+	cp $^ $(RELYING)
+	npm ci --prefix $(RELYING) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(PROVIDER_STAMP): tests/openid/package.json tests/openid/package-lock.json | debian-packages

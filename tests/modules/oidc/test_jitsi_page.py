@@ -139,6 +139,10 @@ LOOKS = [(1280, False), (390, True)]
 def test_the_pages_of_consent_are_for_people(
     service: Service, page_url: str, open_page: OpenPage, tmp_path: Path, width: int, dark: bool
 ) -> None:
+    """In a real browser, and with independent clients that the fixture starts: `openid-client` from npm
+    (code + PKCE, refresh, device, introspection), Debian's `libapache2-mod-auth-openidc` in front of a
+    page, a real Synapse with our module as its SSO provider (a user signs in to Matrix through us).
+    """
     window = open_page(f"{service.url}/login", width=width, dark=dark)
     window.page.get_by_label("User name").fill("dwho")
     window.page.get_by_label("Password").fill(PASSWORD)

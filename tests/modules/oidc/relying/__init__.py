@@ -1,0 +1,1 @@
+"""Independent clients (relying parties), against a provider in processes of its own."""

@@ -1,0 +1,3 @@
+from tests.upstream.fixtures import authority
+
+__all__ = ["authority"]

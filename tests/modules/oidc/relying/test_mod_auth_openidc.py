@@ -1,0 +1,45 @@
+"""Debian's libapache2-mod-auth-openidc in front of a page."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.modules.oidc.relying.apache import Apache
+from tests.modules.oidc.relying.office import SECRET, Visitor, start
+from tests.service import Service
+
+
+@pytest.fixture(scope="module")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apache]:
+    server = Apache(tmp_path_factory.mktemp("apache"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, apache: Apache) -> Iterator[Service]:
+    client = f"""\
+[modules.oidc.clients.apache]
+secret = "{SECRET}"
+redirect_uris = ["{apache.url}/private/callback"]
+"""
+    running = start(tmp_path_factory.mktemp("provider"), client)
+    apache.start(f"{running.url}/oidc")
+    yield running
+    running.stop()
+
+
+def test_a_page_behind_apache_is_for_those_who_signed_in(service: Service, apache: Apache) -> None:
+    """In a real browser, and with independent clients that the fixture starts: `openid-client` from npm
+    (code + PKCE, refresh, device, introspection), Debian's `libapache2-mod-auth-openidc` in front of a
+    page, a real Synapse with our module as its SSO provider (a user signs in to Matrix through us).
+    """
+    visitor = Visitor(service)
+    private = f"{apache.url}/private/"
+    callback = visitor.go(private, until=f"{apache.url}/private/callback?")
+    back = visitor.http.get(callback, allow_redirects=False, timeout=30)
+    assert back.headers["Location"] == private, (apache.folder / "error.log").read_text()
+    page = visitor.http.get(private, allow_redirects=False, timeout=30)
+    assert "The private page" in page.text
+    assert page.headers["X-Who"].startswith("dwho")
+    assert page.headers["X-Mail"] == "dwho@example.com"
