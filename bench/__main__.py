@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import delegation, livekit, matrix, openid, people
 from bench import directory as ldap
-from bench import livekit, matrix, openid, people
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
 from bench.product import Product
@@ -16,20 +16,8 @@ from bench.quiet import MOST, Usage
 from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
-NAMES = (
-    "start",
-    "memory",
-    "rs256",
-    "hs256",
-    "asap",
-    "sessions",
-    "livekit-token",
-    "livekit",
-    "ldap",
-    "openid",
-    "matrix",
-)
-OF_JITSI = NAMES[:-5]
+OF_JITSI = ("start", "memory", "rs256", "hs256", "asap", "sessions")
+NAMES = (*OF_JITSI, "livekit-token", "livekit", "delegation", "ldap", "openid", "matrix")
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
@@ -40,6 +28,8 @@ def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
         yield from people.figures(directory)
     if "livekit" in wanted:
         yield from livekit.figures(directory)
+    if "delegation" in wanted:
+        yield from delegation.figures(directory)
     if "ldap" in wanted:
         yield from ldap.figures(directory)
     if "openid" in wanted:

@@ -1,7 +1,8 @@
 """What one homeserver allows: all our calls to it go through one gate, those nearest their deadline first.
 
-The gate is wide open until the homeserver says 429. Then calls are spaced: as far apart as it asked for, a
-little closer with each success, further apart with each 429. Lives on the loop.
+The gate is wide open until the homeserver says 429, and then sends go before restarts. After that, calls are
+spaced: as far apart as it asked for, a little closer with each success, further apart with each 429; and a
+send has to wait for restarts that are nearer their deadline. Lives on the loop.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import itertools
 
 from issuer.world import Clock
 
-MOST_IN_FLIGHT = 32
+MOST_IN_FLIGHT = 100
 """Calls to one homeserver at the same time."""
 LEAST_SPACING = 0.005
 MEMORY = 30.0
@@ -23,6 +24,9 @@ FURTHER = 1.5
 UNTOLD = 1.0
 """Seconds to wait after a 429 that does not say how long."""
 
+Turn = tuple[float, int, asyncio.Future[float]]
+"""The deadline of a call, a number that nobody else has, and what it waits for."""
+
 
 class Gate:
     """The gate before one homeserver."""
@@ -30,7 +34,8 @@ class Gate:
     def __init__(self, clock: Clock) -> None:
         """Stand open."""
         self._clock = clock
-        self._waiting: list[tuple[float, int, asyncio.Future[float]]] = []
+        self._waiting: list[Turn] = []
+        self._urgent: list[Turn] = []
         self._numbers = itertools.count()
         self._in_flight = 0
         self._spacing = 0.0
@@ -38,10 +43,11 @@ class Gate:
         self._limited_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self, deadline: float) -> float:
-        """Wait for the turn of a call; return the time at which it begins, for `limited` and `succeeded`."""
+    async def enter(self, deadline: float, *, urgent: bool = False) -> float:
+        """Wait for the turn of a call; return the time at which it begins, for `limited`."""
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (deadline, next(self._numbers), turn))
+        queue = self._urgent if urgent else self._waiting
+        heapq.heappush(queue, (deadline, next(self._numbers), turn))
         self._open()
         try:
             return await turn
@@ -58,7 +64,7 @@ class Gate:
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing is known of the homeserver, and nobody waits."""
-        return not (self._waiting or self._in_flight or self._spacing or self._next)
+        return not (self._waiting or self._urgent or self._in_flight or self._spacing or self._next)
 
     def limited(self, began: float, retry_after: float | None) -> None:
         """Hear of a 429 for a call that began at a time."""
@@ -78,15 +84,22 @@ class Gate:
 
     def _open(self) -> None:
         now = self._clock.monotonic()
-        while self._waiting and self._in_flight < MOST_IN_FLIGHT:
+        while (self._waiting or self._urgent) and self._in_flight < MOST_IN_FLIGHT:
             if now < self._next:
                 self._later(self._next - now)
                 return
-            _, _, turn = heapq.heappop(self._waiting)
+            _, _, turn = heapq.heappop(self._queue())
             if not turn.done():
                 self._in_flight += 1
                 self._next = now + self._spacing if self._spacing else 0.0
                 turn.set_result(now)
+
+    def _queue(self) -> list[Turn]:
+        """Return the queue whose first one is next."""
+        if not (self._waiting and self._urgent):
+            return self._waiting or self._urgent
+        sends_first = not self._spacing or self._urgent[0] < self._waiting[0]
+        return self._urgent if sends_first else self._waiting
 
     def _later(self, seconds: float) -> None:
         if self._timer is None:

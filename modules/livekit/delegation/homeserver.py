@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
@@ -50,7 +50,7 @@ class DelayedEvents:
         self._warned: set[str] = set()
 
     async def act(
-        self, action: Action, asked: Asked, deadline: float, is_ours: Callable[[float], Awaitable[bool]]
+        self, action: Action, asked: Asked, deadline: float, is_ours: Callable[[], bool]
     ) -> Event | None:
         """Restart or send an event when it is its turn; None when it is not ours any more by then.
 
@@ -58,13 +58,12 @@ class DelayedEvents:
             action: what to do.
             asked: whose event it is.
             deadline: when the homeserver sends it by itself; the nearest goes first.
-            is_ours: tells, after so many seconds of waiting, whether to do it at all.
+            is_ours: tells, when it is its turn, whether to do it at all.
         """
         gate = self._gates.setdefault(asked.server_name, Gate(self._clock))
-        asked_at = self._clock.monotonic()
-        entered_at = await gate.enter(deadline)
+        entered_at = await gate.enter(deadline, urgent=action is Action.SEND)
         try:
-            if not await is_ours(entered_at - asked_at):
+            if not is_ours():
                 return None
             began = self._clock.now()
             seconds = max(SHORTEST_TRY, (deadline - began) * SHARE)

@@ -91,8 +91,10 @@ class Jobs:
                 return self._lost(connection, set(held), owner)
         with self._database.write() as connection:
             lost = {change.job.id for change in changes if not self._write(connection, change, owner)}
-            asked_for = {*held, *(job.id for job in restarts)}
-            lost |= self._lost(connection, asked_for, owner, lock=self._mirror.is_on)
+            ids = {*held}
+            if self._mirror.is_on:  # which has no versions: nothing may be written over a newer job
+                ids |= {job.id for job in restarts}
+            lost |= self._lost(connection, ids, owner, lock=self._mirror.is_on)
             mine = [job for job in restarts if job.id not in lost]
             self._write_restarts(connection, mine)
             return lost

@@ -10,8 +10,8 @@ import heapq
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from issuer.errors import GatewayError
 from issuer.world import Clock
@@ -19,9 +19,10 @@ from modules.livekit.delegation.homeserver import DelayedEvents
 from modules.livekit.delegation.job import Change, Job, Pair
 from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.machine import step
-from modules.livekit.delegation.model import Action, Event, Phase, Replaced, Resumed, State, Tick
+from modules.livekit.delegation.model import Action, Event, Phase, Replaced, Resumed, Tick
 from modules.livekit.delegation.participants import Participants
 from modules.livekit.delegation.watcher import Watcher
+from modules.livekit.delegation.work import Entry, Work
 
 T = TypeVar("T")
 
@@ -30,39 +31,10 @@ _log = logging.getLogger(__name__)
 LONGEST_SLEEP = 60.0
 AFTER_FAILURE = 0.5
 """Seconds until a round is tried again when the store fails."""
-GATHER = 0.02
+GATHER = 0.05
 """Seconds between two rounds, in which answers gather."""
-UNCERTAIN = 0.2
-"""Seconds of waiting for a turn after which a job may have become somebody else's."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A job that is ours, as far as we know."""
-
-    job: Job
-    state: State
-
-
-@dataclass(slots=True)
-class Work:
-    """What a round has made of a job so far."""
-
-    entry: Entry
-    state: State
-    events: list[Event]
-    actions: list[Action]
-
-    @property
-    def is_change(self) -> bool:
-        """Tell whether others must know at once."""
-        before = self.entry.state
-        return (self.state.phase, self.state.sid) != (before.phase, before.sid)
-
-    @property
-    def is_restart(self) -> bool:
-        """Tell whether the time of the last restart is to be written."""
-        return not self.is_change and self.state.restarted_at != self.entry.state.restarted_at
+UNCERTAIN = 0.25
+"""Seconds between two looks at jobs whose calls wait for their turn: they may be somebody else's by now."""
 
 
 class Runner:
@@ -89,7 +61,9 @@ class Runner:
         self._due: list[tuple[float, str]] = []
         self._news: list[tuple[str, Event]] = []
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._waiting: set[str] = set()
+        """Jobs whose calls wait for their turn."""
 
     def __len__(self) -> int:
         """Return how many jobs are ours."""
@@ -129,6 +103,7 @@ class Runner:
 
     async def run(self) -> None:
         """Run until cancelled."""
+        self._begun(asyncio.get_running_loop().create_task(self._doubt()))
         try:
             while True:
                 try:
@@ -227,7 +202,7 @@ class Runner:
         for action in work.actions:
             self._begin(entry, action)
 
-    async def _look_after(self, lost: set[str]) -> None:
+    async def _look_after(self, lost: Iterable[str]) -> None:
         """Read jobs again that are not as we thought: gone, somebody else's, or changed by a webhook."""
         for job_id in lost:
             entry = self._entries.get(job_id)
@@ -264,7 +239,10 @@ class Runner:
 
     def _begin(self, entry: Entry, action: Action) -> None:
         work = self._look(entry) if action is Action.LOOK else self._act(entry, action)
-        task = asyncio.get_running_loop().create_task(work)
+        self._begun(asyncio.get_running_loop().create_task(work))
+
+    def _begun(self, task: asyncio.Task[Any]) -> None:
+        """Keep a task until it is done."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -275,22 +253,29 @@ class Runner:
     async def _act(self, entry: Entry, action: Action) -> None:
         job, state = entry.job, entry.state
 
-        async def is_ours(waited: float) -> bool:
+        def is_ours() -> bool:
+            self._waiting.discard(job.id)
             current = self._entries.get(job.id)
-            if current is None or current.state.phase is not state.phase:
-                return False
-            return waited < UNCERTAIN or await self._still_held(job.id)
+            return current is not None and current.state.phase is state.phase
 
+        self._waiting.add(job.id)
         event = await self._events.act(action, job.asked, state.deadline, is_ours)
         if event is not None:
             self._watcher.answered(action, event, state, self._clock.now())
             self._hear(job.id, event)
 
-    async def _still_held(self, job_id: str) -> bool:
-        try:
-            return not await self._in_store(self._jobs.settle, [], [], {job_id}, self._owner)
-        except GatewayError:
-            return True  # as long as nobody can tell
+    async def _doubt(self) -> None:
+        """Look after jobs whose calls wait for their turn, so long that others may have taken them."""
+        while True:
+            await asyncio.sleep(UNCERTAIN)
+            waiting = set(self._waiting)
+            try:
+                lost = (
+                    await self._in_store(self._jobs.settle, [], [], waiting, self._owner) if waiting else ()
+                )
+                await self._look_after(lost)
+            except GatewayError:
+                continue  # nobody else can take them either
 
     def _hear(self, job_id: str, event: Event) -> None:
         self._news.append((job_id, event))

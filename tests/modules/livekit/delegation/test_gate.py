@@ -82,6 +82,29 @@ def test_the_nearest_deadline_goes_first() -> None:
     assert asyncio.run(run()) == [1.0, 3.0, 5.0, 7.0, 9.0]
 
 
+@pytest.mark.parametrize(("limited", "expected"), [(False, ["send", "restart"]), (True, ["restart", "send"])])
+def test_sends_go_first_while_nothing_is_limited(limited: bool, expected: list[str]) -> None:
+    async def run() -> list[str]:
+        gate, order = Gate(SystemClock()), []
+        entered = [await gate.enter(0.0) for _ in range(MOST_IN_FLIGHT)]
+
+        async def one(name: str, deadline: float) -> None:
+            await gate.enter(deadline, urgent=name == "send")
+            order.append(name)
+            gate.leave()
+
+        waiting = asyncio.gather(one("restart", 2.0), one("send", 8.0))
+        await asyncio.sleep(0)
+        for at in entered:
+            if limited:
+                gate.limited(at, 0.05)
+            gate.leave()
+        await waiting
+        return order
+
+    assert asyncio.run(run()) == expected
+
+
 def test_what_a_homeserver_allows_is_used_and_little_more() -> None:
     """50 a second after a burst of 5: most of it is used, and few calls are in vain."""
 

@@ -43,11 +43,8 @@ class Caller:
     def act(
         self, delay_id: str = "syd_1", action: Action = Action.RESTART, left: float = 8.0
     ) -> Event | None:
-        async def is_ours(_waited: float) -> bool:
-            return True
-
         asked = Asked("room", "identity", self.homeserver.name, delay_id, 8.0)
-        return self._upstream.call(self.events.act(action, asked, time.time() + left, is_ours), 30)
+        return self._upstream.call(self.events.act(action, asked, time.time() + left, lambda: True), 30)
 
 
 @pytest.fixture
