@@ -21,7 +21,7 @@ from issuer.matrix.doctor import homeserver_checks
 from issuer.metrics import Metrics, NoMetrics
 from issuer.module import Gateway, Module
 from issuer.passwords import Passwords
-from issuer.portal import headers, language
+from issuer.portal import assembly, headers, language
 from issuer.portal.ambient import Ambient
 from issuer.portal.choices import Choices
 from issuer.portal.cookies import Cookies
@@ -35,6 +35,7 @@ from issuer.portal.sign_in import SignIn
 from issuer.portal.ways import Ways
 from issuer.proxy import TrustedProxies
 from issuer.rules import Scope, compile_expression
+from issuer.second_factor import Factors
 from issuer.sessions import Session, Sessions
 from issuer.settings.load import Configuration
 from issuer.settings.models import Settings
@@ -71,6 +72,8 @@ class Parts:
     backends: dict[str, Backend]
     admission: Admission
     freshness: Freshness
+    factors: Factors
+    levels: Levels
     modules: dict[str, Module]
     services: BackendServices
     housekeeper: Housekeeper
@@ -167,11 +170,13 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     sessions = Sessions(store, settings.sessions, clock, randomness)
     backends: dict[str, Backend] = {}
     admission = admission_of(settings, backends, store, clock)
+    factors = Factors(settings.second_factor, backends, store, clock, randomness)
+    levels = Levels(backends, factors.levels)
     freshness = Freshness(backends, admission, store, clock)
     ambient = Ambient(backends, admission, sessions, cookies, world.metrics)
     current = Current(sessions, freshness, ambient, cookies, settings.public_url)
     upstream = Upstream(settings.upstream, clock, settings.server.threads)
-    passwords = _passwords(settings, randomness)
+    passwords = Passwords(randomness, parallel=1, waiting=max(1, settings.server.threads // 2))
     services = BackendServices(settings, store, clock, randomness, passwords, upstream)
     house = Parts(
         settings=settings,
@@ -179,11 +184,13 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         store=store,
         keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
         sessions=sessions,
-        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics, Levels(backends).above),
+        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics, levels.above),
         upstream=upstream,
         backends=backends,
         admission=admission,
         freshness=freshness,
+        factors=factors,
+        levels=levels,
         modules={},
         services=services,
         housekeeper=Housekeeper(store),
@@ -199,15 +206,18 @@ def _portal(app: Flask, house: Parts, current: Current, cookies: Cookies) -> Way
     settings, metrics = house.settings.sign_in, house.world.metrics
     problems: list[Problem] = []
     with Collected("sign_in", problems):
-        choices = Choices(house.backends, house.modules, settings, house.world.clock)
+        choices = Choices(house.backends, house.modules, settings, house.levels, house.world.clock)
+    with Collected("second_factor", problems):
+        house.factors.compile()
     if problems:
         raise ConfigError(problems)
     sign_in = SignIn(house.admission, house.services, settings, metrics)
     entrance = Entrance(current, cookies, house.sessions, house.backends, metrics)
-    ways = Ways(current, cookies, choices, sign_in, entrance)
+    factor_pages = assembly.factor_pages(house, current, cookies, sign_in, entrance, choices)
+    ways = Ways(current, cookies, choices, sign_in, factor_pages.step, entrance)
     home = Home(house.store.issuances, house.modules.values())
     portal = Portal(current, cookies, ways, entrance, house.sessions, home)
-    app.register_blueprint(portal.blueprint())
+    app.register_blueprint(factor_pages.add_to(portal.blueprint()))
     redirects = Redirects(current, cookies, choices, house.admission, entrance)
     app.register_blueprint(redirects.blueprint(house.backends.values()))
     return ways
@@ -220,7 +230,8 @@ def _finish(app: Flask, house: Parts, current: Current, ways: Ways) -> None:
     ErrorHandler(house.world.randomness, ways, modules).register(app)
     headers.register(app, ways.destinations(), house.settings.secure)
     language.register(app)
-    site = {"name": house.settings.portal.name, "demo": house.settings.portal.demo}
+    portal = house.settings.portal
+    site = {"name": portal.name, "demo": portal.demo, "second_factor": house.factors.on}
     app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.language()})
     app.wsgi_app = TrustedProxies(app.wsgi_app, house.settings.server.trusted_proxies)  # type: ignore[method-assign]
 
@@ -228,10 +239,6 @@ def _finish(app: Flask, house: Parts, current: Current, ways: Ways) -> None:
 def key_retention(settings: Settings) -> float:
     """Return how long a retired key stays published, in seconds."""
     return settings.tokens.maximum_lifetime + RETENTION_MARGIN
-
-
-def _passwords(settings: Settings, randomness: Randomness) -> Passwords:
-    return Passwords(randomness, parallel=1, waiting=max(1, settings.server.threads // 2))
 
 
 def _plug_in(configuration: Configuration, house: Parts, current: Current) -> None:
@@ -279,7 +286,7 @@ def _gateway(instance: str, house: Parts, current: Current, identifier: Callable
         address=current.address,
         main_identifier=identifier,
         macros=tuple(house.settings.macros),
-        levels_above=Levels(house.backends).above,
+        levels_above=house.levels.above,
         end_session=lambda session: _end_session(house.sessions, session, current.address()),
         check_origin=current.check_origin,
         module=house.modules.get,

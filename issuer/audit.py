@@ -38,6 +38,33 @@ def sign_in_paused(limit: str, account: str, address: str, wait: float) -> None:
     _event("sign_in_paused", logging.WARNING, limit=limit, account=account, address=address, wait=round(wait))
 
 
+def second_factor_set_up(identity: Identity, address: str) -> None:
+    """Somebody has a second factor from now on."""
+    _event("second_factor_set_up", backend=identity.backend, user=identity.uid, address=address)
+
+
+def second_factor_removed(backend: str, user: str, by: str) -> None:
+    """Somebody's second factor was removed, by themselves or by the operator."""
+    _event("second_factor_removed", logging.WARNING, backend=backend, user=user, by=by)
+
+
+def second_factor_failed(identity: Identity, address: str) -> None:
+    """Somebody who knows the password, or is signed in, gave a wrong code."""
+    backend, user = identity.backend, identity.uid
+    _event("second_factor_failed", logging.WARNING, backend=backend, user=user, address=address)
+
+
+def recovery_code_used(identity: Identity, address: str, left: int) -> None:
+    """Somebody signed in with a recovery code; `left` are still unused."""
+    backend, user = identity.backend, identity.uid
+    _event("recovery_code_used", logging.WARNING, backend=backend, user=user, address=address, left=left)
+
+
+def recovery_codes_renewed(identity: Identity, address: str) -> None:
+    """Somebody has new recovery codes; the old ones count no more."""
+    _event("recovery_codes_renewed", backend=identity.backend, user=identity.uid, address=address)
+
+
 def signed_out(identity: Identity, address: str) -> None:
     """Somebody ended their session."""
     _event("signed_out", backend=identity.backend, user=identity.uid, address=address)

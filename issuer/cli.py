@@ -29,6 +29,7 @@ COMMANDS = {
     "issuances": "issuer.commands.issuances:issuances",
     "keys": "issuer.commands.keys:keys",
     "rule": "issuer.commands.rule:rule",
+    "second-factor": "issuer.commands.second_factor:second_factor",
     "serve": "issuer.commands.serve:serve",
     "sessions": "issuer.commands.sessions:sessions",
     "token": "issuer.commands.token:token",

@@ -8,7 +8,16 @@ from issuer.module import Module
 from issuer.settings.problems import ConfigError, Problem
 
 ROOT_ROUTES = (("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/.well-known/jwks.json"))
-RESERVED = ("/login", "/logout", "/sessions", "/static", "/healthz", "/readyz", "/.well-known")
+RESERVED = (
+    "/login",
+    "/logout",
+    "/second-factor",
+    "/sessions",
+    "/static",
+    "/healthz",
+    "/readyz",
+    "/.well-known",
+)
 
 
 def mount(app: Flask, modules: dict[str, Module]) -> None:

@@ -176,6 +176,8 @@ class LocalUsers:
         user = self.get(uid)
         self._store.users.remove(user.id)
         self._store.browsers.forget_account(account_key(user.uid))
+        for instance in self._instances:
+            self._store.second_factors.remove(instance, user.id)
         self._end_sessions(user)
 
     def _change(self, user: User) -> None:
@@ -184,6 +186,7 @@ class LocalUsers:
     def _end_sessions(self, user: User) -> None:
         for instance in self._instances:
             self._store.sessions.end_of(instance, user.id)
+            self._store.pending_steps.drop_of(instance, user.id)
 
     def _hash(self, password: str) -> str:
         if not self._shortest <= len(password) <= LONGEST_PASSWORD:

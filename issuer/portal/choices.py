@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from issuer.backend import Backend, FormBackend, RedirectBackend
 from issuer.identity import Identity
+from issuer.levels import Levels
 from issuer.module import ConfigurationError, Module
 from issuer.rules import Scope, compile_expression
 from issuer.settings.models import SignInSettings
@@ -35,6 +36,7 @@ class Choices:
         backends: Mapping[str, Backend],
         modules: Mapping[str, Module],
         settings: SignInSettings,
+        levels: Levels,
         clock: Clock,
     ) -> None:
         """Compile the choice.
@@ -46,6 +48,7 @@ class Choices:
         self._backends = backends
         self._modules = modules
         self._default = settings.default
+        self._levels = levels
         self._clock = clock
         self._choice = (
             compile_expression(settings.choice, option="sign_in.choice", variables=VARIABLES)
@@ -77,7 +80,7 @@ class Choices:
         Only those are offered that may give the `authLevel` asked for.
         """
         chosen = self._chosen(wanted, address)
-        able = [one for one in self._named(chosen) if max(one.auth_levels(), default=0) >= level]
+        able = [one for one in self._named(chosen) if max(self._levels.of(one), default=0) >= level]
         redirects = tuple(one for one in able if isinstance(one, RedirectBackend))
         forms = tuple(one for one in able if isinstance(one, FormBackend))
         only = redirects[0] if chosen is not None and len(redirects) == 1 and not forms else None

@@ -1,4 +1,4 @@
-"""The cookies of the portal: the session, that this browser signed in before, and where it did so last."""
+"""The cookies of the portal: the session, that and how this browser signed in before, an unfinished step."""
 
 import re
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ class Cookies:
         self.session_name = f"{prefix}issuer_session"
         self.browser_name = f"{prefix}issuer_browser"
         self.way_name = f"{prefix}issuer_way"
+        self.pending_name = f"{prefix}issuer_step"
         self._session = re.compile(rf"(?:^|;)[ \t]*{self.session_name}=([^;]*)")
 
     def session(self, environ: "WSGIEnvironment") -> str | None:
@@ -32,6 +33,10 @@ class Cookies:
     def browser(self, request: Request) -> str | None:
         """Return the token of a browser that signed in before."""
         return request.cookies.get(self.browser_name)
+
+    def pending(self, request: Request) -> str | None:
+        """Return the id of the step that the browser has not finished."""
+        return request.cookies.get(self.pending_name)
 
     def set_session(self, response: Response, session_id: str) -> None:
         """Give the browser a session id, until it is closed."""
@@ -53,9 +58,17 @@ class Cookies:
         """Let the browser forget it; return the response."""
         return self._forget(response, self.way_name)
 
+    def set_pending(self, response: Response, step_id: str, seconds: int) -> None:
+        """Give the browser the id of a step, for so long."""
+        self._set(response, self.pending_name, step_id, seconds)
+
     def forget_session(self, response: Response) -> None:
         """Take the session id back."""
         self._forget(response, self.session_name)
+
+    def forget_pending(self, response: Response) -> None:
+        """Take the id of a step back."""
+        self._forget(response, self.pending_name)
 
     def _forget(self, response: Response, name: str) -> Response:
         response.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="Lax")

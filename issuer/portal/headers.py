@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
+from flask import Flask, Response, after_this_request
 
 from issuer.portal.urls import origin
 
@@ -29,6 +29,16 @@ def content_security_policy(destinations: Iterable[str]) -> str:
 def _source(destination: str) -> str:
     """Return the origin of a URL; any port (`http://127.0.0.1:*`) and a mere scheme are sources already."""
     return destination if destination.endswith((":*", ":")) else origin(destination)
+
+
+def let_forms_lead_to(destinations: Iterable[str]) -> None:
+    """Name where forms of the page in hand may lead: applications can be added while this process runs."""
+    policy = content_security_policy(destinations)
+
+    @after_this_request
+    def name(answer: Response) -> Response:
+        answer.headers["Content-Security-Policy"] = policy
+        return answer
 
 
 class SecurityHeaders:

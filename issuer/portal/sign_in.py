@@ -6,9 +6,7 @@ that account has a limit of its own, so that nobody can lock anybody out.
 
 import base64
 import hashlib
-import ipaddress
 import logging
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -16,12 +14,12 @@ from issuer import audit
 from issuer.accounts import account_bucket, account_key
 from issuer.admission import Admission
 from issuer.backend import BackendServices, FormBackend
-from issuer.errors import TooManyRequestsError, UnavailableError
+from issuer.errors import UnavailableError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
+from issuer.portal.limits import Limits
 from issuer.sessions import Visitor
 from issuer.settings.models import SignInSettings
-from issuer.store import AttemptPolicy
 
 TOKEN_BYTES = 32
 
@@ -52,6 +50,8 @@ class SignIn:
     ) -> None:
         """Keep what signing in needs."""
         self._admission = admission
+        self.limits = Limits(services.store.attempts, settings, metrics)
+        """Of everything that is guessed at to sign in."""
         self._store = services.store
         self._clock = services.clock
         self._randomness = services.randomness
@@ -70,21 +70,18 @@ class SignIn:
         """
         login = typed.login
         account = account_key(login)
-        buckets = [self._account_bucket(account, browser), address_bucket(visitor.address)]
-        self._reserve(buckets, account, visitor)
+        attempt = self.limits.begin(self._account_bucket(account, browser), account, visitor)
         try:
             identity = self._authenticate(typed, backends)
         except UnavailableError as error:
             if not isinstance(error, PartlyUnavailableError):
-                for bucket in buckets:
-                    self._store.attempts.release(bucket)
+                attempt.take_back()
             raise
         if identity is None:
             audit.sign_in_failed(account, visitor.address)
             self._metrics.sign_in("failed")
             return None
-        self._store.attempts.clear(buckets[0])
-        self._store.attempts.release(buckets[1])
+        attempt.succeed()
         return self._admission.admit(identity)
 
     def _authenticate(self, typed: Typed, backends: Iterable[FormBackend]) -> Identity | None:
@@ -112,25 +109,11 @@ class SignIn:
             return f"browser:{hash_token(browser).hex()}:{account}"
         return account_bucket(account)
 
-    def _reserve(self, buckets: list[str], account: str, visitor: Visitor) -> None:
-        attempts = (self._settings.account_attempts, self._settings.address_attempts)
-        for bucket, free in zip(buckets, attempts, strict=True):
-            wait = self._store.attempts.reserve(bucket, self._policy(free))
-            if wait > 0:
-                limit = bucket.partition(":")[0]
-                audit.sign_in_paused(limit, account, visitor.address, wait)
-                self._metrics.sign_in("paused")
-                raise TooManyRequestsError(f"sign-in paused by the limit of its {limit}", math.ceil(wait))
-
-    def _policy(self, free: int) -> AttemptPolicy:
-        settings = self._settings
-        return AttemptPolicy(free, settings.first_wait, settings.longest_wait, settings.forget_after)
-
-    def remember(self, login: str, browser: str | None) -> str:
-        """Remember a browser that signed in, and return the token that it is known by."""
-        token = self._browser_token(account_key(login), browser)
+    def remember(self, account: str, browser: str | None) -> str:
+        """Remember a browser that signed in to an account, and return the token that it is known by."""
+        token = self._browser_token(account, browser)
         expires = self._clock.now() + self._settings.browser_memory
-        self._store.browsers.remember(hash_token(token), account_key(login), expires)
+        self._store.browsers.remember(hash_token(token), account, expires)
         return token
 
     def _browser_token(self, account: str, browser: str | None) -> str:
@@ -138,18 +121,6 @@ class SignIn:
         if browser and self._store.browsers.knows(hash_token(browser), account):
             return browser
         return base64.urlsafe_b64encode(self._randomness.bytes(TOKEN_BYTES)).decode().rstrip("=")
-
-
-def address_bucket(address: str) -> str:
-    """Return the bucket of an address; one IPv6 customer has a /64 network (RFC 6177)."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "address:unknown"
-    if parsed.version == 6:
-        mapped = parsed.ipv4_mapped
-        return f"address:{mapped or ipaddress.ip_network((parsed, 64), strict=False)}"
-    return f"address:{parsed}"
 
 
 def hash_token(token: str) -> bytes:

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import Response, after_this_request, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from issuer.accounts import account_key
 from issuer.backend import Departure, RedirectBackend
 from issuer.errors import (
     NoWayInError,
@@ -24,7 +25,8 @@ from issuer.portal.choices import Choices, Offer
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import READING, Current, SignInRequiredError
 from issuer.portal.entrance import Entrance, Entry
-from issuer.portal.headers import content_security_policy
+from issuer.portal.headers import let_forms_lead_to
+from issuer.portal.second_step import SecondStep
 from issuer.portal.sign_in import SignIn, Typed
 from issuer.portal.urls import (
     Wish,
@@ -53,13 +55,20 @@ class Ways:
     """Signs browsers in, by the form or elsewhere."""
 
     def __init__(
-        self, current: Current, cookies: Cookies, choices: Choices, sign_in: SignIn, entrance: Entrance
+        self,
+        current: Current,
+        cookies: Cookies,
+        choices: Choices,
+        sign_in: SignIn,
+        second_step: SecondStep,
+        entrance: Entrance,
     ) -> None:
         """Keep what signing in needs."""
         self._current = current
         self._cookies = cookies
         self._choices = choices
         self._sign_in = sign_in
+        self._second_step = second_step
         self._entrance = entrance
 
     def login(self) -> ResponseReturnValue:
@@ -133,14 +142,16 @@ class Ways:
             return self._page(goal, typed.login, text), 429, error.headers
         if identity is None:
             return self._page(goal, typed.login, _("This user name and password do not match.")), 401
-        token = self._sign_in.remember(typed.login, browser)
+        if (first := self._second_step.begin(identity, typed.login, goal)) is not None:
+            return first
+        token = self._sign_in.remember(account_key(typed.login), browser)
         answer = self._entrance.enter(Entry(identity, goal))
         self._cookies.set_browser(answer, token)
         return answer
 
     def _page(self, goal: str, login: str = "", error: str | None = None) -> str:
         wish = wish_of(goal)
-        after_this_request(self._let_forms_lead_away)
+        let_forms_lead_to(self.destinations())
         offer, service = self._offer(wish), self._choices.service(wish.wanted)
         return render_template(
             "login.html",
@@ -156,12 +167,6 @@ class Ways:
     def destinations(self) -> Iterable[str]:
         """Return the base URLs to which forms of ours may lead."""
         return self._choices.destinations()
-
-    def _let_forms_lead_away(self, answer: Response) -> Response:
-        """Name the destinations of now: applications can be added while this process runs."""
-        policy = content_security_policy(self.destinations())
-        answer.headers["Content-Security-Policy"] = policy
-        return answer
 
 
 def _name(backend: RedirectBackend) -> str:

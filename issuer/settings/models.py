@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import Field, field_validator, model_validator
 
 from issuer.settings.base import ConfigPath, Section
+from issuer.settings.secrets import weakness
 from issuer.settings.types import (
     BaseUrl,
     Bind,
@@ -131,6 +132,28 @@ class SignInSettings(Section):
         return self
 
 
+class SecondFactorSettings(Section):
+    """A code from an authenticator app, besides the password of the sign-in form."""
+
+    key: Secret | None = None
+    """Encrypts what the apps share with the gateway; without it there is no second factor. Keep a copy, apart
+    from that of the database: when it is lost, everybody has to set up their app again."""
+    required: str = "0"
+    """Rule for who must have one; others may. One that fails means yes. It sees `ip`."""
+    auth_level: int = Field(default=2, ge=1, le=100)
+    """The `authLevel` of a sign-in with a code, if its backend's own is not higher."""
+    backends: list[str] = Field(default=[])
+    """Login backends whose people can have one; default: all with a form."""
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if self.key is None and (self.required.strip() not in {"0", "deny", "false"} or self.backends):
+            raise ValueError("key is missing: make one with `openssl rand -hex 32`, and put it into key_file")
+        if self.key is not None and (fault := weakness(self.key, 32)):
+            raise ValueError(f"key {fault}")
+        return self
+
+
 class KeySettings(Section):
     """Where signing keys are kept."""
 
@@ -229,6 +252,7 @@ class Settings(Section):
     portal: PortalSettings = PortalSettings()
     sessions: SessionSettings = SessionSettings()
     sign_in: SignInSettings = SignInSettings()
+    second_factor: SecondFactorSettings = SecondFactorSettings()
     keys: KeySettings = KeySettings()
     tokens: TokenSettings = TokenSettings()
     upstream: UpstreamSettings = UpstreamSettings()

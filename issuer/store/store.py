@@ -10,7 +10,9 @@ from issuer.store.claims import UidClaims
 from issuer.store.database import Database
 from issuer.store.errors import StoreError
 from issuer.store.issuances import Issuances
+from issuer.store.pending_steps import PendingSteps
 from issuer.store.purge import expired_in_core, purge
+from issuer.store.second_factors import SecondFactors
 from issuer.store.sessions import Sessions
 from issuer.store.users import Users
 from issuer.world import Clock
@@ -36,6 +38,8 @@ class Store:
         self.browsers = KnownBrowsers(database, clock)
         self.issuances = Issuances(database)
         self.claims = UidClaims(database)
+        self.second_factors = SecondFactors(database)
+        self.pending_steps = PendingSteps(database, clock)
 
     @classmethod
     def open(

@@ -5,7 +5,7 @@ Every index is paid for at each insert: there is one only where a request or the
 
 from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration, known without importing Alembic."""
 
 NAMING = {
@@ -81,6 +81,35 @@ known_browsers = Table(
     metadata,
     Column("account_hash", LargeBinary, primary_key=True),
     Column("token_hash", LargeBinary, primary_key=True),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("backend", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("backend", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
+)
+
+pending_steps = Table(
+    "pending_steps",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),
+    Column("backend", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("content", Text, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
 )
 

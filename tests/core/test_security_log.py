@@ -48,6 +48,31 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
         "WARNING",
         {"backend", "account", "user", "reason"},
     ),
+    "second_factor_failed": (
+        lambda: audit.second_factor_failed(WHO, "a"),
+        "WARNING",
+        {"backend", "user", "address"},
+    ),
+    "second_factor_set_up": (
+        lambda: audit.second_factor_set_up(WHO, "a"),
+        "INFO",
+        {"backend", "user", "address"},
+    ),
+    "second_factor_removed": (
+        lambda: audit.second_factor_removed("local", "dwho", "person"),
+        "WARNING",
+        {"backend", "user", "by"},
+    ),
+    "recovery_code_used": (
+        lambda: audit.recovery_code_used(WHO, "a", 9),
+        "WARNING",
+        {"backend", "user", "address", "left"},
+    ),
+    "recovery_codes_renewed": (
+        lambda: audit.recovery_codes_renewed(WHO, "a"),
+        "INFO",
+        {"backend", "user", "address"},
+    ),
     "header_refused": (
         lambda: audit.header_refused("proxy", "a", "why"),
         "WARNING",

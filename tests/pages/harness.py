@@ -14,6 +14,7 @@ from jinja2 import StrictUndefined
 from werkzeug.serving import make_server
 
 from issuer.errors import ForbiddenError
+from issuer.portal.qr import qr_code
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -43,6 +44,7 @@ class Case:
     person: Person | None = PERSON
     demo: bool = False
     name: str = "issuer"
+    second_factor: bool = True
 
 
 def _form(**changes: object) -> SimpleNamespace:
@@ -79,6 +81,16 @@ def _home(groups: list[str], tiles: list[Any], calls: Iterable[Any] = ()) -> dic
 def _error(**changes: object) -> dict[str, object]:
     values = {"status": 403, "title": ForbiddenError.description, "remedy": ForbiddenError.remedy}
     return {"description": None, "error_id": None, "home_link": True} | values | changes
+
+
+def _set_up(**changes: object) -> dict[str, object]:
+    uri = "otpauth://totp/issuer:dwho?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=issuer"
+    return {"picture": qr_code(uri), "secret": ["JBSW"] * 8, "error": None, "required": False} | changes
+
+
+def _factor(**changes: object) -> dict[str, object]:
+    values = {"covered": True, "since": MOMENT, "left": 9, "required": False, "error": None, "about": ""}
+    return values | changes
 
 
 MEETING = _tile("Video meetings", "Start a meeting, or enter one by its name.", "video", form=_form())
@@ -136,6 +148,12 @@ CASES = {
     "signed-out": Case("logout.html", {"signed_out": True}, None),
     "sessions": Case("sessions.html", {"sessions": SESSIONS}),
     "sessions-one": Case("sessions.html", {"sessions": SESSIONS[:1]}),
+    "code": Case("second_factor_code.html", {"error": None, "by_recovery": False}, None),
+    "code-recovery": Case("second_factor_code.html", {"error": "It is wrong.", "by_recovery": True}, None),
+    "set-up": Case("second_factor_set_up.html", _set_up(required=True, error="It is wrong."), None),
+    "recovery": Case("second_factor_recovery.html", {"codes": ["abcd-efgh-2345-6777"] * 10, "onward": "/"}),
+    "factor": Case("second_factor.html", _factor(about="remove", error="It is wrong.", left=1)),
+    "factor-off": Case("second_factor.html", _factor(since=None, required=True)),
     "error": Case("error.html", _error()),
     "error-unknown": Case(
         "error.html",
@@ -169,6 +187,12 @@ def _portal() -> Blueprint:
         "sessions": "/sessions",
         "end_session": "/sessions/<handle>/end",
         "end_other_sessions": "/sessions/end-others",
+        "second_factor": "/second-factor",
+        "second_factor_code": "/second-factor/code",
+        "second_factor_set_up": "/second-factor/set-up",
+        "begin_second_factor": "/second-factor/begin",
+        "new_recovery_codes": "/second-factor/recovery-codes",
+        "remove_second_factor": "/second-factor/remove",
     }.items():
         portal.add_url_rule(rule, endpoint, lambda **arguments: "", methods=["GET", "POST"])
     return portal
@@ -185,7 +209,7 @@ def pages_app() -> Flask:
     def show(name: str) -> tuple[str, int]:
         case = CASES[name]
         lang = request.accept_languages.best_match(LANGUAGES, "en")
-        site = SimpleNamespace(name=case.name, demo=case.demo)
+        site = SimpleNamespace(name=case.name, demo=case.demo, second_factor=case.second_factor)
         page = render_template(case.template, **case.context, person=case.person, site=site, lang=lang)
         status = case.context.get("status", 200)
         return page, status if isinstance(status, int) else 200

@@ -11,7 +11,7 @@ from issuer.accounts import account_key
 from issuer.backends.local import LocalUsers
 from issuer.errors import UnavailableError
 from issuer.passwords import Passwords
-from issuer.portal.sign_in import address_bucket
+from issuer.portal.limits import address_bucket
 from tests.gateway import BuildGateway, LocalGateway
 from tests.portal.conftest import USERS
 

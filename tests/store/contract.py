@@ -13,6 +13,7 @@ from issuer.store import DuplicateError, Store, StoreError
 from tests.fakes import FakeClock
 from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_issuances import IssuancesContract
+from tests.store.contract_second_factor import PendingStepsContract, SecondFactorContract
 from tests.store.contract_sign_in import SignInContract
 from tests.store.samples import NOW, at_once, id_hash, identity, issuance, session, user
 
@@ -238,5 +239,7 @@ class StoreContract(
     ClaimsContract,
     IssuancesContract,
     UpkeepContract,
+    SecondFactorContract,
+    PendingStepsContract,
 ):
     """Everything."""

@@ -1,0 +1,210 @@
+"""The second step of a sign-in: after the password a code, or setting the app up."""
+
+from collections.abc import Callable, Iterable
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from issuer.accounts import account_key
+from issuer.errors import TooManyRequestsError
+from issuer.freshness import Freshness
+from issuer.identity import Identity
+from issuer.portal.choices import Choices
+from issuer.portal.code_check import CodeCheck
+from issuer.portal.cookies import Cookies
+from issuer.portal.current import Current, SignInRequiredError
+from issuer.portal.entrance import Entrance, Entry
+from issuer.portal.headers import let_forms_lead_to
+from issuer.portal.pending import Pending, PendingSteps
+from issuer.portal.qr import qr_code
+from issuer.portal.sign_in import SignIn
+from issuer.portal.urls import safe_next, wish_of
+from issuer.second_factor import Demand, Factors
+
+CODE_PAGE, SET_UP_PAGE = "/second-factor/code", "/second-factor/set-up"
+
+
+class Completion:
+    """Lets somebody in who has done all steps."""
+
+    def __init__(
+        self,
+        cookies: Cookies,
+        freshness: Freshness,
+        factors: Factors,
+        sign_in: SignIn,
+        entrance: Entrance,
+        choices: Choices,
+    ) -> None:
+        """Keep what the end of a sign-in needs."""
+        self._choices = choices
+        self._cookies = cookies
+        self._freshness = freshness
+        self._factors = factors
+        self._sign_in = sign_in
+        self._entrance = entrance
+
+    def fresh(self, pending: Pending) -> Identity:
+        """Return who signs in, read again: they may have been locked out since they gave their password.
+
+        Raises:
+            SignInRequiredError: they are gone.
+        """
+        identity = self._freshness.identity(pending.identity)
+        if identity is None:
+            raise SignInRequiredError(pending.goal)
+        return self._factors.raised(identity)
+
+    def destinations(self) -> Iterable[str]:
+        """Return the base URLs to which a browser may go on."""
+        return self._choices.destinations()
+
+    def enter(self, identity: Identity, pending: Pending, answer: Response) -> None:
+        """Start the session, and remember the browser."""
+        token = self._sign_in.remember(pending.account, self._cookies.browser(request))
+        self._cookies.set_session(answer, self._entrance.start(Entry(identity, pending.goal)))
+        self._cookies.set_browser(answer, token)
+
+
+class SecondStep:
+    """The pages between password and session."""
+
+    def __init__(
+        self,
+        current: Current,
+        steps: PendingSteps,
+        factors: Factors,
+        check: CodeCheck,
+        completion: Completion,
+        service: str,
+    ) -> None:
+        """Keep what the pages need; `service` is the name that the app shows."""
+        self._current = current
+        self._steps = steps
+        self._factors = factors
+        self._check = check
+        self._completion = completion
+        self._service = service
+
+    def add_to(self, routes: Blueprint) -> None:
+        """Add the routes."""
+        add: Callable[..., None] = routes.add_url_rule
+        add(CODE_PAGE, "second_factor_code", self.code, methods=["GET", "POST"])
+        add(SET_UP_PAGE, "second_factor_set_up", self.set_up, methods=["GET", "POST"])
+
+    def begin(self, identity: Identity, login: str, goal: str) -> Response | None:
+        """Return where the browser of somebody with the right password goes first; None when it may go on."""
+        demand = self._factors.demand(identity, wish_of(goal).level, self._current.address())
+        if demand is Demand.NOTHING:
+            return None
+        sealed = self._factors.new_secret(identity) if demand is Demand.SET_UP else None
+        answer = redirect(SET_UP_PAGE if sealed else CODE_PAGE, 303)
+        self._steps.begin(Pending(identity, account_key(login), goal, sealed), answer)
+        return answer
+
+    def begin_at_will(self, identity: Identity) -> Response:
+        """Send somebody who is signed in to set their app up."""
+        answer = redirect(SET_UP_PAGE, 303)
+        sealed = self._factors.new_secret(identity)
+        pending = Pending(identity, account_key(identity.uid), "/second-factor", sealed, signed_in=True)
+        self._steps.begin(pending, answer)
+        return answer
+
+    def code(self) -> ResponseReturnValue:
+        """Ask for a code, and let whoever gives a right one in."""
+        pending = self._steps.current()
+        if pending is None or pending.sealed is not None:
+            return redirect("/login", 303)
+        if request.method == "POST":
+            self._current.check_origin()
+            return self._limited(self._code_page, lambda: self._do_code(pending))
+        return self._code_page()
+
+    def _do_code(self, pending: Pending) -> ResponseReturnValue:
+        recovery = request.form.get("recovery")
+        if recovery is not None:
+            right = self._check.of_recovery(pending.identity, pending.account, recovery)
+            wrong = _("This is none of your unused recovery codes.")
+        else:
+            typed = request.form.get("code", "")
+            right = self._check.of_app(pending.identity, pending.account, typed)
+            wrong = _("This code is wrong, or was used already. Wait for the next one.")
+        if not right:
+            return self._code_page(wrong, by_recovery=recovery is not None), 401
+        identity = self._completion.fresh(pending)
+        answer = redirect(safe_next(pending.goal), 303)
+        if not self._steps.finish(answer):
+            return redirect("/login", 303)
+        self._completion.enter(identity, pending, answer)
+        return answer
+
+    def _code_page(self, error: str | None = None, by_recovery: bool = False) -> str:
+        let_forms_lead_to(self._completion.destinations())
+        return render_template("second_factor_code.html", error=error, by_recovery=by_recovery)
+
+    def set_up(self) -> ResponseReturnValue:
+        """Show what an app must learn, and keep it when the app shows the right code."""
+        pending = self._steps.current()
+        if pending is None or pending.sealed is None:
+            return redirect("/second-factor" if self._current.session() else "/login", 303)
+        if pending.signed_in:
+            self._check_owner(pending)
+        sealed = pending.sealed
+        if request.method == "POST":
+            self._current.check_origin()
+            return self._limited(
+                lambda error: self._set_up_page(pending, sealed, error),
+                lambda: self._do_set_up(pending, sealed),
+            )
+        return self._set_up_page(pending, sealed)
+
+    def _check_owner(self, pending: Pending) -> None:
+        """Make sure that the browser is still signed in as whoever began."""
+        who = self._current.require().identity
+        if (who.backend, who.subject) != (pending.identity.backend, pending.identity.subject):
+            raise SignInRequiredError("/second-factor")
+
+    def _do_set_up(self, pending: Pending, sealed: bytes) -> ResponseReturnValue:
+        identity = pending.identity if pending.signed_in else self._completion.fresh(pending)
+        typed = request.form.get("code", "")
+        if self._factors.get(identity) is not None:  # in another window, meanwhile
+            return redirect("/second-factor" if pending.signed_in else "/login", 303)
+        codes = self._check.enrolled(identity, pending.account, sealed, typed)
+        if codes is None:
+            error = _("This code is wrong. Is the clock of your phone right?")
+            return self._set_up_page(pending, sealed, error), 401
+        answer = recovery_page(codes, safe_next(pending.goal))
+        if self._steps.finish(answer) and not pending.signed_in:
+            self._completion.enter(identity, pending, answer)
+        return answer
+
+    def _set_up_page(self, pending: Pending, sealed: bytes, error: str | None = None) -> str:
+        app = self._factors.set_up(pending.identity, sealed, self._service)
+        groups = [app.secret[start : start + 4] for start in range(0, len(app.secret), 4)]
+        picture, required = qr_code(app.uri), not pending.signed_in
+        return render_template(
+            "second_factor_set_up.html", picture=picture, secret=groups, error=error, required=required
+        )
+
+    @staticmethod
+    def _limited(page: Callable[[str], str], work: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+        """Show a page that says how long to wait, when there were too many wrong codes."""
+        try:
+            return work()
+        except TooManyRequestsError as error:
+            return page(too_many(error)), 429, error.headers
+
+
+def too_many(error: TooManyRequestsError) -> str:
+    """Return what people read when they must wait."""
+    text: str = _("Too many failed attempts. Please wait %(seconds)s seconds.", seconds=error.retry_after)
+    return text
+
+
+def recovery_page(codes: list[str], onward: str) -> Response:
+    """Return the page that shows recovery codes, once."""
+    return Response(
+        render_template("second_factor_recovery.html", codes=codes, onward=onward), content_type="text/html"
+    )

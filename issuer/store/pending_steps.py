@@ -1,0 +1,73 @@
+"""What a browser has begun and not finished, under the SHA-256 of an id that only it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Row, and_, delete, insert, select
+
+from issuer.store.database import Database
+from issuer.store.tables import pending_steps
+from issuer.store.values import dump_values, load_values
+from issuer.world import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class PendingStep:
+    """A step of somebody's that is not done yet; `content` is what must be known to go on."""
+
+    id_hash: bytes = field(repr=False)
+    backend: str
+    subject: str
+    content: Mapping[str, object] = field(repr=False)
+    expires_at: float
+
+
+class PendingSteps:
+    """The pending steps of the store. An expired one is as if it were not there, purged or not."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Use a database, and a clock that tells what has expired."""
+        self._database = database
+        self._clock = clock
+
+    def add(self, step: PendingStep) -> None:
+        """Keep a step."""
+        values = {
+            "id_hash": step.id_hash,
+            "backend": step.backend,
+            "subject": step.subject,
+            "content": dump_values(step.content),
+            "expires_at": step.expires_at,
+        }
+        with self._database.write() as connection:
+            connection.execute(insert(pending_steps).values(values))
+
+    def get(self, id_hash: bytes) -> PendingStep | None:
+        """Return a step that has not expired."""
+        living = and_(pending_steps.c.id_hash == id_hash, pending_steps.c.expires_at > self._clock.now())
+        with self._database.read() as connection:
+            row = connection.execute(select(pending_steps).where(living)).one_or_none()
+        return _step(row) if row else None
+
+    def finish(self, id_hash: bytes) -> bool:
+        """Take a step away; tell whether it was there. One of many calls wins."""
+        with self._database.write() as connection:
+            this = pending_steps.c.id_hash == id_hash
+            return connection.execute(delete(pending_steps).where(this)).rowcount > 0
+
+    def drop_of(self, backend: str, subject: str) -> None:
+        """Forget every step of a person."""
+        theirs = and_(pending_steps.c.backend == backend, pending_steps.c.subject == subject)
+        with self._database.write() as connection:
+            connection.execute(delete(pending_steps).where(theirs))
+
+
+def _step(row: Row[tuple[object, ...]]) -> PendingStep:
+    found = row._mapping
+    return PendingStep(
+        found["id_hash"],
+        found["backend"],
+        found["subject"],
+        load_values(found["content"]),
+        found["expires_at"],
+    )
