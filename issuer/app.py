@@ -262,7 +262,8 @@ def _plug_in(configuration: Configuration, house: Parts, current: Current) -> No
 
 def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:
     with Collected("", problems):
-        expression = compile_expression(house.settings.main_identifier, option="main_identifier")
+        text, macros = house.settings.main_identifier, house.settings.macros
+        expression = compile_expression(text, option="main_identifier", variables=macros)
         return lambda identity: (
             expression.text_value(Scope(identity, {}, house.world.clock.now())) or identity.uid
         )

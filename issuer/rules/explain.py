@@ -49,7 +49,8 @@ def explain(text: str, scope: Scope, *, option: str = "EXPR") -> Explanation:
 
         return traced
 
-    program = compile_rule(text, option=option, variables=scope.request, warn=warnings.append).program
+    known = (*scope.request, *scope.identity.macros)
+    program = compile_rule(text, option=option, variables=known, warn=warnings.append).program
     values = program.values(scope)
     value: object = None
     try:

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from issuer.identity import Identity
+from issuer.rules import Scope
+from issuer.rules.explain import explain
 from issuer.settings.problems import ConfigError
 from tests.core.people import WANTED, build, form, identity_of, redirected
 from tests.portal.backends import People, people
@@ -119,3 +122,18 @@ def test_macros_follow_when_attributes_are_read_again(build: Any, people: dict[s
 def test_what_does_not_compile_stops_the_start(build: Any, settings: Any, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         build("ldap", **settings)
+
+
+def test_a_macro_can_be_tried_from_the_command_line() -> None:
+    """`issuer rule` knows it, and warns of no typing error."""
+    person = Identity("local", "id", "dwho", macros={"staff": True})
+    explanation = explain("staff", Scope(person, {}, 0))
+    assert (explanation.warnings, explanation.decision.allowed) == ((), True)
+
+
+def test_macros_are_no_typing_errors(build: Any, caplog: pytest.LogCaptureFixture) -> None:
+    build(
+        "ldap", macros={"staff": "accept == true || true"}, rule="staff", main_identifier="staff ? uid : uid"
+    )
+    warned = [record.getMessage() for record in caplog.records if record.name == "issuer.rules"]
+    assert [text for text in warned if "staff is no usual variable" in text] == []

@@ -54,7 +54,7 @@ class People:
         self.caller = Caller(people, gateway, self.origins)
         self.identities = Identities(people.identity_secret, people.per_device, gateway.randomness)
         self._check_bounds()
-        self._compile(Compiler(f"modules.{gateway.instance}", EVERY_VARIABLE))
+        self._compile(Compiler(f"modules.{gateway.instance}", (*EVERY_VARIABLE, *gateway.macros)))
 
     def _check_bounds(self) -> None:
         bounds = self.gateway.settings.tokens
