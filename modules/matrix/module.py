@@ -87,10 +87,10 @@ class MatrixModule(Module):
         return _json(ELEMENT, headers={"Access-Control-Allow-Origin": "*"})
 
     def _require_api_token(self) -> None:
-        scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-        given = shown.strip().encode("latin-1", "replace")
         if self._api_token is None:
             return
+        scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+        given = shown.strip().encode("latin-1", "replace")
         if not hmac.compare_digest(given, self._api_token) or scheme.lower() != "bearer":
             raise BadApiTokenError("the caller does not show the API token")
 

@@ -44,6 +44,18 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     [
         ("[servr]\n", 'servr: unknown option; did you mean "server"?'),
         ("[store]\nurl_fil = 1\n", 'store.url_fil: unknown option; did you mean "url_file"?'),
+        (
+            '[matrix.homeservers."a.b"]\nurl = "https://a.b"\naccess_token = "x"\nurll = "x"\n',
+            'matrix.homeservers.a.b.urll: unknown option; did you mean "url"?',
+        ),
+        (
+            '[matrix.homeservers."https://a.b"]\nurl = "https://a.b"\naccess_token = "x"\n',
+            'matrix.homeservers: "https://a.b" is not a server name: write it as "example.com"',
+        ),
+        (
+            "[matrix]\nmembership_cache = -1\n",
+            "matrix.membership_cache: must be 0 or more, and at most 100 years (given: -1)",
+        ),
         ("server = 3\n", "server: must be a table, as in [section] (in a variable: JSON)"),
         ("modules = []\n", "modules: must be a table, as in [section] (in a variable: JSON)"),
         ("modules.x = 1\n", "modules.x: must be a table, as in [section] (in a variable: JSON)"),

@@ -49,6 +49,10 @@ VirtualHost "told.test"
     modules_enabled = {{ "show_identity" }}
     uvs_base_url = "{told}/"
     uvs_sync_power_levels = true
+
+VirtualHost "hung.test"
+    authentication = "matrix_user_verification"
+    uvs_base_url = "{told}"
     uvs_timeout = 1
 
 VirtualHost "dead.test"
