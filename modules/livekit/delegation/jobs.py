@@ -64,7 +64,7 @@ class Jobs:
         with self._database.write() as connection:
             row = {"body_hash": body_hash, "expires_at": expires_at}
             first = self._insert(webhooks).values(row).on_conflict_do_nothing()
-            if not connection.execute(first).rowcount:
+            if connection.execute(first.returning(webhooks.c.body_hash)).first() is None:
                 return None
             found = connection.execute(select(jobs).where(self._is(pair)).with_for_update()).first()
             before = self._job(found) if found else None

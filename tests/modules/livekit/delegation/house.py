@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from issuer.app import World, create_app, parts
+from issuer.metrics import Metrics, NoMetrics
 from issuer.settings.base import Context
 from issuer.settings.load import parse
 from modules.livekit.delegation.job import Job
@@ -25,7 +26,13 @@ class Worker:
     """One process of ours, as far as jobs go; several can share a store."""
 
     def __init__(
-        self, store_url: str, homeserver: DelayingHomeserver, sfu: Sfu, authority: Authority, **changes: Any
+        self,
+        store_url: str,
+        homeserver: DelayingHomeserver,
+        sfu: Sfu,
+        authority: Authority,
+        metrics: Metrics | None = None,
+        **changes: Any,
     ) -> None:
         self.homeserver = homeserver
         self.sfu = sfu
@@ -36,7 +43,8 @@ class Worker:
             "modules": {"livekit": options(homeserver, sfu, cs_api_urls=overrides, **changes)},
             "upstream": upstream_options(authority),
         }
-        self.app = create_app(parse(data, Context({}, Path("/nowhere"))), World())
+        world = World(metrics=metrics or NoMetrics())
+        self.app = create_app(parse(data, Context({}, Path("/nowhere"))), world)
         self.parts = parts(self.app)
         self.parts.store.migrate()
         self.numbers = itertools.count(1)

@@ -1,0 +1,144 @@
+"""Whose jobs are whose, in both databases."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from issuer.store import Store
+from modules.livekit.delegation.job import Asked, Change, Job
+from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.leases import LEASE, Leases
+from modules.livekit.delegation.machine import begin, step
+from modules.livekit.delegation.model import Joined, Left, Phase
+from modules.livekit.delegation.redis_layout import NoMirror
+from modules.livekit.delegation.sealing import Sealer
+from modules.livekit.delegation.tables import TABLES
+from tests.fakes import FakeClock, FakeRandomness
+from tests.service import wait_for
+
+MANY = 30
+
+
+class Shelf:
+    """Jobs in a database, with a clock for SQLite; PostgreSQL has its own."""
+
+    def __init__(self, url: str) -> None:
+        self.clock = FakeClock()
+        self.store = Store.open(url, self.clock, tables=[TABLES])
+        self.store.migrate()
+        self.leases = Leases(self.store.database, "livekit", self.clock)
+        self.jobs = self.with_secret("a secret")
+
+    def with_secret(self, secret: str) -> Jobs:
+        sealer = Sealer(secret, FakeRandomness())
+        return Jobs(self.store.database, "livekit", self.leases, sealer, NoMirror())
+
+    def add(self, number: int, owner: str) -> Job:
+        asked = Asked("room", f"p{number}", "hs", f"syd_{number}", 8.0)
+        state, _ = begin(8.0, self.clock.now())
+        job = Job(f"{number:016x}", asked, state, owner)
+        self.jobs.add(job)
+        return job
+
+    def end_lease(self, owner: str) -> None:
+        self.clock.advance(LEASE)
+        wait_for(lambda: owner in self.leases.dead("nobody"), "the end of a lease")
+
+
+@pytest.fixture
+def shelf(any_store_url: str) -> Iterator[Shelf]:
+    found = Shelf(any_store_url)
+    yield found
+    found.store.close()
+
+
+def test_a_job_comes_back_as_it_went_in(shelf: Shelf) -> None:
+    job = shelf.add(1, "one")
+    found = shelf.jobs.get(job.id)
+    assert found
+    assert found.asked == job.asked
+    assert (found.state.phase, found.state.since, found.owner) == (Phase.WAITING, job.state.since, "one")
+    assert "syd_1" not in repr(job)
+    assert shelf.jobs.get("nothing") is None
+
+
+def test_the_jobs_of_the_dead_are_shared(shelf: Shelf) -> None:
+    for number in range(MANY):
+        shelf.add(number, "dead")
+    assert shelf.jobs.take_over("early", 100) == []
+    shelf.end_lease("dead")
+    with ThreadPoolExecutor(3) as pool:
+        taken = list(pool.map(lambda owner: shelf.jobs.take_over(owner, 10), ("a", "b", "c")))
+    ids = [job.id for jobs in taken for job in jobs]
+    assert len(ids) == len(set(ids)), "nobody has the same"
+    rest = shelf.jobs.take_over("a", MANY)
+    assert len(ids) + len(rest) == MANY
+    assert {job.owner for job in shelf.jobs.all()} <= {"a", "b", "c"}
+    assert "dead" not in shelf.leases.dead("a")
+
+
+def test_a_lease_that_is_renewed_is_left_alone(shelf: Shelf) -> None:
+    shelf.add(1, "one")
+    shelf.clock.advance(LEASE * 0.75)
+    shelf.leases.renew("one")
+    shelf.clock.advance(LEASE * 0.75)
+    assert shelf.jobs.take_over("other", 10) == []
+    shelf.leases.release("one")
+    assert len(shelf.jobs.take_over("other", 10)) == 1
+
+
+def test_a_change_is_written_once(shelf: Shelf) -> None:
+    job = shelf.add(1, "one")
+    connected, _ = step(job.state, Joined("PA_1"), shelf.clock.now())
+    assert shelf.jobs.settle([Change(job, connected)], [], set(), "one") == set()
+    assert shelf.jobs.settle([Change(job, connected)], [], set(), "one") == {job.id}
+    found = shelf.jobs.get(job.id)
+    assert found
+    assert (found.version, found.state.phase, found.state.sid) == (1, Phase.CONNECTED, "PA_1")
+    ended, _ = step(job.state, Left(), shelf.clock.now())
+    assert shelf.jobs.settle([Change(job, ended)], [], set(), "one") == {job.id}
+    assert shelf.jobs.settle([Change(found, ended)], [], set(), "one") == set()
+    assert shelf.jobs.all() == []
+
+
+def test_what_is_not_ours_is_told(shelf: Shelf) -> None:
+    mine, theirs = shelf.add(1, "one"), shelf.add(2, "other")
+    gone = {mine.id, theirs.id, "nothing"}
+    assert shelf.jobs.settle([], [], gone, "one") == {theirs.id, "nothing"}
+
+
+def test_a_webhook_acts_once_and_takes_the_job(shelf: Shelf) -> None:
+    job = shelf.add(1, "one")
+
+    def leave(owner: str) -> bool:
+        seen = b"hash", shelf.clock.now() + 300
+        react = lambda found: step(found.state, Joined(), 0.0)[0]  # noqa: E731
+        return shelf.jobs.react(job.asked.pair, owner, seen, react) is not None
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(leave, "abcd")) == [False, False, False, True]
+    (found,) = shelf.jobs.all()
+    assert found.owner in set("abcd")
+    assert shelf.store.purge() == 0
+    shelf.clock.advance(301)
+    assert shelf.store.purge() == 1
+
+
+def test_two_requests_at_once_leave_one_job(shelf: Shelf) -> None:
+    def add(number: int) -> None:
+        asked = Asked("room", "same", "hs", f"syd_{number}", 8.0)
+        shelf.jobs.add(Job(f"id{number}", asked, begin(8.0, shelf.clock.now())[0], "one"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(8)))
+    assert len(shelf.jobs.all()) == 1
+
+
+def test_another_secret_reads_nothing(shelf: Shelf) -> None:
+    shelf.add(1, "one")
+    other = shelf.with_secret("another secret")
+    assert other.all() == []
+    shelf.end_lease("one")
+    assert other.take_over("other", 10) == []
+    assert shelf.jobs.all() == [], "what cannot be read is dropped"
