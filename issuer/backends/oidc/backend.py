@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import after_this_request, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
@@ -62,6 +62,10 @@ class OidcBackend(RedirectBackend):
         """Send the browser to the provider."""
         with self._turn():
             metadata = self._discovery.metadata()
+        if not self.settings.is_page(metadata.authorization_endpoint):
+            raise ProviderDownError(
+                f"backends.{self.instance}: the sign-in page is on a host of no page_urls"
+            )
         pending = self._pending.new(self.instance, departure.wanted, departure.silent)
         url = self._client.authorization_url(
             metadata.authorization_endpoint,
@@ -187,7 +191,7 @@ class OidcBackend(RedirectBackend):
             _log.warning("the provider's sign-out is left out: %s", error)
             return None
         endpoint = metadata.end_session_endpoint
-        if not endpoint or urlsplit(endpoint)[:2] != urlsplit(self.settings.issuer)[:2]:
+        if not endpoint or not self.settings.is_page(endpoint):
             return None
         back = f"{self.services.settings.public_url}logout"
         parameters = {"client_id": self.settings.client_id, "post_logout_redirect_uri": back}
@@ -210,8 +214,8 @@ class OidcBackend(RedirectBackend):
         return "", 200
 
     def destinations(self) -> Iterable[str]:
-        """Return the provider's origin."""
-        return [self.settings.issuer]
+        """Return where the provider's pages are."""
+        return [self.settings.issuer, *self.settings.page_urls]
 
     def doctor(self) -> Iterable[Check]:
         """Ask the provider what a sign-in needs."""

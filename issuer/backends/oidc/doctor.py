@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from issuer.backend import BackendServices
 from issuer.backends.oidc.client import WHO_WE_ARE, ProviderClient, TokenRefusedError
 from issuer.backends.oidc.errors import ProviderAnswerError
-from issuer.backends.oidc.metadata import Discovery, WrongIssuerError
+from issuer.backends.oidc.metadata import Discovery, Metadata, WrongIssuerError
 from issuer.backends.oidc.settings import OidcSettings
 from issuer.bearer import JwkSet
 from issuer.check import Check
@@ -47,17 +47,26 @@ class Doctor:
     def discovery(self) -> None:
         """Fetch the discovery document, and see that it is this issuer's."""
         try:
-            self._discovery.fetch()
+            metadata = self._discovery.fetch()
         except WrongIssuerError as error:
             raise Trouble(f'{error}: set `issuer = "{error.found}"`, letter by letter') from None
         except ProviderAnswerError as error:
             raise Trouble(f"{error}: is this a provider of OpenID Connect?") from None
         except GatewayError as error:
             raise Trouble(f"{error}: {UNREACHABLE}") from None
+        for page in (metadata.authorization_endpoint, metadata.end_session_endpoint):
+            if page and not self._settings.is_page(page):
+                raise Trouble(f"a page is not on the host of `issuer`: add its host to `page_urls` ({page})")
+
+    def _metadata(self) -> Metadata:
+        try:
+            return self._discovery.metadata()
+        except GatewayError:
+            raise Trouble("there is no discovery document to say where that is: mend that first") from None
 
     def keys(self) -> None:
         """Fetch the keys, and see that one can verify."""
-        url = self._discovery.metadata().jwks_uri
+        url = self._metadata().jwks_uri
         try:
             answer = self._services.upstream.get(url, named_by=Party.OPERATOR)
             usable = answer.status == 200 and len(JwkSet.parse(answer.json()))
@@ -72,7 +81,10 @@ class Doctor:
 
     def clock(self) -> None:
         """Compare the provider's clock with ours."""
-        answer = self._services.upstream.get(self._discovery.url, named_by=Party.OPERATOR)
+        try:
+            answer = self._services.upstream.get(self._discovery.url, named_by=Party.OPERATOR)
+        except GatewayError as error:
+            raise Trouble(f"{error}: {UNREACHABLE}") from None
         try:
             theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
         except (KeyError, ValueError, TypeError):
@@ -87,7 +99,7 @@ class Doctor:
 
     def client(self) -> None:
         """Show a code that cannot be good: a provider that knows us says so, others do not get so far."""
-        endpoint = self._discovery.metadata().token_endpoint
+        endpoint = self._metadata().token_endpoint
         try:
             self._client.exchange(endpoint, BOGUS_CODE, BOGUS_VERIFIER)
         except TokenRefusedError as error:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from issuer.backend import RedirectSettings
-from issuer.settings.types import Duration, Secret
+from issuer.settings.types import BaseUrl, Duration, Secret
 
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -54,6 +54,8 @@ class OidcSettings(RedirectSettings):
 
     issuer: Issuer
     """The provider's issuer, letter by letter as its discovery document has it; https."""
+    page_urls: list[BaseUrl] = Field(default=[])
+    """Base URLs of pages of the provider that are not on the host of `issuer`; browsers go nowhere else."""
     client_id: str = Field(min_length=1)
     """The name under which the provider knows this gateway."""
     client_secret: Secret | None = None
@@ -94,6 +96,10 @@ class OidcSettings(RedirectSettings):
         if any(not 1 <= level <= 100 for level in self.acr_levels.values()):
             raise ValueError("a level in acr_levels is from 1 to 100")
         return self
+
+    def is_page(self, url: str) -> bool:
+        """Tell whether browsers may be sent to a URL that the provider names."""
+        return urlsplit(url)[:2] in {urlsplit(known)[:2] for known in (self.issuer, *self.page_urls)}
 
     @property
     def scope(self) -> str:

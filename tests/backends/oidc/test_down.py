@@ -113,6 +113,7 @@ DISCOVERY, KEYS = "/.well-known/openid-configuration", "/jwks"
             {"merge": {"issuer": "http://localhost:1/x"}},
             'issuer = "http://localhost:1/x"',
         ),
+        ("discovery", DISCOVERY, {"merge": {"end_session_endpoint": "https://x.example/"}}, "page_urls"),
         ("keys", KEYS, {"status": 500, "body": "x"}, "RS256"),
         ("keys", KEYS, {"body": "x"}, "cannot be fetched"),
         ("keys", KEYS, {"body": {"keys": 1}}, "not a JWK Set"),
@@ -143,5 +144,10 @@ def test_the_doctor_sees_a_wrong_secret(build_house: BuildHouse) -> None:
 def test_the_doctor_cannot_reach_a_provider(build_gateway: BuildGateway, provider: Provider) -> None:
     section = {**provider.section(CALLBACK), "issuer": "http://localhost:1"}
     gateway = build_gateway({"backends": {INSTANCE: section}})
-    with pytest.raises(Trouble, match=r"upstream\.ca_file"):
-        ailing(House(gateway, provider), "discovery")()
+    house = House(gateway, provider)
+    for name in ("discovery", "clock"):
+        with pytest.raises(Trouble, match=r"upstream\.ca_file"):
+            ailing(house, name)()
+    for name in ("keys", "client"):
+        with pytest.raises(Trouble, match="discovery document"):
+            ailing(house, name)()

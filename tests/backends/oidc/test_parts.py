@@ -1,5 +1,7 @@
 """The parts by themselves: what a discovery document, a cookie and claims may be."""
 
+import base64
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from issuer.backends.oidc import OidcSettings
 from issuer.backends.oidc.claims import identity_of, merged
-from issuer.backends.oidc.client import printable
+from issuer.backends.oidc.client import _basic, printable
 from issuer.backends.oidc.errors import ProviderAnswerError
 from issuer.backends.oidc.metadata import WrongIssuerError, read
 from issuer.backends.oidc.pending import LARGEST, LIFETIME, MOST, PendingCookies, load
@@ -151,7 +153,6 @@ def test_any_text_may_be_in_the_cookie(text: str) -> None:
 
 @given(JSON)
 def test_any_json_may_be_in_the_cookie(value: Any) -> None:
-    import base64
     import json
 
     load("state", base64.urlsafe_b64encode(json.dumps(value).encode()).decode())
@@ -237,3 +238,12 @@ def test_claims_may_be_anything(claims: dict[str, Any]) -> None:
 def test_an_error_code_in_a_log_is_short_and_plain(code: str) -> None:
     found = printable(code)
     assert found == "?" or (found == code and len(code) <= 60 and found.replace("_", "a").isalnum())
+
+
+def test_name_and_secret_are_encoded_in_the_header() -> None:
+    """RFC 6749 §2.3.1: a colon in either would be read as the end of the name."""
+    client = SimpleNamespace(client_id="a:b c", client_secret="p+%\u00fc:")
+    _uri, headers, body = _basic(client, "POST", "https://idp.example.com/token", {}, "code=x")
+    sent = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
+    assert sent == "a%3Ab+c:p%2B%25%C3%BC%3A"
+    assert body == "code=x"

@@ -119,3 +119,46 @@ def key_pair() -> tuple[str, dict[str, Any]]:
 
     private: Any = generate_private("rsa-2048")
     return private_pem(private), RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+
+
+def test_pages_elsewhere_are_gone_to_only_when_they_are_listed(build_house: BuildHouse) -> None:
+    elsewhere = "https://login.example.com/start?x=1"
+    for page_urls, status in (([], 503), (["https://login.example.com/"], 303)):
+        house = build_house({"page_urls": page_urls})
+        document = {"authorization_endpoint": elsewhere, "end_session_endpoint": elsewhere}
+        house.provider.once("/.well-known/openid-configuration", merge=document)
+        answer = house.browser().client.get(f"/login/{INSTANCE}")
+        assert answer.status_code == status
+        if status == 303:
+            assert answer.headers["Location"].startswith(elsewhere + "&response_type=code&")
+            policy = house.browser().client.get("/logout").headers["Content-Security-Policy"]
+            assert "https://login.example.com" in policy
+
+
+def test_less_is_asked_and_more_is_said(build_house: BuildHouse) -> None:
+    """Without userinfo, and with parameters of the operator's."""
+    settings = {"userinfo": False, "parameters": {"hd": "example.com", "ui_locales": "xx"}, "scopes": []}
+    house = build_house(settings)
+    browser = house.browser()
+    location = browser.begin()
+    assert (parameter(location, "hd"), parameter(location, "scope")) == ("example.com", "openid")
+    house.provider.seen()
+    assert browser.come_back(browser.visit.sign_in(location, "martha")).status_code == 303
+    assert "GET /me" not in house.provider.seen()
+    assert house.person("martha").attributes == {}
+
+
+def test_two_providers_do_not_answer_for_each_other(provider: Provider, build_gateway: BuildGateway) -> None:
+    """Each has its button and its way back."""
+    other = CALLBACK.replace(f"/{INSTANCE}/", "/other/")
+    sections = {INSTANCE: provider.section(CALLBACK), "other": provider.section(other)}
+    sections["other"]["label"] = "The other one"
+    house = House(build_gateway({"backends": sections}), provider)
+    house.at_the_providers_time()
+    browser = house.browser()
+    page = browser.client.get("/login").text
+    assert "Sign in with Example" in page
+    assert "Sign in with The other one" in page
+    answer = browser.visit.sign_in(browser.begin(), "rose")
+    assert browser.come_back(answer.replace(CALLBACK, other)).status_code == 400
+    assert browser.come_back(answer).status_code == 303
