@@ -1,4 +1,6 @@
-"""Run what must be seen to hold: every line of tests/acceptance.txt has a test whose docstring quotes it.
+"""Run what must be seen to hold: every line of tests/acceptance.txt has tests that quote it.
+
+A docstring quotes it: that of the test, or of its class.
 
 A line whose tests fail, or that no test quotes, is a failure.
 """
@@ -26,11 +28,12 @@ class Acceptance:
         self.outcomes: dict[str, set[str]] = defaultdict(set)
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep the tests whose docstring quotes a line."""
+        """Keep the tests whose docstring, or whose class's, quotes a line."""
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
-            docstring = plain(getattr(getattr(item, "obj", None), "__doc__", None) or "")
+            holders = (getattr(item, "obj", None), getattr(item, "cls", None))
+            docstring = plain(" ".join(getattr(holder, "__doc__", None) or "" for holder in holders))
             quoted = [line for line in self.tests if line in docstring]
             for line in quoted:
                 self.tests[line].add(item.nodeid)
