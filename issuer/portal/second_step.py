@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -205,6 +205,4 @@ def too_many(error: TooManyRequestsError) -> str:
 
 def recovery_page(codes: list[str], onward: str) -> Response:
     """Return the page that shows recovery codes, once."""
-    return Response(
-        render_template("second_factor_recovery.html", codes=codes, onward=onward), content_type="text/html"
-    )
+    return make_response(render_template("second_factor_recovery.html", codes=codes, onward=onward))

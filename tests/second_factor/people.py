@@ -68,7 +68,7 @@ def enrol(gateway: LocalGateway, uid: str = "dwho", wanted: str = "/") -> Enroll
     page = client.get("/second-factor/set-up")
     app = App.scan(svg_of(page.text))
     done = post(client, "/second-factor/set-up", code=app.code(gateway.clock.now()))
-    assert done.status_code == 200
+    assert (done.status_code, done.content_type) == (200, "text/html; charset=utf-8")
     person = Enrolled(gateway, uid, client, app, codes_in(done.text))
     assert len(person.recovery) == 10
     person.next_step()
