@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from issuer.app import Parts, World, create_app, key_retention, parts
-from issuer.backends.local import LocalUsers, identity_of
+from issuer.backends.local import LocalBackend, LocalUsers, identity_of
 from issuer.identity import Attribute, Identity
 from issuer.keys import import_key, list_keys
 from issuer.keys.material import generate_private, private_pem
@@ -48,7 +48,9 @@ class LocalGateway:
 
     def add_user(self, uid: str, groups: tuple[str, ...] = (), **attributes: Attribute) -> None:
         """Add a local user, whose password is the uid."""
-        LocalUsers(self.parts.services, shortest_password=1).add(uid, uid, attributes, groups)
+        backends = self.parts.backends.items()
+        local = [name for name, backend in backends if isinstance(backend, LocalBackend)] or ["local"]
+        LocalUsers(self.parts.services, local, shortest_password=1).add(uid, uid, attributes, groups)
 
     def client(self) -> FlaskClient:
         """Return a browser that is not signed in, and follows no redirect."""
