@@ -11,6 +11,7 @@ from issuer.cli import Shell
 from issuer.commands.init import SECRET_BYTES, make_keys, write_private
 from issuer.commands.serve import run
 
+OIDC_SECRET = "oidc-demo-secret"  # noqa: S105 - a file's name
 CONFIGURATION = """\
 # Configuration of the demo; the options of `issuer demo` change the ports.
 public_url = "http://127.0.0.1:8080/"
@@ -59,6 +60,23 @@ match = "tardis*"
 rule = 'inGroup("timelords")'
 """
 
+OIDC = """
+# A public client and a confidential one, on loopback with any port.
+[modules.oidc.clients.demo]
+name = "Demo application"
+redirect_uris = ["http://127.0.0.1/callback"]
+
+[modules.oidc.clients.demo-server]
+name = "Demo server"
+secret_file = "oidc-demo-secret"
+redirect_uris = ["http://127.0.0.1/callback"]
+scopes = ["openid", "profile", "email", "groups", "read"]
+grant_types = ["authorization_code", "refresh_token", "client_credentials"]
+"""
+
+LATER = {"[modules.livekit]": LIVEKIT, "[modules.oidc": OIDC}
+"""What a configuration of an earlier version may not have, by a text that is in it."""
+
 USERS = {
     "dwho": ("Doctor Who", ("users", "timelords", "jitsi-meet")),
     "rtyler": ("Rose Tyler", ("users", "jitsi-meet")),
@@ -80,18 +98,22 @@ def demo(directory: Path, port: int, meeting_port: int, call_port: int, sfu_url:
     directory.mkdir(parents=True, exist_ok=True)
     _write_configuration(file)
     shell = Shell(str(file), _environment(port, meeting_port, call_port, sfu_url))
-    _make_secret(directory / "livekit-identity-secret", shell)
-    make_keys(shell.key_directory(), "jitsi", shell.clock)
+    for name in ("livekit-identity-secret", OIDC_SECRET):
+        _make_secret(directory / name, shell)
+    for use in ("jitsi", "oidc"):
+        make_keys(shell.key_directory(), use, shell.clock)
     _add_users(shell)
     _welcome(port, meeting_port, call_port)
+    _welcome_applications(port, (directory / OIDC_SECRET).read_text())
     sys.exit(run(shell))
 
 
 def _write_configuration(file: Path) -> None:
     """Write the configuration; one of an earlier version gets what it has not."""
     text = file.read_text() if file.exists() else CONFIGURATION
-    if "[modules.livekit]" not in text:
-        file.write_text(text + LIVEKIT)
+    missing = [more for mark, more in LATER.items() if mark not in text]
+    if missing:
+        file.write_text("".join([text, *missing]))
         file.chmod(0o600)
 
 
@@ -119,6 +141,15 @@ def _add_users(shell: Shell) -> None:
     for uid, (name, groups) in USERS.items():
         if shell.parts.store.users.by_uid(uid) is None:
             users.add(uid, uid, {"cn": name, "mail": f"{uid}@example.com"}, groups)
+
+
+def _welcome_applications(port: int, secret: str) -> None:
+    click.echo(
+        f"""Applications sign people in with OpenID Connect: issuer http://127.0.0.1:{port}/oidc
+  client_id demo          public, redirect URI http://127.0.0.1:<any port>/callback
+  client_id demo-server   the same, with client_secret {secret}
+"""
+    )
 
 
 def _welcome(port: int, meeting_port: int, call_port: int) -> None:

@@ -11,6 +11,8 @@ from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
 
 CACHE = "public, max-age=300"
+LOOK_EVERY = 1.0
+"""Seconds for which the key set is kept; a key is published long before it signs."""
 
 
 class Discovery:
@@ -20,6 +22,8 @@ class Discovery:
         """Keep where they come from."""
         self._provider = provider
         self._metadata = json.dumps(metadata(provider))
+        self._keys = ""
+        self._keys_until = 0.0
 
     def configuration(self) -> Response:
         """Return the provider's metadata."""
@@ -27,8 +31,11 @@ class Discovery:
 
     def jwks(self) -> Response:
         """Return the keys that sign this instance's tokens (RFC 7517 §5); Jitsi's are not among them."""
-        keys = [key.jwk for key in self._provider.gateway.keys.public_keys(KEY_USE)]
-        return _public(json.dumps({"keys": keys}))
+        now = self._provider.clock.monotonic()
+        if not self._keys or now >= self._keys_until:
+            keys = [key.jwk for key in self._provider.gateway.keys.public_keys(KEY_USE)]
+            self._keys, self._keys_until = json.dumps({"keys": keys}), now + LOOK_EVERY
+        return _public(self._keys)
 
 
 def metadata(provider: Provider) -> dict[str, object]:

@@ -86,7 +86,7 @@ class Grants:
     ) -> None:
         """Add a grant, with its code or with its first refresh token (hash and end)."""
         with self._database.write() as connection:
-            connection.execute(insert(grants), _values(grant) | {"code_hash": code_hash})
+            connection.execute(insert(grants), values_of(grant) | {"code_hash": code_hash})
             if refresh:
                 connection.execute(insert(refresh_tokens), _refresh_values(grant.id, refresh))
 
@@ -180,7 +180,8 @@ def _refresh_values(grant_id: str, refresh: tuple[bytes, float]) -> dict[str, An
     return {"token_hash": token_hash, "grant_id": grant_id, "expires_at": expires_at}
 
 
-def _values(grant: Grant) -> dict[str, Any]:
+def values_of(grant: Grant) -> dict[str, Any]:
+    """Return the row of a grant, without its code."""
     identity = grant.identity
     return {
         "id": grant.id,

@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urljoin
 
 import requests
@@ -34,11 +35,18 @@ def start(directory: Path, clients: str) -> Service:
     return service
 
 
+class Portal(Protocol):
+    """Where a visitor signs in."""
+
+    url: str
+
+
 class Visitor:
     """Somebody with a browser: follows redirects by hand, fills in our forms."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
+    def __init__(self, portal: Portal, password: str = PASSWORD) -> None:
+        self.portal = portal
+        self.password = password
         self.http = client()
 
     def go(self, url: str, until: str) -> str:
@@ -62,13 +70,13 @@ class Visitor:
         hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text)
         data = {name: unescape(value) for name, value in hidden} | values
         target = urljoin(page.url, unescape(action[1]))
-        headers = {"Origin": self.service.url}
+        headers = {"Origin": self.portal.url}
         return self.http.post(target, data=data, headers=headers, allow_redirects=False, timeout=PATIENCE)
 
     def _submit(self, page: requests.Response) -> requests.Response:
         assert page.status_code == 200, page.text
         if 'name="password"' in page.text:
-            return self.submit(page, login="dwho", password=PASSWORD)
+            return self.submit(page, login="dwho", password=self.password)
         return self.submit(page, decision="allow")
 
     def _get(self, url: str) -> requests.Response:
