@@ -127,10 +127,12 @@ def connect(url: str) -> "Redis":
         ValueError: the URL is none of Redis.
     """
     from redis import Redis  # noqa: PLC0415 - only where Redis is used
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
 
-    return Redis.from_url(
-        url, protocol=2, driver_info=None, socket_timeout=SECONDS, socket_connect_timeout=SECONDS
-    )
+    options: dict[str, Any] = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    again = Retry(NoBackoff(), 1)  # a connection that was closed meanwhile
+    return Redis.from_url(url, protocol=2, driver_info=None, retry=again, **options)
 
 
 def field_of(pair: Pair) -> bytes:
