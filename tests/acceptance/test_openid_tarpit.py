@@ -19,7 +19,7 @@ workers = 1
 threads = {threads}
 
 [upstream]
-total_timeout = "5s"
+total_timeout = "20s"
 
 [backends.local]
 
@@ -32,17 +32,18 @@ client_secret = "of nobody"
 
 
 @pytest.fixture
-def tarpit() -> Iterator[int]:
-    """The port of a server that never answers."""
+def tarpit() -> Iterator[socket.socket]:
+    """A server that never answers; closing it resets all connections."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(256)
-        yield int(listener.getsockname()[1])
+        yield listener
 
 
-def test_others_sign_in_meanwhile(tmp_path: Path, tarpit: int) -> None:
+def test_others_sign_in_meanwhile(tmp_path: Path, tarpit: socket.socket) -> None:
     """More people than there are threads go to the provider, and hear that it is down; the form works."""
-    service = Service(tmp_path, CONFIGURATION.format(threads=THREADS, tarpit=tarpit))
+    port = tarpit.getsockname()[1]
+    service = Service(tmp_path, CONFIGURATION.format(threads=THREADS, tarpit=port))
     service.add_users("dwho")
     service.start()
     statuses: list[int] = []
@@ -52,7 +53,7 @@ def test_others_sign_in_meanwhile(tmp_path: Path, tarpit: int) -> None:
             answer = browser.get(f"{service.url}/login/tarpit", allow_redirects=False, timeout=60)
             statuses.append(answer.status_code)
 
-    visitors = [threading.Thread(target=visit) for _ in range(3 * THREADS)]
+    visitors = [threading.Thread(target=visit) for _ in range(THREADS + 4)]
     try:
         for visitor in visitors:
             visitor.start()
@@ -60,6 +61,7 @@ def test_others_sign_in_meanwhile(tmp_path: Path, tarpit: int) -> None:
         assert session.get(service.url, timeout=60).status_code == 200
         session.close()
         assert len(statuses) < len(visitors), "nobody waits for the provider any more"
+        tarpit.close()
         for visitor in visitors:
             visitor.join()
     finally:
