@@ -24,6 +24,7 @@ from tests.upstream.authority import Authority
 
 PYTHON = Path(__file__).parents[1] / "var/synapse-venv/bin/python"
 REMEDY = "Synapse is missing: make var/synapse-venv/.installed"
+ATTEMPTS = 3
 SECRET = "registration-secret"
 SIGNING_KEY = "ed25519 a_test " + "A" * 43
 UNLIMITED = {"per_second": 10_000, "burst_count": 10_000}
@@ -194,10 +195,25 @@ class User:
         return token
 
 
+@contextlib.contextmanager
+def running_synapse(folder: Path, authority: Authority) -> Iterator[Synapse]:
+    """Run a homeserver; it takes another port when somebody took the first one before it listened."""
+    assert PYTHON.exists(), REMEDY
+    for attempt in range(ATTEMPTS):
+        directory = folder / f"attempt-{attempt}"
+        directory.mkdir()
+        server = Synapse(directory, authority)
+        try:
+            server.start()
+            break
+        except AssertionError:
+            if attempt == ATTEMPTS - 1 or "in use" not in (directory / "log").read_text():
+                raise
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Synapse]:
-    assert PYTHON.exists(), REMEDY
-    running = Synapse(tmp_path_factory.mktemp("synapse"), authority)
-    running.start()
-    yield running
-    running.stop()
+    with running_synapse(tmp_path_factory.mktemp("synapse"), authority) as running:
+        yield running

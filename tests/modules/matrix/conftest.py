@@ -10,7 +10,7 @@ from tests.modules.matrix.calls import API_TOKEN, Caller, section
 from tests.modules.matrix.homeserver import Homeserver, Rooms, build_rooms
 from tests.modules.matrix.prosody_fixtures import prosody, prosody_api, prosody_home, prosody_server, told
 from tests.modules.matrix.stub import ADMIN_TOKEN, Home
-from tests.synapse import PYTHON, REMEDY, Synapse
+from tests.synapse import Synapse, synapse
 from tests.upstream.authority import Authority
 from tests.upstream.fixtures import authority, build_stub
 
@@ -23,20 +23,12 @@ __all__ = [
     "prosody_api",
     "prosody_home",
     "prosody_server",
+    "synapse",
     "told",
 ]
 
 BuildCaller = Callable[..., Caller]
 BuildStubbed = Callable[..., Caller]
-
-
-@pytest.fixture(scope="session")
-def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Synapse]:
-    assert PYTHON.exists(), REMEDY
-    running = Synapse(tmp_path_factory.mktemp("synapse"), authority)
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.modules.matrix.calls import NOBODY, NOBODY_IN_ROOM, Caller, in_room, 
 from tests.modules.matrix.conftest import BuildCaller
 from tests.modules.matrix.homeserver import Homeserver, Rooms
 from tests.service import free_port
-from tests.synapse import Synapse
+from tests.synapse import running_synapse
 from tests.upstream.authority import Authority
 
 APIS = ("synapse-admin", "client-server")
@@ -155,10 +155,8 @@ def test_a_wrong_token_of_an_account(
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Homeserver]:
-    running = Synapse(tmp_path_factory.mktemp("second"), authority)
-    running.start()
-    yield Homeserver(running)
-    running.stop()
+    with running_synapse(tmp_path_factory.mktemp("second"), authority) as running:
+        yield Homeserver(running)
 
 
 def test_a_second_homeserver(
