@@ -84,7 +84,7 @@ class Setting:
         clock, randomness = SystemClock(), SystemRandomness()
         store = Store.open(f"sqlite:///{self._directory / 'data/issuer.db'}", clock, tables=[tables.TABLES])
         leases = Leases(store.database, "livekit", clock)
-        jobs = Jobs(store.database, "livekit", leases, Sealer(SECRET, randomness), NoMirror())
+        jobs = Jobs(leases, "livekit", Sealer(SECRET, randomness), NoMirror())
         now = clock.now()
         rows = [jobs._row(job(number, now)) for number in range(JOBS)]
         with store.database.write() as connection:

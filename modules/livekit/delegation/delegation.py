@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from issuer.matrix import Homeservers
 from issuer.module import Gateway
@@ -43,9 +42,9 @@ class Delegation:
         self._owner = self._new_id()
         self._sealer = Sealer(settings.api_secret.get_secret_value(), gateway.randomness)
         self.mirror: Mirror = _mirror(settings)
-        database = gateway.store.database
-        self._leases = Leases(database, gateway.instance, gateway.clock)
-        self.jobs = Jobs(database, gateway.instance, self._leases, self._sealer, self.mirror)
+        self._sanity = settings.sanity_check_interval or 0.0
+        self._leases = Leases(gateway.store.database, gateway.instance, gateway.clock)
+        self.jobs = Jobs(self._leases, gateway.instance, self._sealer, self.mirror, self._sanity)
         self._watcher = Watcher(gateway.instance, gateway.metrics)
         self._running: _Running | None = None
 
@@ -62,8 +61,7 @@ class Delegation:
             self._running.post(lambda runner: runner.take(job, actions))
 
     def _new_job(self, asked: Asked, restarted_at: float | None = None) -> tuple[Job, Iterable[Action]]:
-        sanity = self._settings.sanity_check_interval or 0.0
-        state, actions = begin(asked.timeout, self._gateway.clock.now(), sanity, restarted_at)
+        state, actions = begin(asked.timeout, self._gateway.clock.now(), self._sanity, restarted_at)
         return Job(self._new_id(), asked, state, self._owner), actions
 
     def hear(self, body: bytes, authorization: str) -> None:
@@ -111,10 +109,8 @@ class Delegation:
             self._running = None
 
     def _give(self, jobs: list[Job]) -> None:
-        sanity = self._settings.sanity_check_interval or 0.0
-        ours = [replace(job, state=replace(job.state, sanity=sanity)) for job in jobs]
         if self._running:
-            self._running.post(lambda runner: runner.take_over(ours))
+            self._running.post(lambda runner: runner.take_over(jobs))
 
     def _new_runner(self, store: ThreadPoolExecutor) -> Runner:
         gateway, settings = self._gateway, self._settings

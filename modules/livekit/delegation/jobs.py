@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from issuer.store import Database
 from modules.livekit.delegation.job import Asked, Change, Job, Pair
 from modules.livekit.delegation.leases import Leases
 from modules.livekit.delegation.model import Phase, State
@@ -27,9 +26,19 @@ class Jobs:
     """The jobs of one instance."""
 
     def __init__(
-        self, database: Database, instance: str, leases: Leases, sealer: Sealer, mirror: Mirror
+        self, leases: Leases, instance: str, sealer: Sealer, mirror: Mirror, sanity: float = 0.0
     ) -> None:
-        """Use a database, and a mirror that has every job too."""
+        """Use the database of the leases, and a mirror that has every job too.
+
+        Args:
+            leases: whose jobs are whose.
+            instance: the instance.
+            sealer: encrypts delay ids.
+            mirror: Redis, or nothing.
+            sanity: seconds between two sanity checks; 0 for none.
+        """
+        database = leases.database
+        self._sanity = sanity
         self._database = database
         self._instance = instance
         self._leases = leases
@@ -187,7 +196,8 @@ class Jobs:
         if delay_id is None:
             return None
         asked = Asked(row.room, row.identity, row.server_name, delay_id, row.timeout)
-        state = State(Phase(row.phase), row.timeout, row.since, row.restarted_at, sid=row.sid)
+        times = row.timeout, row.since, row.restarted_at
+        state = State(Phase(row.phase), *times, sanity=self._sanity, sid=row.sid)
         return Job(row.id, asked, state, row.owner, row.version)
 
 

@@ -19,14 +19,14 @@ class Leases:
 
     def __init__(self, database: Database, instance: str, clock: Clock) -> None:
         """Use a database."""
-        self._database = database
+        self.database = database
         self._instance = instance
         self._clock = clock
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def renew(self, owner: str) -> None:
         """Give a sign of life."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             self.hold(connection, owner)
 
     def hold(self, connection: Connection, owner: str) -> None:
@@ -40,12 +40,12 @@ class Leases:
 
     def release(self, owner: str) -> None:
         """Let others take over at once."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             connection.execute(update(owners).where(owners.c.owner == owner).values(lease_until=0.0))
 
     def dead(self, but: str) -> list[str]:
         """Return owners other than `but` whose lease has ended; that costs one read."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return self._dead(connection, but)
 
     def _dead(self, connection: Connection, but: str) -> list[str]:
@@ -77,7 +77,7 @@ class Leases:
         connection.execute(delete(owners).where(owners.c.owner.in_(dead), gone, ~with_jobs))
 
     def _now(self, connection: Connection) -> float:
-        if self._database.is_sqlite:
+        if self.database.is_sqlite:
             return self._clock.now()
         found: float | None = connection.scalar(select(func.extract("epoch", func.clock_timestamp())))
         return float(found or 0.0)

@@ -31,8 +31,7 @@ class Shelf:
         self.jobs = self.with_secret("a secret")
 
     def with_secret(self, secret: str) -> Jobs:
-        sealer = Sealer(secret, FakeRandomness())
-        return Jobs(self.store.database, "livekit", self.leases, sealer, NoMirror())
+        return Jobs(self.leases, "livekit", Sealer(secret, FakeRandomness()), NoMirror())
 
     def add(self, number: int, owner: str) -> Job:
         asked = Asked("room", f"p{number}", "hs", f"syd_{number}", 8.0)

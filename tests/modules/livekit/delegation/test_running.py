@@ -50,9 +50,9 @@ def test_who_never_comes_leaves(worker: Worker) -> None:
 
 
 def test_the_sanity_check(build_worker: BuildWorker) -> None:
-    worker = build_worker(sanity_check_interval="0.3s").start()
-    event = worker.delegate()
-    worker.join()
+    another, worker = (build_worker(sanity_check_interval="0.3s").start() for _ in range(2))
+    event = another.delegate()
+    worker.join()  # the job moves
     wait_for_restart(event)
     pair = LIVEKIT_ROOM, worker.identity("xyz")
     looked = len(worker.sfu.lookups)
