@@ -97,6 +97,11 @@ def signed_out_upstream(backend: str, sessions: int) -> None:
     _event("signed_out_upstream", backend=backend, sessions=sessions)
 
 
+def bearer_token_refused(instance: str, address: str, reason: str) -> None:
+    """A bearer token does not prove who asks; nobody knows who that was."""
+    _event("bearer_token_refused", logging.WARNING, instance=instance, address=address, reason=reason)
+
+
 def token_issued(row: IssuanceRow) -> None:
     """A token left the house."""
     _event(

@@ -78,6 +78,11 @@ EVENTS: dict[str, tuple[Callable[[], None], str, set[str]]] = {
         "WARNING",
         {"backend", "address", "reason"},
     ),
+    "bearer_token_refused": (
+        lambda: audit.bearer_token_refused("livekit", "a", "why"),
+        "WARNING",
+        {"instance", "address", "reason"},
+    ),
     "identity_refused": (
         lambda: audit.identity_refused("ldap", "id-1", "why"),
         "WARNING",

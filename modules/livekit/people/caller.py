@@ -2,6 +2,7 @@
 
 from flask import Request
 
+from issuer import audit
 from issuer.bearer import TokenIssuer, TokenRefusedError, TokenVerifier, bearer_token
 from issuer.identity import Identity
 from issuer.module import Gateway
@@ -40,11 +41,15 @@ class Caller:
 
     def _by_token(self, token: str) -> Identity:
         if self._audience is None:
-            raise BearerRefusedError("people.audience is not set, so no bearer token is taken")
+            raise self._refused("people.audience is not set, so no bearer token is taken")
         try:
             return self._verifier.verify(token, self._issuer, self._audience).identity()
         except TokenRefusedError as error:
-            raise BearerRefusedError(str(error)) from None
+            raise self._refused(str(error)) from None
+
+    def _refused(self, reason: str) -> BearerRefusedError:
+        audit.bearer_token_refused(self._gateway.instance, self._gateway.address(), reason)
+        return BearerRefusedError(reason)
 
     def _issuer(self, name: str) -> TokenIssuer | None:
         return self._trusted.get(name) or self._gateway.own_issuer(name)
