@@ -9,7 +9,7 @@ from issuer.bearer.issuers import RemoteIssuer
 from issuer.bearer.remote import RemoteKeys
 from issuer.check import Check, CheckError
 from issuer.settings.base import Section
-from issuer.settings.types import BaseUrl, is_loopback
+from issuer.settings.types import WebUrl, is_loopback
 from issuer.upstream import Upstream, UpstreamError
 from issuer.world import Clock
 
@@ -22,15 +22,14 @@ def _issuer(text: str) -> str:
 
 
 def _keys_url(text: str) -> str:
-    url = text.removesuffix("/")
-    parts = urlsplit(url)
+    parts = urlsplit(text)
     if parts.scheme != "https" and not is_loopback(f"{parts.hostname}:0"):
         raise ValueError("must begin with https: whoever can change the answer can make tokens")
-    return url
+    return text
 
 
 IssuerName = Annotated[str, AfterValidator(_issuer)]
-KeysUrl = Annotated[BaseUrl, AfterValidator(_keys_url)]
+KeysUrl = Annotated[WebUrl, AfterValidator(_keys_url)]
 
 
 class TrustedIssuerSettings(Section):

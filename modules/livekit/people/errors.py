@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from issuer.errors import BadRequestError, ForbiddenError, GatewayError, Refusal, UnavailableError
+from issuer.errors import (
+    BadRequestError,
+    ForbiddenError,
+    GatewayError,
+    HeaderRefusedError,
+    IdentityRefusedError,
+    Refusal,
+    StepUpRequiredError,
+    UnavailableError,
+)
 from issuer.matrix.answers import MatrixError
 
 
@@ -78,7 +87,9 @@ def error_body(refusal: Refusal, sign_in: str) -> dict[str, str]:
         case CallerError() as error:
             more = {"signIn": sign_in} if isinstance(error, SignedOutError) else {}
             return {"error": code, "reason": error.reason, "message": error.message, **more}
-        case ForbiddenError():
+        case IdentityRefusedError() | HeaderRefusedError():
+            return {"error": code, "reason": "sign_in", "message": "Who you are is not believed here."}
+        case ForbiddenError() | StepUpRequiredError():
             return {"error": code, "reason": "rule", "message": text}
         case MatrixError() as error:
             return {"error": code, "message": error.error}

@@ -10,7 +10,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import HMACAlgorithm
 
 from issuer.bearer import RingKeys, TokenIssuer, TokenRefusedError
+from issuer.errors import (
+    ForbiddenError,
+    GatewayError,
+    HeaderRefusedError,
+    IdentityRefusedError,
+    Refusal,
+    StepUpRequiredError,
+)
 from issuer.identity import Identity
+from modules.livekit.people.errors import error_body
 from tests.bearer.tokens import jwk, key_set, rsa_key, token
 from tests.doctor import diagnosis
 from tests.gateway import BuildGateway
@@ -222,6 +231,11 @@ def test_a_bad_bearer_token_is_refused(
     assert provider.issued == before
     parts = [part for part in bearer.split(".") if len(part) > 1]
     assert not any(part in answer.text + caplog.text for part in parts)
+    (line,) = (record for record in caplog.records if record.name == "issuer.audit")
+    event: Any = line.msg
+    assert event["reason"]
+    told = {"event": "bearer_token_refused", "instance": "livekit", "address": "127.0.0.1"}
+    assert {**event, **told} == event
 
 
 def test_a_bad_bearer_token_is_not_made_good_by_a_session(provider: Provider) -> None:
@@ -235,6 +249,20 @@ def test_the_rule_sees_what_the_token_says(provider: Provider) -> None:
     answer = provider.stage.ask(bearer=provider.token(groups=["guests"]))
     refused(provider.stage, answer, "rule")
     assert "WWW-Authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StepUpRequiredError("why", 3), "rule"),
+        (ForbiddenError("why"), "rule"),
+        (HeaderRefusedError("why"), "sign_in"),
+        (IdentityRefusedError("why"), "sign_in"),
+    ],
+)
+def test_every_refusal_of_a_person_has_a_reason(error: GatewayError, reason: str) -> None:
+    told = error_body(Refusal(error.status, error), "/login")
+    assert (told["error"], told["reason"], "why" in told["message"]) == ("forbidden", reason, False)
 
 
 def test_without_an_audience_no_bearer_token_is_taken(build_stage: BuildStage) -> None:
@@ -290,6 +318,18 @@ def test_keys_that_are_not_there_are_not_asked_for_at_the_start(build_stage: Bui
     stage = build_stage({"trusted_issuers": [issuer]})
     assert stage.gateway.parts.own_issuer(IDP) is None
     stage.claims(stage.ask())
+
+
+@pytest.mark.parametrize("path", ["/application/o/calls/jwks/", "/discovery/v2.0/keys?p=b2c_1_signin"])
+def test_the_address_of_the_keys_is_taken_to_the_letter(
+    build_stub: BuildStub, build_stage: BuildStage, path: str
+) -> None:
+    """Providers have some that end in a slash, or have a query."""
+    stub = build_stub(lambda _: key_set(jwk(rsa_key("idp"), "one")))
+    issuer = {"issuer": IDP, "jwks_url": f"http://127.0.0.1:{stub.port}{path}"}
+    provider = Provider(stub, build_stage({"trusted_issuers": [issuer]}))
+    provider.stage.claims(provider.stage.ask(bearer=provider.token()))
+    assert [request.path for request in stub.seen] == [path]
 
 
 def test_issuer_doctor_asks_for_the_keys(build_provider: Callable[..., Provider]) -> None:
