@@ -22,7 +22,7 @@ def test_recent_calls_are_on_the_home_page(build_gateway: BuildGateway) -> None:
     assert places == sorted(places)
     assert page.count("<h3>first") == 1
     assert 'href="/meet/login?room=third&amp;tenant=acme"' in page
-    assert "LiveKit ·" in page
+    assert "<span>LiveKit</span> <time" in page
     assert "Your recent calls" not in bob.get("/").text
     answer = alice.get("/meet/login?room=third&tenant=acme")
     assert answer.location
