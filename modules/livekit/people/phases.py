@@ -1,8 +1,10 @@
 """LiveKit's own part of each phase, for people."""
 
 import json
+import logging
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from typing import Any
 
 from flask import Request, Response
@@ -25,6 +27,10 @@ from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
 
+_log = logging.getLogger(__name__)
+
+ROOM_FOR_ROLES = 4096
+"""Characters: who joins sends the token in an address, and many servers take none of more than 8 KB."""
 GRANTS = {
     "publish": "canPublish",
     "subscribe": "canSubscribe",
@@ -33,6 +39,12 @@ GRANTS = {
     "hidden": "hidden",
     "recorder": "recorder",
 }
+
+
+def fitting(roles: list[str]) -> list[str]:
+    """Return the first roles, as many as have at most `ROOM_FOR_ROLES` characters as JSON."""
+    ends = accumulate(len(json.dumps(role)) + len(", ") for role in roles)
+    return [role for role, end in zip(roles, ends, strict=True) if end <= ROOM_FOR_ROLES]
 
 
 class People:
@@ -159,7 +171,16 @@ class PeoplePhases(Phases):
         roles = self._people.roles.value(scope)
         listed = roles if isinstance(roles, list) else [roles]
         found = [role for role in listed if isinstance(role, str)]
-        return json.dumps({"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": found})
+        kept = fitting(found)
+        if len(kept) < len(found):
+            _log.warning(
+                "%s: people.roles gives %d roles, of which the first %d fit into a token: write an "
+                "expression for those that count",
+                self.instance,
+                len(found),
+                len(kept),
+            )
+        return json.dumps({"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": kept})
 
     def signer(self) -> Signer:
         """Return what signs for this SFU."""

@@ -85,7 +85,8 @@ class PeopleSettings(Section):
     name: str = "cn"
     """Expression for the name that others see."""
     roles: str = "groups"
-    """Expression for the roles in the participant's metadata: a list of texts."""
+    """Expression for the roles in the participant's metadata: a list of texts. Of those that are
+    longer than 4,096 characters in all, the first count."""
     grants: Grants = Grants()
     lifetime: Duration = 300.0
     """How long a token is good for joining."""

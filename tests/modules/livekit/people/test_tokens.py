@@ -178,6 +178,27 @@ def test_roles_are_texts(build_stage: BuildStage, expression: str, roles: list[s
     assert json.loads(stage.claims(stage.ask())["metadata"])["roles"] == roles
 
 
+def test_roles_that_do_not_fit_are_left_out(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """The token travels in an address, of which servers take 8 KB."""
+    groups = tuple(f"cn=group-{number},ou=groups,dc=example,dc=com" for number in range(5000))
+    answer = stage.ask(identity=replace(ALICE, groups=groups))
+    roles = json.loads(stage.claims(answer)["metadata"])["roles"]
+    assert tuple(roles) == groups[: len(roles)]
+    assert 4000 < len(json.dumps(roles)) <= 4096
+    assert answer.json
+    assert len(answer.json["token"]) < 7000
+    assert f"people.roles gives 5000 roles, of which the first {len(roles)} fit" in caplog.text
+    caplog.clear()
+    assert (
+        json.loads(stage.claims(stage.ask(identity=replace(ALICE, groups=("x" * 5000,))))["metadata"])[
+            "roles"
+        ]
+        == []
+    )
+    stage.claims(stage.ask())
+    assert caplog.text.count("people.roles") == 1
+
+
 def test_without_a_name_there_is_none(build_stage: BuildStage) -> None:
     stage = build_stage()
     assert "name" not in stage.claims(stage.ask(identity=replace(ALICE, attributes={})))
