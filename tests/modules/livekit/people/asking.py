@@ -100,3 +100,10 @@ class Stage:
 def verified(token: str) -> Claims:
     """Return what LiveKit's own library reads in a token that is good now."""
     return TokenVerifier(KEY, SECRET).verify(token)
+
+
+def refused(stage: Stage, answer: Any, reason: str) -> None:
+    assert answer.status_code == 403
+    told = stage.told(answer)
+    assert (told["error"], told["reason"]) == ("forbidden", reason)
+    assert stage.gateway.parts.store.issuances.search() == []
