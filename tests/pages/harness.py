@@ -71,7 +71,8 @@ def _session(device: str, address: str, current: bool = False) -> SimpleNamespac
 
 
 def _login(**changes: object) -> dict[str, object]:
-    return {"next": "/", "login": "", "error": None, "forms": True, "buttons": [], "service": None} | changes
+    values = {"next": "/", "login": "", "error": None, "forms": True, "buttons": [], "service": None}
+    return {**values, "stronger": False} | changes
 
 
 def _home(groups: list[str], tiles: list[Any], calls: Iterable[Any] = ()) -> dict[str, object]:
