@@ -55,7 +55,8 @@ class OidcBackend(RedirectBackend):
             raise ConfigurationError("client_key", str(error)) from None
         self._discovery = Discovery(services.upstream, clock, settings.issuer)
         self._judge = TokenJudge(clock, settings.issuer, settings.client_id, settings.clock_skew)
-        self._pending = PendingCookies(clock, services.randomness, services.settings.secure)
+        secure = services.settings.secure
+        self._pending = PendingCookies(clock, services.randomness, secure, settings.own_secret)
         self._back_channel = BackChannel(services.store, instance)
 
     def begin(self, departure: Departure) -> ResponseReturnValue:

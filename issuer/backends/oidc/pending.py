@@ -1,15 +1,17 @@
 """Sign-ins that have begun: each in a cookie of its own, so that several tabs can sign in at once.
 
 The name of the cookie holds the `state`, which binds the answer to this very browser (RFC 6749 §10.12), and a
-cookie is taken once. Nothing about a sign-in that has begun is kept here.
+cookie is taken once. Nothing about a sign-in that has begun is kept here: the cookie is signed, because
+whoever holds a browser could write another, for a code that was given to somebody else.
 """
 
 import base64
-import json
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
 from issuer.world import Clock, Randomness
@@ -22,6 +24,10 @@ MOST = 8
 """Sign-ins of a browser at the same time; the oldest are given up."""
 LARGEST = 4000
 """Characters of a cookie's value; browsers keep cookies of 4096 bytes (RFC 6265 §6.1)."""
+
+
+KEPT = {"instance": str, "nonce": str, "verifier": str, "wanted": str, "begun": float, "silent": bool}
+"""What a cookie holds of a `Pending`, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +43,42 @@ class Pending:
     begun: float
     silent: bool
 
-    def dump(self) -> str:
-        """Return it as a cookie's value."""
-        values = [self.instance, self.nonce, self.verifier, self.wanted, self.begun, self.silent]
-        return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
+class Seal:
+    """Signs cookies: what another wrote, or moved to another `state`, is nothing of ours."""
 
-def load(state: str, value: str) -> Pending | None:
-    """Return what a cookie's value holds, None when that is nothing of ours."""
-    try:
-        values = json.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)))
-        instance, nonce, verifier, wanted, begun, silent = values
-    except (ValueError, TypeError, RecursionError):
-        return None
-    if not all(isinstance(text, str) for text in (instance, nonce, verifier, wanted)):
-        return None
-    if not isinstance(begun, float) or not isinstance(silent, bool):
-        return None
-    return Pending(state, instance, nonce, verifier, wanted, begun, silent)
+    def __init__(self, secret: str) -> None:
+        """Take a secret that all machines of ours share, and nobody else."""
+        self._secret = secret
+
+    def dump(self, pending: Pending) -> str:
+        """Return a sign-in as a cookie's value."""
+        values = [getattr(pending, name) for name in KEPT]
+        return self._signer(pending.state).dumps(values)
+
+    def load(self, state: str, value: str) -> Pending | None:
+        """Return what a cookie's value holds, None when that is nothing of ours."""
+        try:
+            values = dict(zip(KEPT, self._signer(state).loads(value), strict=True))
+        except (BadData, ValueError, TypeError, RecursionError):
+            return None
+        if not all(
+            isinstance(value, kind) for value, kind in zip(values.values(), KEPT.values(), strict=True)
+        ):
+            return None
+        return Pending(state, **values) if values["nonce"] and values["verifier"] else None
+
+    def _signer(self, state: str) -> URLSafeSerializer:
+        how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        return URLSafeSerializer(self._secret, f"a sign-in that has begun: {state}", signer_kwargs=how)
 
 
 class PendingCookies:
     """The cookies of sign-ins that have begun."""
 
-    def __init__(self, clock: Clock, randomness: Randomness, secure: bool) -> None:
-        """Choose a name: with https `__Host-` and `Secure`."""
+    def __init__(self, clock: Clock, randomness: Randomness, secure: bool, secret: str) -> None:
+        """Choose a name: with https `__Host-` and `Secure`. The secret is that of the `Seal`."""
+        self._seal = Seal(secret)
         self._clock = clock
         self._randomness = randomness
         self._secure = secure
@@ -71,7 +88,7 @@ class PendingCookies:
         """Return a sign-in that begins now; an address that is too long to keep becomes the home page."""
         state, nonce, verifier = (self._text(count) for count in (16, 16, 32))
         pending = Pending(state, instance, nonce, verifier, wanted, self._clock.now(), silent)
-        return pending if len(pending.dump()) <= LARGEST else replace(pending, wanted="/")
+        return pending if len(self._seal.dump(pending)) <= LARGEST else replace(pending, wanted="/")
 
     def _text(self, count: int) -> str:
         return base64.urlsafe_b64encode(self._randomness.bytes(count)).decode().rstrip("=")
@@ -82,17 +99,17 @@ class PendingCookies:
         for other in others[MOST - 1 :]:
             self.forget(other.state, answer)
         name = self._prefix + pending.state
-        answer.set_cookie(name, pending.dump(), max_age=int(LIFETIME), **self._attributes)
+        answer.set_cookie(name, self._seal.dump(pending), max_age=int(LIFETIME), **self._attributes)
 
     def _others(self, cookies: Mapping[str, str]) -> Iterator[Pending]:
         for name, value in cookies.items():
             if name.startswith(self._prefix):
                 state = name.removeprefix(self._prefix)
-                yield load(state, value) or Pending(state, "", "", "", "", 0.0, False)
+                yield self._seal.load(state, value) or Pending(state, "", "", "", "", 0.0, False)
 
     def find(self, state: str, instance: str, cookies: Mapping[str, str]) -> Pending | None:
         """Return the sign-in that this browser began at this instance, and not too long ago."""
-        found = load(state, cookies.get(self._prefix + state, ""))
+        found = self._seal.load(state, cookies.get(self._prefix + state, ""))
         if found is None or not state or found.instance != instance:
             return None
         return found if -SKEW <= self._clock.now() - found.begun < LIFETIME else None

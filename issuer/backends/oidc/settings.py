@@ -61,7 +61,7 @@ class OidcSettings(RedirectSettings):
     client_secret: Secret | None = None
     """The secret that goes with it."""
     client_auth: ClientAuth = "client_secret_basic"
-    """How the gateway proves to the provider who it is; `none` has no secret and relies on PKCE alone."""
+    """How the gateway proves to the provider who it is; `none`: by nothing but PKCE and nonce."""
     client_key: Secret | None = None
     """For `private_key_jwt`: the private key, as PEM or JWK."""
     client_key_id: str = ""
@@ -100,6 +100,12 @@ class OidcSettings(RedirectSettings):
     def is_page(self, url: str) -> bool:
         """Tell whether browsers may be sent to a URL that the provider names."""
         return urlsplit(url)[:2] in {urlsplit(known)[:2] for known in (self.issuer, *self.page_urls)}
+
+    @property
+    def own_secret(self) -> str:
+        """Return what this gateway alone knows besides the provider; empty for `client_auth = "none"`."""
+        own = self.client_secret or self.client_key
+        return own.get_secret_value() if own else ""
 
     @property
     def scope(self) -> str:

@@ -56,6 +56,8 @@ class TokenJudge:
         header, claims = self._signed(token, keys)
         parameters = {"nonce": nonce, "client_id": self._client_id, "access_token": access_token}
         self._judge(header, claims, parameters)
+        if not nonce or claims.get("nonce") != nonce:  # Authlib looks at it only when one was asked for
+            raise ProviderAnswerError("an ID token has another nonce than the sign-in that it answers")
         if claims["iat"] < begun - self._skew:
             raise ProviderAnswerError("an ID token is older than the sign-in that it answers")
         return claims

@@ -64,6 +64,21 @@ def test_a_stolen_code_is_of_no_use_without_its_verifier(house: House) -> None:
     assert not thief.signed_in()
 
 
+def test_a_cookie_that_a_thief_wrote(house: House) -> None:
+    """Neither a changed one, nor one of another sign-in, lets a code in that was somebody else's."""
+    victim = house.browser()
+    location = victim.begin()
+    answer = victim.visit.sign_in(location, "rose")
+    cookie = victim.client.get_cookie(f"__Host-issuer_oidc_{parameter(location, 'state')}")
+    assert cookie
+    thief = house.browser()
+    state = parameter(thief.begin(), "state")
+    for value in (cookie.value, cookie.value[:-1], cookie.value.swapcase()):
+        thief.client.set_cookie(f"__Host-issuer_oidc_{state}", value, secure=True)
+        assert thief.come_back(changed(answer, state=state)).status_code == 400
+        assert not thief.signed_in()
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -1,6 +1,8 @@
 """The parts by themselves: what a discovery document, a cookie and claims may be."""
 
 import base64
+import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +18,7 @@ from issuer.backends.oidc.claims import identity_of, merged
 from issuer.backends.oidc.client import _basic, printable
 from issuer.backends.oidc.errors import ProviderAnswerError
 from issuer.backends.oidc.metadata import WrongIssuerError, read
-from issuer.backends.oidc.pending import LARGEST, LIFETIME, MOST, PendingCookies, load
+from issuer.backends.oidc.pending import LARGEST, LIFETIME, MOST, PendingCookies, Seal
 from tests.backends.oidc.test_tokens import JSON
 from tests.fakes import FakeClock, FakeRandomness
 
@@ -27,6 +29,7 @@ DOCUMENT = {
     "token_endpoint": ISSUER + "/token",
     "jwks_uri": ISSUER + "/keys",
 }
+SECRET = "the client's"
 CLAIMS = {"iss": ISSUER, "sub": "248289761001"}
 
 
@@ -107,7 +110,7 @@ def cookies_of(answer: Response) -> dict[str, str]:
 
 def test_a_sign_in_is_kept_in_a_cookie_of_its_own() -> None:
     clock = FakeClock()
-    pending = PendingCookies(clock, FakeRandomness(), secure=True)
+    pending = PendingCookies(clock, FakeRandomness(), secure=True, secret=SECRET)
     begun, answer = pending.new("example", "/jitsi/login?room=ü", silent=True), Response()
     pending.keep(begun, {}, answer)
     (header,) = answer.headers.getlist("Set-Cookie")
@@ -117,14 +120,14 @@ def test_a_sign_in_is_kept_in_a_cookie_of_its_own() -> None:
     assert pending.find(begun.state, "example", cookies) == begun
     assert pending.find(begun.state, "other", cookies) is None
     assert pending.find(begun.state[:-1], "example", cookies) is None
-    assert pending.find("", "example", {"__Host-issuer_oidc_": begun.dump()}) is None
+    assert pending.find("", "example", {"__Host-issuer_oidc_": Seal(SECRET).dump(begun)}) is None
     clock.advance(LIFETIME)
     assert pending.find(begun.state, "example", cookies) is None
 
 
 def test_a_browser_holds_some_sign_ins_and_no_more() -> None:
     clock = FakeClock()
-    pending = PendingCookies(clock, FakeRandomness(), secure=False)
+    pending = PendingCookies(clock, FakeRandomness(), secure=False, secret=SECRET)
     cookies = {"issuer_session": "x", "issuer_oidc_broken": "?"}
     for number in range(MOST + 4):
         answer = Response()
@@ -133,29 +136,48 @@ def test_a_browser_holds_some_sign_ins_and_no_more() -> None:
             cookies.pop(name, None)
             cookies.update({name: value} if value else {})
         clock.advance(1)
-    held = [load("x", value) for name, value in cookies.items() if name.startswith("issuer_oidc_")]
+    ours = {name.removeprefix("issuer_oidc_"): value for name, value in cookies.items() if "_oidc_" in name}
+    held = [Seal(SECRET).load(state, value) for state, value in ours.items()]
     assert [one.wanted for one in held if one] == [f"/{number}" for number in range(4, MOST + 4)]
     assert cookies["issuer_session"] == "x"
 
 
 def test_no_cookie_is_larger_than_browsers_keep() -> None:
-    pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True)
-    for wanted, kept in (("/" + "x" * 2700, True), ("/" + "x" * 3000, False), ("/" + '"' * 2000, False)):
+    pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
+    text = base64.b64encode(hashlib.shake_256().digest(6000)).decode()  # nothing of it can be compressed
+    for wanted, kept in ((f"/{text[:2700]}", True), (f"/{text[:4000]}", False), ("/" + '"' * 2000, True)):
         begun = pending.new("a-name-of-an-instance", wanted, silent=False)
         assert begun.wanted == (wanted if kept else "/")
-        assert len(begun.dump()) <= LARGEST
+        assert len(Seal(SECRET).dump(begun)) <= LARGEST
+
+
+def test_nobody_else_writes_the_cookie() -> None:
+    """A nonce or a verifier of one's own would let a code in that was somebody else's."""
+    pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
+    begun = pending.new("example", "/", silent=False)
+    good = Seal(SECRET).dump(begun)
+    assert Seal(SECRET).load(begun.state, good) == begun
+    assert Seal(SECRET).load("another", good) is None
+    assert Seal(SECRET).load(begun.state, Seal("another").dump(begun)) is None
+    assert Seal(SECRET).load(begun.state, good.rpartition(".")[0]) is None
+    assert Seal(SECRET).load(begun.state, f"x{good}") is None
+
+
+@pytest.mark.parametrize("changes", [{"nonce": ""}, {"verifier": ""}], ids=str)
+def test_a_sign_in_without_a_nonce_or_a_verifier_is_none(changes: dict[str, Any]) -> None:
+    begun = PendingCookies(FakeClock(), FakeRandomness(), True, SECRET).new("example", "/", silent=False)
+    assert Seal(SECRET).load(begun.state, Seal(SECRET).dump(replace(begun, **changes))) is None
 
 
 @given(st.text())
 def test_any_text_may_be_in_the_cookie(text: str) -> None:
-    assert load("state", text) is None
+    assert Seal(SECRET).load("state", text) is None
 
 
 @given(JSON)
 def test_any_json_may_be_in_the_cookie(value: Any) -> None:
-    import json
-
-    load("state", base64.urlsafe_b64encode(json.dumps(value).encode()).decode())
+    """Where the gateway has no secret (`client_auth = "none"`), anybody can sign."""
+    Seal(SECRET).load("state", Seal(SECRET)._signer("state").dumps(value))
 
 
 def identity(**claims: Any) -> Any:

@@ -67,6 +67,12 @@ def logged_out(text: str) -> Any:
     return judge().logout_token(text, Keys())
 
 
+@pytest.mark.parametrize("said", ["", NONCE, None], ids=str)
+def test_no_id_token_answers_a_request_without_a_nonce(said: str | None) -> None:
+    with pytest.raises(ProviderAnswerError):
+        judge().id_token(token({**ID_TOKEN, "nonce": said}), Keys(), "", ACCESS, NOW)
+
+
 def half(algorithm: str) -> str:
     found: bytes = create_half_hash(ACCESS, algorithm)
     return found.decode()
