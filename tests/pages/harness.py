@@ -71,7 +71,14 @@ def _session(device: str, address: str, current: bool = False) -> SimpleNamespac
 
 
 def _login(**changes: object) -> dict[str, object]:
-    values = {"next": "/", "login": "", "error": None, "forms": True, "buttons": [], "service": None}
+    values: dict[str, object] = {
+        "next": "/",
+        "login": "",
+        "error": None,
+        "forms": True,
+        "buttons": [],
+        "service": None,
+    }
     return {**values, "stronger": False} | changes
 
 
