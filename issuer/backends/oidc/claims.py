@@ -25,15 +25,20 @@ OF_THE_TOKEN = frozenset(
 def merged(id_token: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
     """Return all claims; where both have one, the ID token's, which is signed.
 
+    Only where an address comes from does it say that it is verified.
+
     Raises:
         ProviderAnswerError: the userinfo is somebody else's (OIDC Core §5.3.2).
     """
     if userinfo.get("sub") != id_token["sub"]:
         raise ProviderAnswerError("the userinfo is somebody else's than the ID token")
     more = {name: value for name, value in userinfo.items() if name not in OF_THE_TOKEN}
+    known = dict(id_token)
     if "email" in id_token and more.get("email") != id_token["email"]:
         more.pop("email_verified", None)
-    return {**more, **id_token}
+    elif "email" in more and "email" not in id_token:
+        known.pop("email_verified", None)  # of an address that the ID token does not say
+    return {**more, **known}
 
 
 def subject_of(issuer: str, sub: str) -> str:

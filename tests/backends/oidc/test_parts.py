@@ -244,6 +244,10 @@ def test_one_address_is_not_verified_by_what_is_said_of_another() -> None:
     assert "email_verified" not in merged(token, {**said, "email": "b@x"})
     assert "email_verified" not in merged(token, said)
     assert merged(token, {**said, "email": "a@x"})["email_verified"] is True
+    alone = {**CLAIMS, "email_verified": True}
+    assert "email_verified" not in merged(alone, {"sub": CLAIMS["sub"], "email": "b@x"})
+    assert merged(alone, {**said, "email": "b@x", "email_verified": False})["email_verified"] is False
+    assert merged(alone, {**said, "email": "b@x"})["email_verified"] is True
 
 
 @given(st.dictionaries(st.sampled_from(["sub", "name", "email", "groups", "preferred_username"]), JSON))
