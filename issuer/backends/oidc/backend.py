@@ -57,7 +57,7 @@ class OidcBackend(RedirectBackend):
         self._judge = TokenJudge(clock, settings.issuer, settings.client_id, settings.clock_skew)
         secure = services.settings.secure
         self._pending = PendingCookies(clock, services.randomness, secure, settings.own_secret)
-        self._back_channel = BackChannel(services.store, instance)
+        self._back_channel = BackChannel(services.store, instance, settings.clock_skew)
 
     def begin(self, departure: Departure) -> ResponseReturnValue:
         """Send the browser to the provider."""

@@ -9,16 +9,25 @@ from issuer.backends.oidc.errors import ProviderAnswerError
 from issuer.backends.oidc.tokens import LOGOUT_AGE
 from issuer.store import AttemptPolicy, Store
 
-REMEMBERED = 2 * LOGOUT_AGE
-ONCE = AttemptPolicy(free=1, first_wait=REMEMBERED, longest_wait=REMEMBERED, forget_after=REMEMBERED)
-"""One attempt: the second within the time for which a logout token is good has to wait."""
+MARGIN = 60.0
+"""Seconds by which the clocks of our own machines may differ, and the parts of a second that are cut off."""
+
+
+def once(skew: float) -> AttemptPolicy:
+    """Return one attempt: the second has to wait for as long as a logout token can be good.
+
+    That is from the moment when its `iat` is still ahead by the provider's skew, to its end and the skew.
+    """
+    remembered = LOGOUT_AGE + 2 * skew + MARGIN
+    return AttemptPolicy(free=1, first_wait=remembered, longest_wait=remembered, forget_after=remembered)
 
 
 class BackChannel:
     """Ends the sessions that a logout token names, which was judged already."""
 
-    def __init__(self, store: Store, instance: str) -> None:
-        """Keep where sessions are."""
+    def __init__(self, store: Store, instance: str, skew: float) -> None:
+        """Keep where sessions are, and by how many seconds the provider's clock may differ."""
+        self._once = once(skew)
         self._store = store
         self._instance = instance
 
@@ -29,7 +38,7 @@ class BackChannel:
             ProviderAnswerError: the token was used before (§2.6, by `jti`).
         """
         bucket = f"logout:{claims['iss']} {claims['jti']}"
-        if self._store.attempts.reserve(bucket, ONCE) > 0:
+        if self._store.attempts.reserve(bucket, self._once) > 0:
             raise ProviderAnswerError("a logout token is used a second time")
         try:
             ended = self._end(claims)
