@@ -1,0 +1,106 @@
+"""What each client has of its own: claims by expression, lifetimes; consent that is taken back; step-up."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from tests.modules.oidc.conftest import MakeProvider
+from tests.modules.oidc.provider import OURS, REDIRECT, SECRET, Provider, claims_of
+from tests.modules.oidc.test_consent import ASKING, decide
+from tests.portal.backends import People, people
+from tests.portal.trips import button, come_back, leave
+
+__all__ = ["people"]
+
+WIKI: dict[str, Any] = {"secret": SECRET, "redirect_uris": [REDIRECT], "trusted": True}
+
+
+def test_claims_by_expression_are_the_clients_own(make_provider: MakeProvider) -> None:
+    claims = {
+        "role": 'inGroup("timelords") ? "admin" : "reader"',
+        "https://wiki.example.com/who": "uid",
+        "nothing": "nickname",
+        "sub": '"somebody"',
+        "aud": '"another"',
+        "email": '"own@example.com"',
+    }
+    provider = make_provider(clients={"wiki": {**WIKI, "claims": claims}})
+    tokens = provider.tokens(provider.gateway.sign_in("dwho"), scope="openid")
+    plain = provider.tokens(provider.gateway.sign_in("dwho"), "app", scope="openid")
+    subject, info = claims_of(plain["id_token"])["sub"], provider.userinfo(tokens["access_token"]).get_json()
+    for found in (claims_of(tokens["id_token"]), info):
+        assert (found["role"], found["https://wiki.example.com/who"]) == ("admin", "dwho")
+        assert (found["sub"], found["email"]) == (subject, "own@example.com")
+        assert "nothing" not in found
+    assert claims_of(tokens["id_token"])["aud"] == "wiki"
+    assert set(provider.userinfo(plain["access_token"]).get_json()) == {"sub"}
+    reader = provider.tokens(provider.gateway.sign_in("rtyler"))
+    assert claims_of(reader["id_token"])["role"] == "reader"
+
+
+def test_lifetimes_are_the_clients_own(make_provider: MakeProvider) -> None:
+    lifetimes = {"access_token_lifetime": 120, "id_token_lifetime": 60, "refresh_token_lifetime": 300}
+    provider = make_provider(clients={"wiki": {**WIKI, **lifetimes}}, access_token_lifetime=900)
+    browser, clock = provider.gateway.sign_in("dwho"), provider.gateway.clock
+    tokens, plain = provider.tokens(browser), provider.tokens(browser, "app")
+    assert (tokens["expires_in"], plain["expires_in"]) == (120, 900)
+    for name, lives in (("access_token", 120), ("id_token", 60)):
+        assert claims_of(tokens[name])["exp"] == clock.now() + lives
+    clock.advance(120)
+    assert not provider.is_good(tokens["access_token"])
+    assert provider.is_good(plain["access_token"])
+    second = provider.refresh(tokens["refresh_token"]).get_json()
+    assert claims_of(second["access_token"])["exp"] == clock.now() + 120
+    clock.advance(301)
+    assert provider.refresh(second["refresh_token"]).get_json()["error"] == "invalid_grant"
+    assert provider.refresh(plain["refresh_token"], "app").status_code == 200
+
+
+def test_people_take_a_consent_back(make_provider: MakeProvider) -> None:
+    provider = make_provider(clients=ASKING)
+    browser, other = provider.gateway.sign_in("dwho"), provider.gateway.sign_in("rtyler")
+    kept = decide(other, other.get(provider.url()), "allow")
+    code = provider.told(decide(browser, browser.get(provider.url()), "allow"))["code"]
+    tokens, theirs = provider.exchange(code).get_json(), provider.exchange(provider.told(kept)["code"])
+    waiting = provider.code(browser)
+    assert "Your applications" in browser.get("/").text
+    assert 'action="/oidc/applications/wiki/withdraw"' in browser.get("/oidc/applications").text
+    withdraw = "/oidc/applications/wiki/withdraw"
+    assert browser.post(withdraw, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert provider.is_good(tokens["access_token"])
+    assert browser.post(withdraw, headers=OURS).location == "/oidc/applications"
+    assert "Wiki" not in browser.get("/oidc/applications").text
+    assert not provider.is_good(tokens["access_token"])
+    assert provider.refresh(tokens["refresh_token"]).get_json()["error"] == "invalid_grant"
+    assert provider.exchange(waiting).get_json()["error"] == "invalid_grant"
+    assert browser.get(provider.url()).status_code == 200, "people are asked again"
+    assert browser.post(withdraw, headers=OURS).status_code == 404
+    assert provider.is_good(theirs.get_json()["access_token"]), "what others allowed stands"
+    assert "code" in provider.told(other.get(provider.url(prompt="none")))
+
+
+@pytest.fixture
+def stronger(make_provider: MakeProvider, people: dict[str, People]) -> Provider:
+    backends = {"local": {}, "card": {"type": "elsewhere", "auth_level": 3}}
+    provider = make_provider(core={"backends": backends}, acr_values={"urn:strong": 3})
+    people.setdefault("card", People()).add("s1", "card-person", cn="Somebody")
+    return provider
+
+
+def test_acr_values_ask_for_a_stronger_sign_in(stronger: Provider) -> None:
+    browser = stronger.gateway.sign_in("dwho")
+    wanted = stronger.url(acr_values="urn:strong")
+    silent = stronger.told(browser.get(stronger.url(acr_values="urn:strong", prompt="none")))
+    assert "code" in silent, "it is a wish, and nobody may be asked"
+    answer = browser.get(wanted)
+    assert answer.status_code == 303
+    page = browser.get(answer.location)
+    assert "stronger way to sign in" in page.text
+    gone = leave(browser.get(button(page.text, "card")))
+    assert gone["level"] == "3"
+    back = browser.get(come_back(browser, "card", subject="s1", wanted=gone["wanted"]).location)
+    assert unquote(back.location) == unquote(wanted)
+    tokens = stronger.exchange(stronger.told(browser.get(back.location))["code"]).get_json()
+    assert claims_of(tokens["id_token"])["acr"] == "urn:strong"
+    assert claims_of(tokens["access_token"])["acr"] == "urn:strong"
