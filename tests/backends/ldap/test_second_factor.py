@@ -22,7 +22,7 @@ def gateway(openldap: OpenLDAP, tmp_path: Path) -> Iterator[LocalGateway]:
         "bind_password": SERVICE_PASSWORD,
         "user_base": PEOPLE,
     }
-    factor = {"key": KEY, "required": 'inGroup("doctors") || uid == "user5"'}
+    factor = {"key": KEY, "required": 'inGroup("doctors") || uid == "user905"'}
     gateway = open_gateway(tmp_path, {"backends": {"ldap": directory}, "second_factor": factor})
     yield gateway
     gateway.close()
@@ -34,7 +34,7 @@ def _password(gateway: LocalGateway, uid: str) -> tuple[FlaskClient, str]:
 
 
 def test_a_doctor_needs_a_code(gateway: LocalGateway) -> None:
-    assert _password(gateway, "user6")[1] == "/"
+    assert _password(gateway, "user906")[1] == "/"
     client, page = _password(gateway, "dwho")
     assert page == "/second-factor/set-up"
     app = App.scan(svg_of(client.get(page).text))
@@ -52,10 +52,10 @@ def test_a_doctor_needs_a_code(gateway: LocalGateway) -> None:
 
 
 def test_who_is_gone_between_password_and_code_stays_out(gateway: LocalGateway, openldap: OpenLDAP) -> None:
-    client, page = _password(gateway, "user5")
+    client, page = _password(gateway, "user905")
     app = App.scan(svg_of(client.get(page).text))
-    openldap.remove(dn_of("user5"))
+    openldap.remove(dn_of("user905"))
     answer = post(client, page, code=app.code(gateway.clock.now()))
     assert location(answer).startswith("/login")
     assert gateway.parts.store.second_factors.all() == []
-    assert gateway.parts.store.sessions.of_uid("user5") == []
+    assert gateway.parts.store.sessions.of_uid("user905") == []

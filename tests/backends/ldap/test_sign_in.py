@@ -178,22 +178,22 @@ def test_an_entry_that_does_not_say_who_it_is_signs_nobody_in(build: Build) -> N
 
 def test_somebody_is_read_again(build: Build, openldap: OpenLDAP) -> None:
     backend = build(user_filter="(&(uid={login})(!(title=left)))")
-    identity = backend.authenticate("user3", password_of("user3"))
+    identity = backend.authenticate("user903", password_of("user903"))
     assert identity
     assert backend.refresh(identity) == identity
-    openldap.modify(dn_of("user3"), mail="new@example.org")
+    openldap.modify(dn_of("user903"), mail="new@example.org")
     again = backend.refresh(identity)
     assert again
     assert again.attributes["mail"] == "new@example.org"
-    openldap.modify(dn_of("user3"), title="left")
+    openldap.modify(dn_of("user903"), title="left")
     assert backend.refresh(identity) is None
 
 
 def test_who_is_gone_is_gone(backend: LdapBackend, openldap: OpenLDAP) -> None:
-    identity = backend.authenticate("user4", password_of("user4"))
+    identity = backend.authenticate("user904", password_of("user904"))
     assert identity
     assert backend.knows("USER4")
-    openldap.remove(dn_of("user4"))
+    openldap.remove(dn_of("user904"))
     assert backend.refresh(identity) is None
-    assert not backend.knows("user4")
+    assert not backend.knows("user904")
     assert not backend.knows("user\0")
