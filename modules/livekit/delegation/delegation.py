@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,6 +48,8 @@ class Delegation:
         self.jobs = Jobs(self._leases, gateway.instance, self._sealer, self.mirror, self._sanity)
         self._watcher = Watcher(gateway.instance, gateway.metrics)
         self._running: _Running | None = None
+        self._in_order = threading.Lock()
+        """Held from a commit until the runner is told: it hears of them in their order."""
 
     def accept(self, asked: Asked) -> None:
         """Take a job on; it is kept when this returns.
@@ -54,11 +57,17 @@ class Delegation:
         Raises:
             issuer.errors.UnavailableError: it cannot be kept.
         """
-        job, actions = self._new_job(asked)
-        self.jobs.add(job)
+        self._add(*self._new_job(asked))
+
+    def _add(self, job: Job, actions: Iterable[Action]) -> None:
+        with self._in_order:
+            self.jobs.add(job)
+            self._post(lambda runner: runner.take(job, actions))
         self._watcher.changed(job, None, job.state)
+
+    def _post(self, work: Callable[[Runner], None]) -> None:
         if self._running:
-            self._running.post(lambda runner: runner.take(job, actions))
+            self._running.post(work)
 
     def _new_job(self, asked: Asked, restarted_at: float | None = None) -> tuple[Job, Iterable[Action]]:
         state, actions = begin(asked.timeout, self._gateway.clock.now(), self._sanity, restarted_at)
@@ -83,21 +92,22 @@ class Delegation:
             return None if same else state
 
         seen = webhook.body_hash, webhook.expires_at
-        if changed := self.jobs.react(webhook.pair, self._owner, seen, react):
+        with self._in_order:
+            changed = self.jobs.react(webhook.pair, self._owner, seen, react)
+            if changed:
+                self._post(lambda runner: runner.react(*changed, webhook.event, actions))
+        if changed:
             before, after = changed
             self._watcher.changed(after, before.state, after.state)
-            if self._running:
-                self._running.post(lambda runner: runner.react(before, after, webhook.event, actions))
 
     def start(self) -> None:
         """Begin to run jobs, in a worker."""
         self._running = _Running(self._gateway.upstream, self._new_runner)
         keeper = Keeper(
-            self.jobs,
             self._leases,
             self._owner,
             begin=self._read_mirror,
-            give=self._give,
+            take_over=self._take_over,
             is_busy=self._running.is_busy,
         )
         self._running.start(keeper)
@@ -108,9 +118,11 @@ class Delegation:
             self._running.stop()
             self._running = None
 
-    def _give(self, jobs: list[Job]) -> None:
-        if self._running:
-            self._running.post(lambda runner: runner.take_over(jobs))
+    def _take_over(self, limit: int) -> int:
+        with self._in_order:
+            jobs = self.jobs.take_over(self._owner, limit)
+            self._post(lambda runner: runner.take_over(jobs))
+        return len(jobs)
 
     def _new_runner(self, store: ThreadPoolExecutor) -> Runner:
         gateway, settings = self._gateway, self._settings
@@ -141,11 +153,7 @@ class Delegation:
         if restarted_at + asked.timeout <= self._gateway.clock.now():
             self.mirror.remove([asked.pair])
             return
-        job, actions = self._new_job(asked, restarted_at)
-        self.jobs.add(job)
-        self._watcher.changed(job, None, job.state)
-        if self._running:
-            self._running.post(lambda runner: runner.take(job, actions))
+        self._add(*self._new_job(asked, restarted_at))
 
     def _new_id(self) -> str:
         return self._gateway.randomness.bytes(ID_BYTES).hex()

@@ -5,8 +5,6 @@ import threading
 from collections.abc import Callable
 
 from issuer.errors import GatewayError
-from modules.livekit.delegation.job import Job
-from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.leases import Leases
 
 _log = logging.getLogger(__name__)
@@ -21,28 +19,25 @@ class Keeper:
 
     def __init__(
         self,
-        jobs: Jobs,
         leases: Leases,
         owner: str,
         begin: Callable[[], None],
-        give: Callable[[list[Job]], None],
+        take_over: Callable[[int], int],
         is_busy: Callable[[], bool],
     ) -> None:
         """Do nothing yet.
 
         Args:
-            jobs: the jobs.
             leases: the leases.
             owner: this worker.
             begin: comes before the first takeover; it is tried until it does not fail.
-            give: gets jobs that were taken over.
+            take_over: takes jobs of the dead over, at most so many; returns how many.
             is_busy: tells whether this worker has jobs, and so needs its lease.
         """
-        self._jobs = jobs
         self._leases = leases
         self._owner = owner
         self._begin = begin
-        self._give = give
+        self._take_over = take_over
         self._is_busy = is_busy
         self._has_begun = False
         self._fails = False
@@ -82,9 +77,8 @@ class Keeper:
             self._begin()
             self._has_begun = True
         while self._leases.dead(self._owner) and not self._end.is_set():
-            jobs = self._jobs.take_over(self._owner, BATCH)
-            if jobs:
-                _log.info("%d jobs of a worker that ended are taken over", len(jobs))
-                self._give(jobs)
-            if len(jobs) < BATCH:
+            taken = self._take_over(BATCH)
+            if taken:
+                _log.info("%d jobs of a worker that ended are taken over", taken)
+            if taken < BATCH:
                 return

@@ -71,6 +71,8 @@ class Runner:
 
     def take(self, job: Job, actions: Iterable[Action] = ()) -> None:
         """Run a new job, or one that has just changed in the store, and begin its actions."""
+        if self._knows(job):
+            return
         before = self._entries.get(self._ids.get(job.asked.pair, ""))
         if before is not None and before.job.id != job.id:
             ended, _ = step(before.state, Replaced(), self._clock.now())
@@ -86,13 +88,15 @@ class Runner:
     def take_over(self, jobs: Iterable[Job]) -> None:
         """Go on with jobs that somebody else ran."""
         for job in jobs:
-            if job.id not in self._entries or self._entries[job.id].job.version != job.version:
+            if not self._knows(job):
                 self.take(job)
                 self._hear(job.id, Resumed())
 
     def react(self, before: Job, after: Job, event: Event, actions: Iterable[Action]) -> None:
         """Go on with a job that a webhook has changed in the store, by an event."""
         entry = self._entries.get(after.id)
+        if self._knows(after):
+            return
         if entry is not None and entry.job.version == before.version:
             state, actions = step(entry.state, event, self._clock.now())
             self.take(replace(after, state=state), actions)
@@ -100,6 +104,11 @@ class Runner:
             self.take(after, actions)
         else:
             self.take_over([after])
+
+    def _knows(self, job: Job) -> bool:
+        """Tell whether what we have is as new, or newer."""
+        entry = self._entries.get(job.id)
+        return entry is not None and entry.job.version >= job.version
 
     async def run(self) -> None:
         """Run until cancelled."""
