@@ -11,6 +11,8 @@
 --   uvs_sync_power_levels    find out who moderates the room; mod_matrix_power_sync makes them owners
 --   uvs_timeout              seconds to wait for the API (15)
 --   breakout_rooms_muc       Jitsi's option: the component of breakout rooms, whose names nobody can verify
+-- Option of the components of conferences, or of all at the top:
+--   uvs_trusted_hosts        hosts whose accounts enter conferences of Matrix rooms unverified, as recorders do
 --
 -- For Prosody 0.12 and later.
 
@@ -20,10 +22,13 @@ local is_utf8 = require "util.encodings".utf8.valid;
 local datamanager = require "util.datamanager";
 local formdecode = require "util.http".formdecode;
 local http = require "net.http";
+local jid_bare = require "util.jid".bare;
+local jid_host = require "util.jid".host;
 local jid_node = require "util.jid".node;
 local json = require "util.json";
 local new_id = require "util.id".long;
 local st = require "util.stanza";
+local usermanager = require "core.usermanager";
 
 local hosts, full_sessions = prosody.hosts, prosody.full_sessions;
 local type, pcall, tostring, setmetatable, next, pairs = type, pcall, tostring, setmetatable, next, pairs;
@@ -317,18 +322,38 @@ end
 module:hook_global("bosh-session", session_began);
 module:hook_global("websocket-session", session_began);
 
--- Whoever came in through this host enters the conference that was verified, and no other.
-local function guard(event)
-	local origin, room = event.origin, event.room;
-	if origin.type ~= "c2s" or origin.host ~= module.host then
-		return;
+-- Prosody 0.12 knows administrators, later versions roles.
+local function is_admin(jid, host)
+	if usermanager.is_admin then
+		return usermanager.is_admin(jid, host);
 	end
+	local role = usermanager.get_jid_role(jid, host);
+	return role ~= nil and (role.name == "prosody:admin" or role.name == "prosody:operator");
+end
+
+-- Base32 of what begins with "!", as the ids of Matrix rooms do.
+local MATRIX_ROOM = "^e[e-h][a-z2-7]*$";
+
+-- Who came in through this host enters the conference that was verified, and no other. Who came in elsewhere, at
+-- another host here or at another server, enters no conference of a Matrix room without being verified.
+local function may_enter(origin, from, conference, component)
 	local verified = origin.matrix_verification;
-	if verified and verified.conference == jid_node(room.jid) then
+	if verified and verified.conference == conference then
+		return true;
+	elseif origin.type == "c2s" and origin.host == module.host then
+		return false;
+	end
+	return not (conference or ""):find(MATRIX_ROOM) or is_admin(jid_bare(from), component)
+		or module:context(component):get_option_set("uvs_trusted_hosts", {}):contains(jid_host(from));
+end
+
+local function guard(event)
+	local origin, stanza, room = event.origin, event.stanza, event.room;
+	if may_enter(origin, stanza.attr.from, jid_node(room.jid), jid_host(room.jid)) then
 		return;
 	end
 	(origin.log or module._log)("warn", "matrix user verification: jitsi_and_matrix_room_mismatch (%s)", room.jid);
-	origin.send(st.error_reply(event.stanza, "cancel", "not-allowed", "Not verified for this conference", room.jid));
+	origin.send(st.error_reply(stanza, "cancel", "not-allowed", "Not verified for this conference", room.jid));
 	return true;
 end
 

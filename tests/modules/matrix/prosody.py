@@ -65,11 +65,15 @@ VirtualHost "nowhere.test"
 VirtualHost "plain.test"
     authentication = "anonymous"
 
+VirtualHost "recorder.test"
+    authentication = "anonymous"
+
 VirtualHost "auth.test"
     authentication = "internal_plain"
 
 Component "conference.test" "muc"
     modules_enabled = {{ "matrix_power_sync" }}
+    uvs_trusted_hosts = {{ "recorder.test" }}
 
 Component "plain-conference.test" "muc"
 Component "breakout.test" "muc"

@@ -38,6 +38,26 @@ def test_the_conference_that_was_verified_and_no_other(prosody: Prosody) -> None
     assert standing(alice.join(AT, "alice-again")) == ("owner", "moderator")
 
 
+def test_nobody_comes_in_by_another_host(prosody: Prosody) -> None:
+    """Neither as the first one nor later, unless an administrator or of a host that is trusted."""
+    stranger, recorder = (prosody.connect(host).sign_in() for host in ("plain.test", "recorder.test"))
+    log = len(prosody.log())
+    with pytest.raises(RefusedError, match="not-allowed"):
+        stranger.join(AT, "stranger")
+    prosody.signed_in("bob").join(AT, "bob")
+    for room in (AT, f"{CONFERENCE}@plain-conference.test"):
+        with pytest.raises(RefusedError, match="not-allowed"):
+            stranger.join(room, "stranger")
+    assert prosody.log()[log:].count("jitsi_and_matrix_room_mismatch") >= 3
+    for person, room in (
+        (recorder, AT),
+        (prosody.focus(), AT),
+        (stranger, "stand-up@conference.test"),
+        (stranger, "jvbbrewery@conference.test"),
+    ):
+        assert standing(person.join(room, f"other-{person.jid[:6]}"))[1], room
+
+
 def affiliation_of(jid: str, affiliation: str) -> str:
     item = f'<item jid="{jid}" affiliation="{affiliation}"/>'
     return f'<query xmlns="{MUC}#admin">{item}</query>'
@@ -116,7 +136,7 @@ def test_the_same_session_with_and_without_our_modules(prosody: Prosody) -> None
     module gives the same stanzas otherwise.
     """
     plain = [prosody.connect("plain.test").sign_in() for _ in range(2)]
-    without = scripted(plain[0], plain[1], f"{CONFERENCE}@plain-conference.test")
+    without = scripted(plain[0], plain[1], "any@plain-conference.test")
     ours = [prosody.signed_in(name) for name in ("alice", "bob")]
     with_ours = scripted(ours[0], ours[1], AT)
     assert with_ours == without
