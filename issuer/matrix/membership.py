@@ -70,7 +70,7 @@ class Memberships:
             except UpstreamError as error:
                 failure = error
                 continue
-            if room and (user_id in room.members or _has_users_in(reader.name, room)):
+            if room and _has_users_in(reader.name, room):
                 return _standing(room, user_id)
         if failure:
             raise failure

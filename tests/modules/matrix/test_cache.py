@@ -89,6 +89,9 @@ def test_users_of_homeservers_that_are_not_configured(
     assert (stale.asked("/members"), stubbed.asked("/members")) == (1, 1)
     elsewhere.tokens["dave-token"] = f"@dave:{elsewhere.name}"
     assert not answered(caller.post(IN_ROOM, body(elsewhere, token="eve-token")))["results"]["user"]
+    # what one with nobody there remembers of others does not count
+    dave = body(elsewhere, token="dave-token")
+    assert not answered(caller.post(IN_ROOM, dave))["results"]["room_membership"]
     # alice's own homeserver is configured: nobody else is asked
     before = stale.asked("/members")
     assert answered(caller.post(IN_ROOM, body(stubbed)))["results"]["room_membership"]
