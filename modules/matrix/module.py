@@ -90,7 +90,7 @@ class MatrixModule(Module):
         if self._api_token is None:
             return
         scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-        given = shown.strip().encode("latin-1", "replace")
+        given = shown.strip(" \t").encode("latin-1", "replace")
         if not hmac.compare_digest(given, self._api_token) or scheme.lower() != "bearer":
             raise BadApiTokenError("the caller does not show the API token")
 

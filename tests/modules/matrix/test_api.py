@@ -210,6 +210,13 @@ def test_other_schemes(caller: Caller, stubbed: Home) -> None:
         assert answer.status_code == status, header
 
 
+def test_a_token_that_seems_to_end_in_white_space(build_stubbed: BuildStubbed, stubbed: Home) -> None:
+    token = f"{API_TOKEN}\u00e0"
+    header = f"Bearer {token}".encode().decode("latin-1")
+    client = build_stubbed(api_token=token).gateway.client()
+    assert client.post(USER, json=body(stubbed), headers={"Authorization": header}).status_code == 200
+
+
 def test_without_an_api_token(build_stubbed: BuildStubbed, stubbed: Home) -> None:
     caller = build_stubbed(api_token=None)
     assert answered(caller.post(USER, body(stubbed), token=None))["user_id"] == stubbed.alice
