@@ -40,6 +40,9 @@ def test_a_member_gets_in_and_a_moderator_becomes_owner(prosody: Prosody) -> Non
     assert "matrix user verification: ok (@alice:" in log
     assert "matrix user verification: ok (@bob:" in log
     assert not re.search("(alice|bob)-token", log)
+    for name in ("alice", "bob"):
+        _, claims, _ = widget_token(ROOM, f"{name}-token").split(".")
+        assert claims not in log, "the token of the address, which has that of Matrix in it"
 
 
 BROKEN = [
