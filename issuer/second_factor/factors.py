@@ -25,6 +25,11 @@ from issuer.world import Clock, Randomness
 
 _log = logging.getLogger(__name__)
 
+_KEY_GONE = (
+    "there are second factors, and second_factor.key is gone:"
+    " restore the key, or `issuer second-factor remove`"
+)
+
 
 class Demand(Enum):
     """What somebody with the right password must do besides."""
@@ -111,7 +116,13 @@ class Factors:
         return replace(identity, auth_level=self._raised(identity.auth_level))
 
     def demand(self, identity: Identity, level: int, address: str) -> Demand:
-        """Return what is asked of somebody with the right password who needs an `authLevel` (0: any)."""
+        """Return what is asked of somebody with the right password who needs an `authLevel` (0: any).
+
+        Raises:
+            SecondFactorLostError: they have a second factor, and there is no key.
+        """
+        if self._vault is None and self.get(identity) is not None:
+            raise SecondFactorLostError(_KEY_GONE)
         if not self.covers_person(identity):
             return Demand.NOTHING
         if self.get(identity) is not None:
@@ -204,7 +215,7 @@ class Factors:
 
     def _open_vault(self) -> Vault:
         if self._vault is None:
-            raise SecondFactorLostError("there are second factors, and second_factor.key is gone")
+            raise SecondFactorLostError(_KEY_GONE)
         return self._vault
 
 

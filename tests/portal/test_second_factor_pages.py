@@ -197,6 +197,18 @@ def test_another_key_lets_nobody_in(build_gateway: BuildGateway) -> None:
     assert not is_signed_in(client)
 
 
+def test_without_the_key_the_password_alone_lets_in_only_who_has_no_second_factor(
+    build_gateway: BuildGateway,
+) -> None:
+    gateway = with_factor(build_gateway)
+    enrol(gateway)
+    gateway.parts.factors._vault = None
+    client = gateway.client()
+    assert gateway.send_form(client, "dwho").status_code == 503
+    assert not is_signed_in(client)
+    assert location(gateway.send_form(gateway.client(), "rtyler")) == "/"
+
+
 def test_the_log_tells_the_story_and_no_secret(
     gateway: LocalGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
