@@ -64,14 +64,17 @@ class LdapBackend(FormBackend):
         return _Answer(self._directory.identity(entry, lane.searching))
 
     def _by_template(self, lane: Lane, login: str, password: str) -> _Answer:
-        """Let the person read their own entry, where no other account can."""
+        """Let the person read their own entry, where no other account can; else `user_filter` must find them."""
         dn = person_dn(self._settings.user_dn, login)
         refusal = lane.verifying.verify(dn, password)
         if refusal is not None:
             return _Answer(None, refusal)
         reader = lane.searching if self._settings.bind_dn else lane.verifying
         entry = self._directory.at(dn, reader)
-        return _Answer(self._directory.identity(entry, reader))
+        identity = self._directory.identity(entry, reader)
+        if self._settings.can_search and not self._directory.by_subject(identity.subject, lane.searching):
+            return _Answer()
+        return _Answer(identity)
 
     def refresh(self, identity: Identity) -> Identity | None:
         """Read somebody again by subject; None when they are gone, or `user_filter` finds them no more.

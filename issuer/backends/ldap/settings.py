@@ -125,6 +125,12 @@ class LdapSettings(BackendSettings):
             raise ValueError("nested_groups needs {dn} in group_filter: groups are members by their names")
         return self
 
+    @model_validator(mode="after")
+    def _filters(self) -> Self:
+        if not self.can_search and self.user_filter != type(self).model_fields["user_filter"].default:
+            raise ValueError("user_filter would find nobody: with user_dn it needs user_base and bind_dn")
+        return self
+
     @property
     def can_search(self) -> bool:
         """Tell whether people can be looked up without their password."""

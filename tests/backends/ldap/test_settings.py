@@ -32,6 +32,7 @@ def test_little_is_needed() -> None:
         ({"user_filter": "uid={login}"}, "not a filter"),
         ({"user_filter": "(uid=*)"}, "{login} must stand for the whole value"),
         ({"user_dn": "uid=x,dc=y"}, "has no {login}"),
+        ({"user_dn": "uid={login},dc=x", "user_filter": "(cn={login})"}, "needs user_base and bind_dn"),
         ({"group_filter": "(cn=x)"}, "not a filter for the groups"),
         ({"groups_by": "search", "user_base": "", "user_dn": "uid={login},dc=x"}, "group_base is missing"),
         ({"groups_by": "search", "nested_groups": True, "group_filter": "(memberUid={uid})"}, "needs {dn}"),

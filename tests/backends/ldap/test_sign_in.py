@@ -197,3 +197,10 @@ def test_who_is_gone_is_gone(backend: LdapBackend, openldap: OpenLDAP) -> None:
     assert backend.refresh(identity) is None
     assert not backend.knows("user904")
     assert not backend.knows("user\0")
+
+
+def test_a_filter_holds_for_those_who_are_named_by_a_template_too(build: Build) -> None:
+    template = f"uid={{login}},{PEOPLE}"
+    backend = build(user_dn=template, user_filter="(&(uid={login})(!(uid=user7)))")
+    assert backend.authenticate("user8", password_of("user8"))
+    assert backend.authenticate("user7", password_of("user7")) is None
