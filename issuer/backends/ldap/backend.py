@@ -64,7 +64,7 @@ class LdapBackend(FormBackend):
         return _Answer(self._directory.identity(entry, lane.searching))
 
     def _by_template(self, lane: Lane, login: str, password: str) -> _Answer:
-        """Let the person read their own entry, where no other account can; else `user_filter` must find them."""
+        """Let people read their own entry, where no other account can; else `user_filter` must find them."""
         dn = person_dn(self._settings.user_dn, login)
         refusal = lane.verifying.verify(dn, password)
         if refusal is not None:
