@@ -1,5 +1,7 @@
 -- What wrk sends to /get_token. Arguments: the server name and the user.
 -- Each request is for a room of its own, so that each needs both calls.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "summary.lua")
+
 function init(arguments)
   local server, user = arguments[1], arguments[2]
   math.randomseed(os.time())
@@ -10,12 +12,4 @@ function init(arguments)
       '"claimed_user_id": "%s", "claimed_device_id": "DEV"}}', math.random(1000000000), server, user)
     return wrk.format("POST", wrk.path, { ["Content-Type"] = "application/json", ["Host"] = wrk.host }, body)
   end
-end
-
-function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format(
-    '{"requests": %d, "seconds": %f, "failed": %d, "p99": %f}\n',
-    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(99) / 1e3))
 end

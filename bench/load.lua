@@ -1,5 +1,7 @@
 -- What wrk sends. Arguments: how many sessions the store has (0: send none), and milliseconds of pause.
 -- Each request is of a random session and a room of its own.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "summary.lua")
+
 function init(arguments)
   sessions, pause = tonumber(arguments[1]), tonumber(arguments[2])
   math.randomseed(os.time())
@@ -13,12 +15,4 @@ function init(arguments)
       return wrk.format("GET", path, { ["Cookie"] = cookie, ["Host"] = wrk.host })
     end
   end
-end
-
-function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format(
-    '{"requests": %d, "seconds": %f, "failed": %d, "p99": %f}\n',
-    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(99) / 1e3))
 end

@@ -1,5 +1,7 @@
 -- What wrk sends to /oidc/token. Arguments: the number of the first code or refresh token, and a pause that is not used.
 -- The query of the URL says which: code-rs256, refresh-rs256, code-es256. Each is sent once.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "summary.lua")
+
 function init(arguments)
   local number = tonumber(arguments[1])
   local path, kind, client = wrk.path:match("^([^?]+)%??(%a*)%-?(%w*)$")
@@ -16,12 +18,4 @@ function init(arguments)
     number = number + 1
     return wrk.format("POST", path, headers, body)
   end
-end
-
-function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format(
-    '{"requests": %d, "seconds": %f, "failed": %d, "p99": %f}\n',
-    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(99) / 1e3))
 end

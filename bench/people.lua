@@ -1,5 +1,7 @@
 -- What wrk sends to /livekit/token. Arguments: how many sessions the store has, and a pause that is not used.
 -- Each request is of a random session and for a room of its own.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "summary.lua")
+
 function init(arguments)
   local sessions = tonumber(arguments[1])
   math.randomseed(os.time())
@@ -11,12 +13,4 @@ function init(arguments)
     local body = string.format('{"roomId": "b%d", "sceneId": "scene", "eventId": "event"}', math.random(1000000))
     return wrk.format("POST", wrk.path, headers, body)
   end
-end
-
-function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format(
-    '{"requests": %d, "seconds": %f, "failed": %d, "p99": %f}\n',
-    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(99) / 1e3))
 end
