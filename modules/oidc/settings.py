@@ -4,13 +4,13 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from issuer.bearer import JwkSet
 from issuer.module import ModuleSettings
 from issuer.settings.base import ConfigPath, Section
+from issuer.settings.origins import Origin
 from issuer.settings.secrets import weakness
 from issuer.settings.types import Duration, Secret
 from modules.oidc.clients.redirects import clean_redirect_uri
@@ -26,17 +26,6 @@ GRANT_TYPES = (
     DEVICE_CODE,
     TOKEN_EXCHANGE,
 )
-
-
-def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.netloc
-        or text != f"{parts.scheme}://{parts.netloc}"
-    ):
-        raise ValueError('not an origin: write scheme and host, as in "https://app.example.com"')
-    return text
 
 
 def _resource(text: str) -> str:
@@ -56,7 +45,6 @@ GrantType = Literal[
 ]
 Authentication = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 RedirectUri = Annotated[str, AfterValidator(clean_redirect_uri)]
-Origin = Annotated[str, AfterValidator(_origin)]
 Resource = Annotated[str, AfterValidator(_resource)]
 ScopeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")]
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,100}$")]

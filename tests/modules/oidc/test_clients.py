@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from issuer.settings.problems import ConfigError
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import OURS, REDIRECT, SECRET, Provider, claims_of
 from tests.modules.oidc.test_consent import ASKING, decide
@@ -55,6 +56,15 @@ def test_lifetimes_are_the_clients_own(make_provider: MakeProvider) -> None:
     clock.advance(301)
     assert provider.refresh(second["refresh_token"]).get_json()["error"] == "invalid_grant"
     assert provider.refresh(plain["refresh_token"], "app").status_code == 200
+
+
+def test_the_origins_of_a_client_are_as_browsers_name_them(make_provider: MakeProvider) -> None:
+    provider = make_provider(clients={"wiki": {**WIKI, "origins": ["https://Pages.example.com:443"]}})
+    for origin, allowed in (("https://pages.example.com", True), ("https://example.com", False)):
+        answer = provider.gateway.client().options("/oidc/token", headers={"Origin": origin})
+        assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+    with pytest.raises(ConfigError, match=r"clients\.wiki\.origins\.0"):
+        make_provider(clients={"wiki": {**WIKI, "origins": ["https://pages.example.com/x"]}})
 
 
 def test_people_take_a_consent_back(make_provider: MakeProvider) -> None:
