@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from issuer.issuance import Phases
 from issuer.sessions import Session
 from issuer.store import AttemptPolicy, DuplicateError
-from modules.oidc import audit
+from modules.oidc import audit, user_codes
 from modules.oidc.clients.client import Client
 from modules.oidc.consent import shown
 from modules.oidc.grants.base import InvalidTargetError
@@ -23,9 +23,6 @@ from modules.oidc.store.grants import Details, Grant
 
 LIFETIME = 600.0
 INTERVAL = 5.0
-LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-"""RFC 8628 §6.1: no vowels, so no words; no case, no digits that look like letters."""
-LENGTH = 8
 GUESSES = AttemptPolicy(10, 10.0, 900.0, 3600.0)
 """20^8 codes and ten guesses before each has to wait (§5.1)."""
 
@@ -65,7 +62,7 @@ class DeviceAuthorization:
     def _add(self, client: Client, scope: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, str]:
         provider = self._provider
         while True:
-            device_code, user_code = provider.new_secret(), self._user_code()
+            device_code, user_code = provider.new_secret(), user_codes.draw(self._gateway.randomness)
             now = provider.clock.now()
             hashed = provider.hash_of(device_code)
             device = Device(
@@ -77,24 +74,18 @@ class DeviceAuthorization:
                 continue
             return device_code, user_code
 
-    def _user_code(self) -> str:
-        """Return a code for people; bytes beyond a multiple of 20 are left out, so all are as likely."""
-        letters = ""
-        while len(letters) < LENGTH:
-            drawn = self._gateway.randomness.bytes(LENGTH)
-            letters += "".join(LETTERS[byte % 20] for byte in drawn if byte < 240)
-        return f"{letters[:4]}-{letters[4:LENGTH]}"
-
     def _user_hash(self, user_code: str) -> bytes:
-        """Return the hash of a user code, in any case, with or without the hyphen (RFC 8628 §6.1)."""
-        return self._provider.hash_of("user " + "".join(c for c in user_code.upper() if c in LETTERS))
+        return self._provider.hash_of(f"user {user_code}")
 
     def page(self) -> ResponseReturnValue:
         """Ask for the code, then for the consent."""
         session = self._gateway.require()
-        code = request.args.get("user_code", "")
-        if not code:
+        typed = request.args.get("user_code", "")
+        if not typed:
             return self._form()
+        code = user_codes.read(typed)
+        if code is None:
+            return self._form(typed, readable=False), 400
         device, wait = self._device(session, code)
         if device is None:
             return self._form(code, wait), 429 if wait else 404
@@ -112,8 +103,8 @@ class DeviceAuthorization:
         """Take what somebody chose."""
         self._gateway.check_origin()
         session, form = self._gateway.require(), request.form
-        code = form.get("user_code", "")
-        if form.get("session") != shown(session):
+        code = user_codes.read(form.get("user_code", ""))
+        if code is None or form.get("session") != shown(session):
             return redirect(f"{self._provider.settings.path}/device", 303)
         device, wait = self._device(session, code)
         if device is None:
@@ -139,9 +130,10 @@ class DeviceAuthorization:
             attempts.release(bucket)
         return device, 0
 
-    def _form(self, code: str = "", wait: float = 0) -> str:
+    def _form(self, code: str = "", wait: float = 0, *, readable: bool = True) -> str:
         path = f"{self._provider.settings.path}/device"
-        return render_template("oidc/device_code.html", action=path, user_code=code, wait=round(wait))
+        values = {"user_code": code, "wait": round(wait), "readable": readable}
+        return render_template("oidc/device_code.html", action=path, **values)
 
     def _grant(self, device: Device, session: Session) -> str:
         """Add the grant of a device, which outlives the browser's session; the rule is asked first."""
