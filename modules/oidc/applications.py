@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from issuer.errors import NotFoundError
 from issuer.module import Gateway
+from modules.oidc.claims import scopes_of
 from modules.oidc.consent import withdraw
 from modules.oidc.provider import Provider
 from modules.oidc.store.consents import Consent
@@ -50,6 +51,6 @@ class Applications:
         return Application(
             consent.client_id,
             client.name if client else consent.client_id,
-            tuple(word for word in consent.scope if not word.startswith("claim:")),
+            scopes_of(consent.scope),
             datetime.fromtimestamp(consent.given_at, UTC),
         )

@@ -83,7 +83,7 @@ def parse_asked(parameters: Parameters, client: Client, redirect_uri: str) -> As
     if not set(resources) <= set(client.settings.resources):
         raise InvalidTargetError
     try:
-        wishes = parse_wishes(parameters.get("claims"))
+        wishes = parse_wishes(parameters.get("claims")).within(client.settings.scopes)
     except WishError as error:
         raise InvalidRequestError(f"The parameter claims is refused: {error}.") from None
     return Asked(

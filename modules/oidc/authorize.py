@@ -21,7 +21,8 @@ from issuer.issuance import Phases
 from issuer.portal.headers import content_security_policy
 from issuer.sessions import Session
 from modules.oidc.authorization import Asked, client_and_redirect, parse_asked
-from modules.oidc.consent import is_given, remember, shown
+from modules.oidc.claims import scopes_of
+from modules.oidc.consent import is_given, needed, remember, shown
 from modules.oidc.endpoints.par import resolved, use
 from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.levels import acr_of, sign_in_again
@@ -154,7 +155,7 @@ class Authorization:
             "oidc/consent.html",
             client=asked.client.name,
             host=_host(asked.redirect_uri),
-            scope=asked.scope,
+            scope=scopes_of(needed(asked)),
             request_text=query,
             session=shown(session),
             action=f"{self._provider.settings.path}/consent",

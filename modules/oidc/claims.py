@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from issuer.identity import Identity
@@ -15,7 +15,10 @@ BY_SCOPE = {
     "email": ("email", "email_verified"),
     "groups": ("groups",),
 }
-STANDARD = tuple(name for names in BY_SCOPE.values() for name in names)
+SCOPE_OF = {name: word for word, names in BY_SCOPE.items() for name in names}
+STANDARD = tuple(SCOPE_OF)
+SINGLE = "claim:"
+"""Begins the words of a consent to single claims."""
 LONGEST_WISH = 4096
 
 
@@ -28,6 +31,14 @@ class Wishes:
     acr: tuple[str, ...] = ()
     essential_acr: bool = False
     subject: str | None = None
+
+    def within(self, scopes: Iterable[str]) -> "Wishes":
+        """Return the wishes without claims of other scopes, which the client may not ask for."""
+        allowed = frozenset(names_of(scopes))
+        id_token, userinfo = (
+            tuple(name for name in names if name in allowed) for names in (self.id_token, self.userinfo)
+        )
+        return replace(self, id_token=id_token, userinfo=userinfo)
 
 
 class WishError(ValueError):
@@ -75,6 +86,15 @@ def _values(wish: dict[str, Any]) -> tuple[str, ...]:
 def names_of(scope: Iterable[str]) -> tuple[str, ...]:
     """Return the claims that scopes stand for."""
     return tuple(name for word in scope for name in BY_SCOPE.get(word, ()))
+
+
+def scopes_of(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a consent as scopes: of a single claim (`claim:email`) its own."""
+    return tuple(
+        dict.fromkeys(
+            SCOPE_OF[word.removeprefix(SINGLE)] if word.startswith(SINGLE) else word for word in words
+        )
+    )
 
 
 def person_claims(

@@ -3,6 +3,7 @@
 from issuer.sessions import Session
 from modules.oidc import audit
 from modules.oidc.authorization import Asked
+from modules.oidc.claims import SINGLE
 from modules.oidc.provider import Provider
 from modules.oidc.store.consents import Consent
 
@@ -12,10 +13,10 @@ def shown(session: Session) -> str:
     return session.id_hash.hex()[:16]
 
 
-def needed(asked: Asked) -> frozenset[str]:
-    """Return what the consent must cover: the scopes, and single claims as a scope of their own."""
-    single = {*asked.wishes.id_token, *asked.wishes.userinfo}
-    return frozenset({*asked.scope, *(f"claim:{name}" for name in single)})
+def needed(asked: Asked) -> dict[str, None]:
+    """Return what the consent must cover, in order: the scopes, and single claims as a scope of their own."""
+    single = (*asked.wishes.id_token, *asked.wishes.userinfo)
+    return dict.fromkeys([*asked.scope, *(SINGLE + name for name in single)])
 
 
 def is_given(provider: Provider, asked: Asked, session: Session) -> bool:
@@ -25,14 +26,14 @@ def is_given(provider: Provider, asked: Asked, session: Session) -> bool:
     if "consent" in asked.prompt:
         return False
     earlier = provider.consents.get(session.identity, asked.client.client_id)
-    return earlier is not None and needed(asked) <= frozenset(earlier.scope)
+    return earlier is not None and needed(asked).keys() <= frozenset(earlier.scope)
 
 
 def remember(provider: Provider, asked: Asked, session: Session) -> None:
     """Keep a consent, with what was covered before."""
     identity, client_id, now = session.identity, asked.client.client_id, provider.clock.now()
     earlier = provider.consents.get(identity, client_id)
-    scope = tuple(sorted(needed(asked) | frozenset(earlier.scope if earlier else ())))
+    scope = tuple(sorted({*needed(asked), *(earlier.scope if earlier else ())}))
     provider.consents.give(identity, Consent(client_id, scope, now, now + provider.settings.consent_lifetime))
     audit.consent_given(provider.instance, client_id, identity, scope)
 

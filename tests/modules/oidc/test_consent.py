@@ -47,6 +47,19 @@ def test_more_than_was_allowed_is_asked_for_again(make_provider: MakeProvider) -
     assert browser.get(provider.url(scope="openid", prompt="consent")).status_code == 200
 
 
+def test_people_read_of_single_claims_too(make_provider: MakeProvider) -> None:
+    """OIDC Core §5.5: a claim that is asked for by itself is on the page as its scope would be."""
+    provider = make_provider(clients=ASKING)
+    browser = provider.gateway.sign_in("dwho")
+    for part in ("userinfo", "id_token"):
+        wish = f'{{"{part}": {{"email": null, "nonsense": null}}}}'
+        page = browser.get(provider.url(scope="openid", claims=wish))
+        assert "See your mail address" in page.text
+        assert "See the groups" not in page.text
+    decide(browser, page, "allow")
+    assert "See your mail address" in browser.get("/oidc/applications").text
+
+
 def test_no_is_told_to_the_client(make_provider: MakeProvider) -> None:
     provider = make_provider(clients=ASKING)
     browser = provider.gateway.sign_in("dwho")

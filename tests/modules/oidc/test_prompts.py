@@ -132,6 +132,19 @@ def test_the_claims_parameter_adds_single_claims(provider: Provider) -> None:
         assert provider.told(browser.get(provider.url(claims=junk)))["error"] == "invalid_request"
 
 
+def test_the_claims_parameter_gives_nothing_that_the_client_may_not_ask_for(
+    make_provider: MakeProvider,
+) -> None:
+    few = {"redirect_uris": ["http://127.0.0.1/callback"], "trusted": True, "scopes": ["openid", "groups"]}
+    provider = make_provider(clients={"app": few})
+    wish = '{"id_token": {"email": null, "groups": null}, "userinfo": {"name": {"essential": true}}}'
+    tokens = provider.tokens(provider.gateway.sign_in("dwho"), "app", scope="openid", claims=wish)
+    claims = claims_of(tokens["id_token"])
+    assert claims["groups"] == ["users", "timelords"]
+    assert "email" not in claims
+    assert set(provider.userinfo(tokens["access_token"]).get_json()) == {"sub"}
+
+
 def test_a_client_that_expects_somebody_else_hears_so(provider: Provider) -> None:
     browser = provider.gateway.sign_in("dwho")
     wish = '{"id_token": {"sub": {"value": "somebody else"}}}'
