@@ -14,6 +14,8 @@ SERVICE_PASSWORD = "let me search"
 DECOY = f"cn=nobody,{BASE}"
 CROWD = 1000
 """How many `user0` … there are."""
+HERMIT = f"uid=hermit,{PEOPLE}"
+"""Somebody who may not read their own entry."""
 LONG_PASSWORD = "ä" * 2048
 """4,096 bytes of UTF-8."""
 STRANGE_NAMES = (
@@ -138,6 +140,7 @@ def _people() -> Iterator[tuple[str, Values]]:
     yield nobody, {"objectClass": "inetOrgPerson", "uid": "nopassword", "cn": "No", "sn": "Password"}
     for number in range(CROWD):
         yield person(f"user{number}", mail=f"user{number}@example.org")
+    yield person("hermit", cn="Unseen")
     yield person("haunted", memberOf=[f"cn=ghost,{GROUPS}", f"cn=doctors,{GROUPS}"])
 
 

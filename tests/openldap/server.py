@@ -15,7 +15,7 @@ import ldap
 import pytest
 from ldap.ldapobject import SimpleLDAPObject
 
-from tests.openldap.people import BASE, DECOY, PEOPLE, SERVICE, ldif, person
+from tests.openldap.people import BASE, DECOY, HERMIT, PEOPLE, SERVICE, ldif, person
 from tests.service import free_port
 from tests.upstream.authority import Authority
 
@@ -51,6 +51,7 @@ dbnosync
 index objectClass,uid,mail,member,memberUid,entryUUID eq
 access to attrs=userPassword by anonymous auth by * none
 access to dn.base={base} by * read
+access to dn.base="{hermit}" by dn.exact="{service}" read by * none
 access to * by dn.exact="{service}" read by self read by * none
 overlay memberof
 memberof-dangling ignore
@@ -95,6 +96,7 @@ class OpenLDAP:
             authority=self.ca_file,
             base=BASE,
             service=SERVICE,
+            hermit=HERMIT,
             admin=ADMIN,
         )
         self._file.write_text(text)

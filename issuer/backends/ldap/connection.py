@@ -22,6 +22,8 @@ UNDECODED = {PasswordPolicyControl.controlType: ResponseControl}
 PORTS = {"ldap": 389, "ldaps": 636}
 NO_ATTRIBUTES = "1.1"
 """Asks for the name of an entry only (RFC 4511 §4.5.1.8)."""
+HIDDEN = (ldap.NO_SUCH_OBJECT, ldap.INSUFFICIENT_ACCESS, ldap.REFERRAL)
+"""Answers to a search that say something about what is searched, and nothing about the server."""
 SUBTREE, THIS_ENTRY = ldap.SCOPE_SUBTREE, ldap.SCOPE_BASE
 SYSTEM_AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -142,6 +144,13 @@ class Connection:
             sizelimit=limit,
         )
         return self._entries(found)
+
+    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:
+        """Return the entry with this name, or None when it cannot be seen."""
+        try:
+            return next(self.search(dn, attributes=attributes, scope=THIS_ENTRY), None)
+        except HIDDEN:
+            return None
 
     def any_one(self, base: str, text: str, attributes: Sequence[str] = ()) -> Entry | None:
         """Return one of the entries that a search finds, or None when it finds none."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import ldap
 
-from issuer.backends.ldap.connection import THIS_ENTRY, Connection, Entry
+from issuer.backends.ldap.connection import Connection, Entry
 from issuer.backends.ldap.groups import Groups
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import LoginFilter, literal
@@ -43,10 +43,15 @@ class Directory:
         return self._only(f"(&{text}{self._login.anybody})", connection)
 
     def at(self, dn: str, connection: Connection) -> Entry:
-        """Return the entry with this name; raise `ldap.NO_SUCH_OBJECT` when it cannot be seen."""
-        entry = next(connection.search(dn, attributes=self.attributes, scope=THIS_ENTRY), None)
+        """Return the entry with this name.
+
+        Raises:
+            UnavailableError: it cannot be seen; that is no fault of the server.
+            ldap.LDAPError: the server cannot tell.
+        """
+        entry = connection.entry(dn, self.attributes)
         if entry is None:
-            raise ldap.NO_SUCH_OBJECT({"desc": "the person's own entry cannot be read"})
+            raise UnavailableError(f"directory {self._instance}: {dn}: the person's own entry cannot be read")
         return entry
 
     def knows(self, uid: str, connection: Connection) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import ldap
 import ldap.dn
 
-from issuer.backends.ldap.connection import THIS_ENTRY, Connection, Entry
+from issuer.backends.ldap.connection import Connection, Entry
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import any_of, groups_filter, in_chain_filter
 from issuer.errors import UnavailableError
@@ -16,6 +16,8 @@ MOST = 1000
 BATCH = 50
 """Groups whose own groups are searched for at once."""
 
+LIMITS = (ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED)
+"""Answers to a search that finds too much."""
 MEMBER_OF = "memberOf"
 
 
@@ -36,7 +38,7 @@ class Groups:
         """Return the names of a person's groups, the nearest first, each once.
 
         Raises:
-            UnavailableError: they are more than `MOST`.
+            UnavailableError: they are more than `MOST`, or than the server lists.
             ldap.LDAPError: the server cannot tell.
         """
         if self._by == "memberOf":
@@ -50,8 +52,15 @@ class Groups:
         return tuple(dict.fromkeys(_few(found)))
 
     def _search(self, text: str, connection: Connection) -> Iterator[str | None]:
-        for entry in connection.search(self._base, text, [self._name]):
+        for entry in self._listed(text, connection):
             yield entry.first(self._name)
+
+    def _listed(self, text: str, connection: Connection) -> Iterator[Entry]:
+        """Search for groups; that somebody is in very many is no fault of the server."""
+        try:
+            return connection.search(self._base, text, [self._name])
+        except LIMITS:
+            raise UnavailableError("somebody is in more groups than the server lists") from None
 
     def _named(self, dns: Sequence[str], connection: Connection) -> Iterator[str | None]:
         """Walk from group to group by what their entries say; each is read once, so circles end."""
@@ -70,10 +79,7 @@ class Groups:
         if not self._nested and (name := _name_in(dn, self._name)):
             return Entry(dn, {self._name.lower(): [name.encode()]})
         attributes = [self._name, MEMBER_OF] if self._nested else [self._name]
-        try:
-            return next(connection.search(dn, attributes=attributes, scope=THIS_ENTRY), None)
-        except ldap.NO_SUCH_OBJECT:
-            return None
+        return connection.entry(dn, attributes)
 
     def _searched(self, person: Entry, uid: str, connection: Connection) -> Iterator[str | None]:
         """Walk from level to level; each group is asked for once, so circles end."""
@@ -89,7 +95,7 @@ class Groups:
     def _level(self, filters: Sequence[str], connection: Connection) -> Iterable[Entry]:
         for start in range(0, len(filters), BATCH):
             text = any_of(filters[start : start + BATCH])
-            yield from connection.search(self._base, text, [self._name])
+            yield from self._listed(text, connection)
 
 
 def _few(names: Iterable[str | None]) -> Iterator[str]:

@@ -3,10 +3,12 @@
 import pytest
 
 from issuer.backends.ldap import LdapBackend, groups
+from issuer.backends.ldap.servers import DirectoryDownError
 from issuer.errors import UnavailableError
 from tests.backends.ldap.conftest import Build
 from tests.backends.ldap.seen import shows_the_line
-from tests.openldap.people import password_of
+from tests.openldap.people import PEOPLE, dn_of, password_of
+from tests.openldap.server import OpenLDAP
 
 DIRECT = {"doctors", 'strange, "name"+*(x)'}
 ALL = DIRECT | {"timelords", "gallifrey", "loop", "pool"}
@@ -60,6 +62,21 @@ def test_too_many_groups_are_too_many(build: Build, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(groups, "MOST", 5)
     with pytest.raises(UnavailableError, match="over 5 groups"):
         _groups(build(groups_by=by, nested_groups=True))
+
+
+def test_more_groups_than_the_server_lists_pause_nobody(
+    build: Build, openldap: OpenLDAP, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenLDAP lists 500 entries at most by default."""
+    backend = build(groups_by="search", group_base=PEOPLE, group_filter="(uid={uid}*)", group_name="uid")
+    openldap.add_person("user")
+    try:
+        with pytest.raises(UnavailableError, match="more groups than the server lists") as caught:
+            _groups(backend, "user")
+    finally:
+        openldap.remove(dn_of("user"))
+    assert not isinstance(caught.value, DirectoryDownError)
+    assert "directory server" not in caplog.text
 
 
 def test_a_group_that_is_named_and_gone_has_no_groups(build: Build) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from issuer.backends.ldap import LdapBackend
+from issuer.backends.ldap.servers import DirectoryDownError
 from issuer.errors import UnavailableError
 from tests.backends.ldap.conftest import Build
 from tests.backends.ldap.seen import shows_the_line
@@ -143,6 +144,16 @@ def test_a_login_may_be_part_of_a_value(build: Build) -> None:
     identity = backend.authenticate("Rose", password_of("Rose.Tyler"))
     assert identity
     assert identity.uid == "Rose.Tyler"
+
+
+def test_who_may_not_read_their_own_entry_pauses_nobody(
+    by_template: LdapBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UnavailableError, match="own entry cannot be read") as caught:
+        by_template.authenticate("hermit", password_of("hermit"))
+    assert not isinstance(caught.value, DirectoryDownError)
+    assert "directory server" not in caplog.text
+    assert by_template.authenticate("hermit", "wrong") is None
 
 
 def test_a_template_needs_no_account_that_searches(by_template: LdapBackend) -> None:
