@@ -1,9 +1,8 @@
 """Clients that were added by command. Their secrets are random, so a SHA-256 of one is enough to know it."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Delete, Update, delete, false, insert, select, true, update
 
 from issuer.store import Database
 from issuer.store.values import storable
@@ -51,12 +50,12 @@ class StoredClients:
 
     def get(self, client_id: str) -> StoredClient | None:
         """Return a client."""
-        found = self._select(clients.c.client_id == client_id) if storable(client_id) else []
+        found = self._select(self._one(client_id))
         return found[0] if found else None
 
     def all(self) -> list[StoredClient]:
         """Return every client, by id."""
-        return self._select(clients.c.instance == self._instance)
+        return self._select(true())
 
     def set_secret(self, client_id: str, secret_hash: bytes) -> bool:
         """Give a client another secret; tell whether there is such a client."""
@@ -68,11 +67,12 @@ class StoredClients:
         return self._change(delete(clients).where(self._one(client_id)))
 
     def _one(self, client_id: str) -> ColumnElement[bool]:
-        return (clients.c.instance == self._instance) & (clients.c.client_id == client_id)
+        return clients.c.client_id == client_id if storable(client_id) else false()
 
-    def _change(self, statement: Any) -> bool:
+    def _change(self, statement: Update | Delete) -> bool:
+        mine = statement.where(clients.c.instance == self._instance)
         with self._database.write() as connection:
-            return connection.execute(statement).rowcount > 0
+            return connection.execute(mine).rowcount > 0
 
     def _select(self, condition: ColumnElement[bool]) -> list[StoredClient]:
         found = select(clients).where(clients.c.instance == self._instance, condition)

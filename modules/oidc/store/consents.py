@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, false, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from issuer.identity import Identity
 from issuer.store import Database
+from issuer.store.values import storable
 from issuer.world import Clock
 from modules.oidc.store.tables import consents
 
@@ -28,10 +30,11 @@ class Consents:
         self._database = database
         self._clock = clock
         self._instance = instance
+        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def get(self, identity: Identity, client_id: str) -> Consent | None:
         """Return what somebody let a client have."""
-        found = self._select(self._of(identity) & (consents.c.client_id == client_id))
+        found = self._select(self._one(identity, client_id))
         return found[0] if found else None
 
     def all(self, identity: Identity) -> list[Consent]:
@@ -49,16 +52,20 @@ class Consents:
             "given_at": consent.given_at,
             "expires_at": consent.expires_at,
         }
-        condition = self._of(identity) & (consents.c.client_id == consent.client_id)
+        again = self._insert(consents).values(values)
+        upsert = again.on_conflict_do_update(index_elements=list(consents.primary_key), set_=values)
         with self._database.write() as connection:
-            connection.execute(delete(consents).where(condition))
-            connection.execute(insert(consents), values)
+            connection.execute(upsert)
 
     def withdraw(self, identity: Identity, client_id: str) -> bool:
         """Forget a consent; tell whether there was one."""
-        condition = self._of(identity) & (consents.c.client_id == client_id)
         with self._database.write() as connection:
-            return connection.execute(delete(consents).where(condition)).rowcount > 0
+            return connection.execute(delete(consents).where(self._one(identity, client_id))).rowcount > 0
+
+    def _one(self, identity: Identity, client_id: str) -> ColumnElement[bool]:
+        if not storable(client_id):
+            return false()
+        return self._of(identity) & (consents.c.client_id == client_id)
 
     def _of(self, identity: Identity) -> ColumnElement[bool]:
         return (

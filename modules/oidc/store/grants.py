@@ -18,6 +18,7 @@ from issuer.store.values import (
     load_attributes,
     load_groups,
     load_values,
+    storable,
 )
 from issuer.world import Clock
 from modules.oidc.store.tables import grants, refresh_tokens
@@ -144,6 +145,8 @@ class Grants:
 
     def revoke_of_client(self, instance: str, client_id: str, identity: Identity | None = None) -> int:
         """Revoke every grant to a client, or a person's grants to it; return how many there were."""
+        if not storable(client_id):
+            return 0
         condition = (grants.c.instance == instance) & (grants.c.client_id == client_id)
         if identity is not None:
             condition &= (grants.c.backend == identity.backend) & (grants.c.subject == identity.subject)
