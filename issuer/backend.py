@@ -179,8 +179,8 @@ class Departure:
     """Ask for an answer without any page (`prompt=none`, OIDC Core §3.1.2.1)."""
     level: int | None = None
     """The least `authLevel` that is asked for, where the way to sign in can be chosen."""
-    anew: bool = False
-    """Let the person sign in anew, even if they are signed in there (`prompt=login`)."""
+    since: float = 0.0
+    """The person signs in anew: no sign-in from before this will do (seconds since 1970; 0: any will)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,8 @@ class Arrival:
     """The upstream's name of the session, by which a back-channel logout ends ours."""
     expires_at: float | None = None
     """Our session ends no later than this (seconds since 1970)."""
+    auth_time: float | None = None
+    """When the person signed in there (seconds since 1970); None: not known, and never lately enough."""
 
 
 RedirectRoute = tuple[str, str, Callable[..., ResponseReturnValue]]

@@ -86,6 +86,16 @@ class TooWeakError(ForbiddenError):
     remedy = _("Sign in another way. If you have no other, ask the people who run this service.")
 
 
+class NotAnewError(ForbiddenError):
+    """Somebody was asked to sign in anew, and nobody says that they did."""
+
+    code = "not_signed_in_anew"
+    description = _(
+        "You must sign in anew for this, and the service where you sign in does not say that you did."
+    )
+    remedy = _("Please try again and sign in there when it asks, or choose another way to sign in.")
+
+
 class StepUpRequiredError(GatewayError):
     """A rule would say yes if the person had signed in more strongly; the browser is asked to."""
 

@@ -28,6 +28,18 @@ class Visitor:
     user_agent: str
 
 
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What another server says of the sign-in there, with which a session here begins."""
+
+    sid: str | None = None
+    """What it calls the session."""
+    expires_at: float | None = None
+    """Ours lasts no longer than this (seconds since 1970)."""
+    auth_time: float | None = None
+    """When the person signed in there (seconds since 1970); None when it does not say."""
+
+
 def hash_id(session_id: str) -> bytes:
     """Return the SHA-256 of a session id: the key under which the store knows it."""
     return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).digest()
@@ -43,25 +55,19 @@ class Sessions:
         self._clock = clock
         self._randomness = randomness
 
-    def start(
-        self,
-        identity: Identity,
-        visitor: Visitor,
-        upstream_sid: str | None = None,
-        upstream_end: float | None = None,
-    ) -> str:
+    def start(self, identity: Identity, visitor: Visitor, upstream: Upstream | None = None) -> str:
         """Start a session and return its id, which only the browser keeps.
 
         Args:
             identity: whose it is.
             visitor: the browser that holds it.
-            upstream_sid: what the server that signed the person in calls the session.
-            upstream_end: it lasts no longer than this (seconds since 1970).
+            upstream: what another server says that signed the person in; None: they signed in here, now.
         """
         session_id = base64.urlsafe_b64encode(self._randomness.bytes(ID_BYTES)).rstrip(b"=").decode()
         now = self._clock.now()
+        elsewhere = upstream or Upstream(auth_time=now)
         end = now + self._settings.lifetime
-        end = end if upstream_end is None else min(end, upstream_end)
+        end = end if elsewhere.expires_at is None else min(end, elsewhere.expires_at)
         row = SessionRow(
             id_hash=hash_id(session_id),
             identity=identity,
@@ -72,7 +78,8 @@ class Sessions:
             address=visitor.address,
             user_agent=visitor.user_agent[:200],
             refreshed_at=now,
-            upstream_sid=upstream_sid,
+            upstream_sid=elsewhere.sid,
+            auth_time=min(elsewhere.auth_time or 0.0, now),
         )
         self._rows.add(row)
         return session_id

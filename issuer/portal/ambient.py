@@ -12,7 +12,7 @@ from issuer.backend import AmbientBackend, Backend
 from issuer.identity import Identity
 from issuer.metrics import Metrics
 from issuer.portal.cookies import Cookies
-from issuer.sessions import Session, Sessions, Visitor
+from issuer.sessions import Session, Sessions, Upstream, Visitor
 
 
 class Ambient:
@@ -62,7 +62,7 @@ class Ambient:
 
     def _begin(self, said: Identity, visitor: Visitor) -> Session | None:
         identity = self._admission.admit(said)
-        session_id = self._sessions.start(identity, visitor)
+        session_id = self._sessions.start(identity, visitor, Upstream())
         audit.signed_in(identity, visitor.address)
         self._metrics.sign_in("ok")
 

@@ -15,7 +15,7 @@ from issuer.metrics import Metrics
 from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.urls import safe_next
-from issuer.sessions import Session, Sessions
+from issuer.sessions import Session, Sessions, Upstream
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +27,8 @@ class Entry:
     identity: Identity
     wanted: str = "/"
     """Where the browser goes on, as a stranger may have written it."""
-    sid: str | None = None
-    """What the upstream calls the session."""
-    expires_at: float | None = None
-    """The session ends no later than this."""
+    upstream: Upstream | None = None
+    """What another server says of the sign-in there."""
 
 
 class Entrance:
@@ -60,7 +58,7 @@ class Entrance:
     def start(self, entry: Entry) -> str:
         """Start a session in place of the browser's old one, and return its id."""
         visitor, old = self._current.visitor(), self._current.session()
-        session_id = self._sessions.start(entry.identity, visitor, entry.sid, entry.expires_at)
+        session_id = self._sessions.start(entry.identity, visitor, entry.upstream)
         audit.signed_in(entry.identity, visitor.address)
         self._metrics.sign_in("ok")
         if old:

@@ -16,6 +16,7 @@ from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
 from issuer.portal.entrance import Entrance, Entry
 from issuer.portal.urls import local, safe_next, wish_of
+from issuer.sessions import Upstream
 
 
 class Redirects:
@@ -60,7 +61,7 @@ class Redirects:
             if backend not in offer.redirects:
                 raise ForbiddenError(f"backends.{backend.instance} is not offered to this browser")
             silent = request.args.get("silent") == "1" and not wish.demands
-            return backend.begin(Departure(goal, silent, wish.level or None, wish.since > 0))
+            return backend.begin(Departure(goal, silent, wish.level or None, wish.since))
 
         return begin
 
@@ -75,8 +76,8 @@ class Redirects:
             if identity is None:
                 back = local("/login", next=safe_next(arrival.wanted), page="1")
                 return self._cookies.forget_way(redirect(back, 303))
-            entry = Entry(identity, arrival.wanted, arrival.sid, arrival.expires_at)
-            answer = self._entrance.enter(entry)
+            upstream = Upstream(arrival.sid, arrival.expires_at, arrival.auth_time)
+            answer = self._entrance.enter(Entry(identity, arrival.wanted, upstream))
             self._cookies.set_way(answer, backend.instance)
             return answer
 

@@ -1,7 +1,7 @@
 """The sign-in page: one form for all form backends, a button for each redirect backend, or neither.
 
 A browser that was sent here to sign in more strongly (`level`) comes back here afterwards (`tried`): if what
-it chose is not strong enough it hears so, and is not sent round again.
+it chose is not strong enough it hears so, and is not sent round again. So it is with a new sign-in (`since`).
 """
 
 import logging
@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from issuer.accounts import account_key
 from issuer.backend import Departure, RedirectBackend
 from issuer.errors import (
+    NotAnewError,
     NoWayInError,
     StepUpRequiredError,
     TooManyRequestsError,
@@ -79,9 +80,11 @@ class Ways:
         wish = Wish(wanted, level_in(asked.get("level")), moment_in(asked.get("since")))
         session = self._current.session()
         strong = session is not None and session.identity.auth_level >= wish.level
-        if session and strong and session.created_at >= wish.since:
+        if session and strong and session.auth_time >= wish.since:
             return redirect(wish.wanted, 303)
-        if session and not strong and request.args.get("tried"):
+        if session and asked.get("tried"):
+            if strong:
+                raise NotAnewError("a sign-in is older than was asked for, or nobody says how old")
             raise TooWeakError(f"level {session.identity.auth_level} where {wish.level} is asked for")
         return self._go(wish, self._offer(wish), direct=request.args.get("page") is None)
 
@@ -110,7 +113,7 @@ class Ways:
             return self._page(wish.goal)
         silent = straight is not offer.direct
         try:
-            return straight.begin(Departure(wish.goal, silent, wish.level or None, wish.since > 0))
+            return straight.begin(Departure(wish.goal, silent, wish.level or None, wish.since))
         except UnavailableError as error:
             if not offer.forms and len(offer.redirects) == 1:
                 raise

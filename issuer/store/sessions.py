@@ -41,6 +41,8 @@ class SessionRow:
     """When attributes and groups were read."""
     upstream_sid: str | None = None
     """What the server that signed the person in calls the session."""
+    auth_time: float = 0.0
+    """When the person signed in, here or at that server; 0 when it does not say."""
 
 
 class Sessions:
@@ -172,6 +174,7 @@ def _values(row: SessionRow) -> dict[str, Any]:
         "macros": dump_values(row.identity.macros),
         "refreshed_at": row.refreshed_at,
         "upstream_sid": row.upstream_sid,
+        "auth_time": row.auth_time,
     }
 
 
@@ -194,9 +197,12 @@ def _session(row: Any) -> SessionRow:
         macros,
         refreshed,
         sid,
+        auth_time,
     ) = row
     named = {} if macros == NO_VALUES else load_values(macros)
     identity = Identity(
         backend, subject, uid, load_attributes(attributes), load_groups(groups), level, macros=named
     )
-    return SessionRow(id_hash, identity, created, seen, end, idle_end, address, agent, refreshed, sid)
+    return SessionRow(
+        id_hash, identity, created, seen, end, idle_end, address, agent, refreshed, sid, auth_time
+    )

@@ -5,7 +5,7 @@ Every index is paid for at each insert: there is one only where a request or the
 
 from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration, known without importing Alembic."""
 
 NAMING = {
@@ -53,6 +53,7 @@ sessions = Table(
     Column("macros", Text, nullable=False, server_default="{}"),
     Column("refreshed_at", Double, nullable=False, server_default="0"),
     Column("upstream_sid", Text),
+    Column("auth_time", Double, nullable=False, server_default="0"),
     Index(None, "backend", "subject"),
     Index(None, "backend", "upstream_sid", sqlite_where=HAS_SID, postgresql_where=HAS_SID),
 )

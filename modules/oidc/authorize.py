@@ -170,7 +170,7 @@ class Authorization:
             instance=provider.instance,
             client_id=asked.client.client_id,
             identity=session.identity,
-            auth_time=session.created_at,
+            auth_time=session.auth_time,
             scope=asked.scope,
             created_at=now,
             expires_at=now + provider.settings.grant_lifetime,

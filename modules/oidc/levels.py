@@ -57,7 +57,8 @@ def sign_in_again(
     if session is None or _too_old(asked, session, parameters, now):
         pairs = [*parameters.without(ASKED_AT), (ASKED_AT, f"{now:.3f}")]
         wanted = f"{provider.settings.path}/authorize?{urlencode(pairs)}"
-        return SignInAgain(wanted, None if session is None else now)
+        anew = session is not None or asked.prompt & ANEW
+        return SignInAgain(wanted, now if anew else None)
     if asked.subject is not None and asked.subject != provider.subject(session.identity):
         raise UnmetError("Somebody else is signed in.", error="login_required")
     _judge_level(provider, asked, session)
@@ -66,10 +67,10 @@ def sign_in_again(
 
 def _too_old(asked: Asked, session: Session, parameters: Parameters, now: float) -> bool:
     since = _asked_at(parameters, now)
-    if since is not None and session.created_at >= since:
+    if since is not None and session.auth_time >= since:
         return False
     return bool(asked.prompt & ANEW) or (
-        asked.max_age is not None and now - session.created_at > asked.max_age
+        asked.max_age is not None and now - session.auth_time > asked.max_age
     )
 
 

@@ -86,7 +86,7 @@ class Tokens:
         if client.is_jitsi:
             return self._run(foreign_phases(self._provider, client, grant.details.state), grant.identity)
         claims = self.access_claims(client, grant.identity, grant.scope, resources)
-        claims |= {"auth_time": int(grant.auth_time), "gid": grant.id}
+        claims |= {"gid": grant.id, **auth_time_of(grant)}
         if grant.details.acr:
             claims["acr"] = grant.details.acr
         return self.access_token(client, grant.identity, claims)
@@ -132,7 +132,7 @@ class Tokens:
             "sub": provider.subject(grant.identity),
             "aud": client.client_id,
             "azp": client.client_id,
-            "auth_time": int(grant.auth_time),
+            **auth_time_of(grant),
         }
         further = {"nonce": nonce, "acr": details.acr, "sid": details.sid}
         claims |= {name: value for name, value in further.items() if value}
@@ -183,6 +183,11 @@ def token_body(access: Token, scope: tuple[str, ...]) -> Body:
         "expires_in": int(access.claims["exp"] - access.claims["iat"]),
         "scope": " ".join(scope),
     }
+
+
+def auth_time_of(grant: Grant) -> dict[str, int]:
+    """Return the claim `auth_time` (OIDC Core §2); none when nobody knows when the person signed in."""
+    return {"auth_time": int(grant.auth_time)} if grant.auth_time else {}
 
 
 def half_hash(text: str, algorithm: str) -> str:

@@ -73,7 +73,7 @@ class ElsewhereSettings(RedirectSettings):
 
 
 class Elsewhere(RedirectBackend):
-    """Believes what the way back says: `subject`, `uid`, `level`, `claims`."""
+    """Believes what the way back says: `subject`, `sid`, `end`, `auth_time`."""
 
     Settings = ElsewhereSettings
     claims: dict[str, Any]
@@ -85,7 +85,7 @@ class Elsewhere(RedirectBackend):
     def begin(self, departure: Departure) -> ResponseReturnValue:
         self.people.ask("begin")
         query = {"wanted": departure.wanted, "silent": departure.silent, "level": departure.level}
-        query |= {"anew": True} if departure.anew else {}
+        query |= {"since": departure.since} if departure.since else {}
         return redirect(f"{ELSEWHERE}/{self.instance}?{urlencode(query)}")
 
     def complete(self) -> Arrival:
@@ -94,8 +94,8 @@ class Elsewhere(RedirectBackend):
         if request.args.get("error"):
             raise BadRequestError("the other server said no")
         identity = self.people.identity(self.instance, subject) if subject else None
-        end = request.args.get("end")
-        return Arrival(identity, wanted, request.args.get("sid"), float(end) if end else None)
+        end, since = (request.args.get(name, type=float) for name in ("end", "auth_time"))
+        return Arrival(identity, wanted, request.args.get("sid"), end, since)
 
     def auth_level(self, identity: Identity) -> int:
         return int(identity.claims.get("level", self.settings.auth_level))  # type: ignore[call-overload, no-any-return]

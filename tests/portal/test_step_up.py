@@ -90,13 +90,28 @@ def test_a_new_sign_in_is_new_elsewhere_too(build: Any) -> None:
     gateway = build(sign_in={"default": "sso"})
     client = gateway.client()
     come_back(client, "sso", subject="s1")
-    address = f"/login?since={gateway.clock.now() + 10}&next=/sessions"
+    since = gateway.clock.now() + 10
+    address = f"/login?since={since}&next=/sessions"
     gone = leave(client.get(address))
-    assert gone["anew"] == "True"
-    assert leave(client.get(button(client.get(f"{address}&page=1").text, "card")))["anew"] == "True"
+    assert float(gone["since"]) == since
+    assert leave(client.get(button(client.get(f"{address}&page=1").text, "card")))["since"] == gone["since"]
     gateway.clock.advance(10)
-    answer = come_back(client, "sso", subject="s1", wanted=gone["wanted"])
+    answer = come_back(client, "sso", subject="s1", wanted=gone["wanted"], auth_time=since)
     assert client.get(answer.location).location == "/sessions"
+
+
+@pytest.mark.parametrize("before", [{}, {"auth_time": 1.0}], ids=["nobody says when", "long ago"])
+def test_a_sign_in_elsewhere_from_before_is_not_new(build: Any, before: dict[str, float]) -> None:
+    """However new our own session is; and it goes round once, not for ever."""
+    gateway = build(sign_in={"default": "sso"})
+    client = gateway.client()
+    gone = leave(client.get(f"/login?since={gateway.clock.now()}&next=/sessions"))
+    back = come_back(client, "sso", subject="s1", wanted=gone["wanted"], **before)
+    answer = client.get(back.location)
+    assert (answer.status_code, "You must sign in anew" in answer.text) == (403, True)
+    assert client.get("/sessions").status_code == 200
+    come_back(client, "sso", subject="s1", wanted=gone["wanted"], auth_time=gateway.clock.now())
+    assert client.get(back.location).location == "/sessions"
 
 
 PRINTABLE = st.text(st.characters(min_codepoint=33, max_codepoint=126))

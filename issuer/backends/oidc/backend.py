@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from issuer.backend import Arrival, BackendServices, Departure, RedirectBackend, RedirectRoute
+from issuer.backends.oidc.age import Age
 from issuer.backends.oidc.claims import identity_of, merged
 from issuer.backends.oidc.client import ProviderClient, printable
 from issuer.backends.oidc.doctor import Doctor
@@ -55,6 +55,7 @@ class OidcBackend(RedirectBackend):
             raise ConfigurationError("client_key", str(error)) from None
         self._discovery = Discovery(services.upstream, clock, settings.issuer)
         self._judge = TokenJudge(clock, settings.issuer, settings.client_id, settings.clock_skew)
+        self._age = Age(clock, settings.session_lifetime, settings.clock_skew)
         secure = services.settings.secure
         self._pending = PendingCookies(clock, services.randomness, secure, settings.own_secret)
         self._back_channel = BackChannel(services.store, instance, settings.clock_skew)
@@ -67,7 +68,7 @@ class OidcBackend(RedirectBackend):
             raise ProviderDownError(
                 f"backends.{self.instance}: the sign-in page is on a host of no page_urls"
             )
-        pending = self._pending.new(self.instance, departure.wanted, departure.silent)
+        pending = self._pending.new(self.instance, departure)
         url = self._client.authorization_url(
             metadata.authorization_endpoint,
             pending.state,
@@ -90,13 +91,7 @@ class OidcBackend(RedirectBackend):
 
     def _wishes(self, departure: Departure, metadata: Metadata) -> dict[str, str]:
         """Return what else a request says (OIDC Core §3.1.2.1)."""
-        wishes = {"ui_locales": str(get_locale())}
-        if departure.silent:
-            wishes["prompt"] = "none"
-        elif departure.anew:
-            wishes["prompt"] = "login"
-        if self.settings.session_lifetime is not None:
-            wishes["max_age"] = str(int(self.settings.session_lifetime))
+        wishes = {"ui_locales": str(get_locale()), **self._age.wishes(departure)}
         strong = [acr for acr, level in self.settings.acr_levels.items() if level >= (departure.level or 101)]
         if strong:
             wishes["acr_values"] = " ".join(strong)
@@ -115,8 +110,9 @@ class OidcBackend(RedirectBackend):
                 return self._refused(pending, printable(error))
             claims = self._claims(pending, metadata, _single("code") or "")
         identity = identity_of(self.instance, claims, self.settings.uid_claim, self.settings.trust_email)
-        sid = claims.get("sid")
-        return Arrival(identity, pending.wanted, sid if isinstance(sid, str) else None, self._end(claims))
+        sid, signed_in = claims.get("sid"), self._age.judged(claims, pending)
+        sid = sid if isinstance(sid, str) else None
+        return Arrival(identity, pending.wanted, sid, self._age.end(signed_in), signed_in)
 
     def _taken(self) -> Pending:
         """Return the sign-in that this answers, and take it from the browser: no answer counts twice."""
@@ -150,24 +146,9 @@ class OidcBackend(RedirectBackend):
         tokens = self._client.exchange(metadata.token_endpoint, code, pending.verifier)
         access_token, keys = tokens["access_token"], self._discovery.keys()
         claims = self._judge.id_token(tokens["id_token"], keys, pending.nonce, access_token, pending.begun)
-        if self.settings.session_lifetime is not None:
-            self._check_age(claims, self.settings.session_lifetime)
         if not self.settings.userinfo or metadata.userinfo_endpoint is None:
             return claims
         return merged(claims, self._client.userinfo(metadata.userinfo_endpoint, access_token))
-
-    def _check_age(self, claims: Claims, longest: float) -> None:
-        """Refuse a sign-in that is older than was asked for (OIDC Core §3.1.3.7, point 13)."""
-        moment = claims.get("auth_time")
-        if isinstance(moment, bool) or not isinstance(moment, int | float) or not math.isfinite(moment):
-            raise ProviderAnswerError("the provider does not say when the person signed in there (auth_time)")
-        if self.services.clock.now() - moment > longest + self.settings.clock_skew:
-            raise ProviderAnswerError("the sign-in at the provider is older than was asked for (auth_time)")
-
-    def _end(self, claims: Claims) -> float | None:
-        if self.settings.session_lifetime is None:
-            return None
-        return float(claims["auth_time"]) + self.settings.session_lifetime
 
     def auth_level(self, identity: Identity) -> int:
         """Return the level of the `acr` that the provider says."""

@@ -14,6 +14,7 @@ from typing import Any
 from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
+from issuer.backend import Departure
 from issuer.world import Clock, Randomness
 
 LIFETIME = 600.0
@@ -26,7 +27,15 @@ LARGEST = 4000
 """Characters of a cookie's value; browsers keep cookies of 4096 bytes (RFC 6265 §6.1)."""
 
 
-KEPT = {"instance": str, "nonce": str, "verifier": str, "wanted": str, "begun": float, "silent": bool}
+KEPT = {
+    "instance": str,
+    "nonce": str,
+    "verifier": str,
+    "wanted": str,
+    "begun": float,
+    "silent": bool,
+    "since": float,
+}
 """What a cookie holds of a `Pending`, in this order."""
 
 
@@ -42,6 +51,8 @@ class Pending:
     wanted: str
     begun: float
     silent: bool
+    since: float
+    """When a new sign-in was asked for (seconds since 1970), 0 when any will do."""
 
 
 class Seal:
@@ -84,10 +95,11 @@ class PendingCookies:
         self._secure = secure
         self._prefix = ("__Host-" if secure else "") + "issuer_oidc_"
 
-    def new(self, instance: str, wanted: str, silent: bool) -> Pending:
+    def new(self, instance: str, departure: Departure) -> Pending:
         """Return a sign-in that begins now; an address that is too long to keep becomes the home page."""
         state, nonce, verifier = (self._text(count) for count in (16, 16, 32))
-        pending = Pending(state, instance, nonce, verifier, wanted, self._clock.now(), silent)
+        wanted, silent, since = departure.wanted, departure.silent, float(departure.since)
+        pending = Pending(state, instance, nonce, verifier, wanted, self._clock.now(), silent, since)
         return pending if len(self._seal.dump(pending)) <= LARGEST else replace(pending, wanted="/")
 
     def _text(self, count: int) -> str:
@@ -105,7 +117,7 @@ class PendingCookies:
         for name, value in cookies.items():
             if name.startswith(self._prefix):
                 state = name.removeprefix(self._prefix)
-                yield self._seal.load(state, value) or Pending(state, "", "", "", "", 0.0, False)
+                yield self._seal.load(state, value) or Pending(state, "", "", "", "", 0.0, False, 0.0)
 
     def find(self, state: str, instance: str, cookies: Mapping[str, str]) -> Pending | None:
         """Return the sign-in that this browser began at this instance, and not too long ago."""

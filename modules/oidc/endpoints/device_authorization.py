@@ -150,7 +150,7 @@ class DeviceAuthorization:
             instance=provider.instance,
             client_id=client.client_id,
             identity=session.identity,
-            auth_time=session.created_at,
+            auth_time=session.auth_time,
             scope=device.scope,
             created_at=now,
             expires_at=now + provider.settings.grant_lifetime,

@@ -43,7 +43,10 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One grant. `session` is the hash of the portal session that it was given in."""
+    """One grant. `session` is the hash of the portal session that it was given in.
+
+    `auth_time` is when the person signed in (seconds since 1970), 0 when nobody knows.
+    """
 
     id: str
     instance: str

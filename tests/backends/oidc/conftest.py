@@ -47,7 +47,8 @@ def build_house(build_gateway: BuildGateway, provider: Provider) -> BuildHouse:
     ) -> House:
         section = provider.section(CALLBACK, settings=settings, **metadata)
         backends = {"local": {}, INSTANCE: section}
-        gateway = build_gateway({"backends": backends, **(data or {})}, users={"dwho": ("users",)})
+        data = {"backends": backends, **(data or {})}
+        gateway = build_gateway(data, users={"dwho": ("users",)}, keys=("jitsi", "oidc"))
         house = House(gateway, provider)
         house.at_the_providers_time()
         return house

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
+from issuer.backend import Departure
 from issuer.backends.oidc import OidcSettings
 from issuer.backends.oidc.claims import identity_of, merged
 from issuer.backends.oidc.client import _basic, printable
@@ -111,7 +112,7 @@ def cookies_of(answer: Response) -> dict[str, str]:
 def test_a_sign_in_is_kept_in_a_cookie_of_its_own() -> None:
     clock = FakeClock()
     pending = PendingCookies(clock, FakeRandomness(), secure=True, secret=SECRET)
-    begun, answer = pending.new("example", "/jitsi/login?room=ü", silent=True), Response()
+    begun, answer = pending.new("example", Departure("/jitsi/login?room=ü", silent=True)), Response()
     pending.keep(begun, {}, answer)
     (header,) = answer.headers.getlist("Set-Cookie")
     assert header.startswith(f"__Host-issuer_oidc_{begun.state}=")
@@ -131,7 +132,7 @@ def test_a_browser_holds_some_sign_ins_and_no_more() -> None:
     cookies = {"issuer_session": "x", "issuer_oidc_broken": "?"}
     for number in range(MOST + 4):
         answer = Response()
-        pending.keep(pending.new("example", f"/{number}", silent=False), cookies, answer)
+        pending.keep(pending.new("example", Departure(f"/{number}")), cookies, answer)
         for name, value in cookies_of(answer).items():
             cookies.pop(name, None)
             cookies.update({name: value} if value else {})
@@ -146,7 +147,7 @@ def test_no_cookie_is_larger_than_browsers_keep() -> None:
     pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
     text = base64.b64encode(hashlib.shake_256().digest(6000)).decode()  # nothing of it can be compressed
     for wanted, kept in ((f"/{text[:2700]}", True), (f"/{text[:4000]}", False), ("/" + '"' * 2000, True)):
-        begun = pending.new("a-name-of-an-instance", wanted, silent=False)
+        begun = pending.new("a-name-of-an-instance", Departure(wanted))
         assert begun.wanted == (wanted if kept else "/")
         assert len(Seal(SECRET).dump(begun)) <= LARGEST
 
@@ -154,7 +155,7 @@ def test_no_cookie_is_larger_than_browsers_keep() -> None:
 def test_nobody_else_writes_the_cookie() -> None:
     """A nonce or a verifier of one's own would let a code in that was somebody else's."""
     pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
-    begun = pending.new("example", "/", silent=False)
+    begun = pending.new("example", Departure("/"))
     good = Seal(SECRET).dump(begun)
     assert Seal(SECRET).load(begun.state, good) == begun
     assert Seal(SECRET).load("another", good) is None
@@ -165,7 +166,7 @@ def test_nobody_else_writes_the_cookie() -> None:
 
 @pytest.mark.parametrize("changes", [{"nonce": ""}, {"verifier": ""}], ids=str)
 def test_a_sign_in_without_a_nonce_or_a_verifier_is_none(changes: dict[str, Any]) -> None:
-    begun = PendingCookies(FakeClock(), FakeRandomness(), True, SECRET).new("example", "/", silent=False)
+    begun = PendingCookies(FakeClock(), FakeRandomness(), True, SECRET).new("example", Departure("/"))
     assert Seal(SECRET).load(begun.state, Seal(SECRET).dump(replace(begun, **changes))) is None
 
 

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from issuer.identity import Identity
+from issuer.sessions import Session
 from issuer.testing import PUBLIC_URL, LocalGateway
 from tests.openid.provider import Provider, Visit
 
@@ -24,15 +25,19 @@ class House:
     provider: Provider
 
     def at_the_providers_time(self) -> None:
-        """Set the gateway's clock, which stands still, to the time of this machine."""
-        self.gateway.clock.time = time.time()
+        """Set the gateway's clock, which stands still, to the time of this machine, in whole seconds."""
+        self.gateway.clock.time = float(int(time.time()))
 
     def browser(self) -> "Browser":
         return Browser(self)
 
     def person(self, uid: str) -> Identity:
         """Return who has this user name, as their latest session has them."""
-        return self.gateway.parts.store.sessions.of_uid(uid)[0].identity
+        return self.session(uid).identity
+
+    def session(self, uid: str) -> Session:
+        """Return their latest session."""
+        return self.gateway.parts.store.sessions.of_uid(uid)[0]
 
 
 class Browser:
