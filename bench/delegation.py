@@ -25,7 +25,6 @@ from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.leases import Leases
 from modules.livekit.delegation.machine import HEARTBEAT
 from modules.livekit.delegation.model import Phase, State
-from modules.livekit.delegation.redis_layout import NoMirror
 from modules.livekit.delegation.sealing import Sealer
 from tests.modules.livekit.sfu import signed, webhook
 
@@ -84,7 +83,7 @@ class Setting:
         clock, randomness = SystemClock(), SystemRandomness()
         store = Store.open(f"sqlite:///{self._directory / 'data/issuer.db'}", clock, tables=[tables.TABLES])
         leases = Leases(store.database, "livekit", clock)
-        jobs = Jobs(leases, "livekit", Sealer(SECRET, randomness), NoMirror())
+        jobs = Jobs(leases, "livekit", Sealer(SECRET, randomness), touch=lambda _: None)
         now = clock.now()
         rows = [jobs._row(job(number, now)) for number in range(JOBS)]
         with store.database.write() as connection:

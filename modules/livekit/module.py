@@ -149,13 +149,10 @@ class LiveKitModule(Module):
         answer = cors.plain if path.endswith(WEBHOOK) else cors.answer
         return answer(error_body(refusal), refusal.status, refusal.headers)
 
-    def checks(self) -> Iterable[Check]:
-        """Return whether Redis answers, where jobs are kept there."""
+    def doctor(self) -> Iterable[Check]:
+        """Return checks of Redis, of the SFU, of the homeservers that are named, and of trusted issuers."""
         if self.settings.redis_url is not None:
             yield Check("redis", self.delegation.mirror.check, offline=False)
-
-    def doctor(self) -> Iterable[Check]:
-        """Return checks of the SFU, of the homeservers that are named, and of trusted issuers."""
         yield from Doctor(self.settings, self.gateway.upstream, self._calls.homeservers).checks()
         if self.settings.people:
             for issuer in self.settings.people.trusted_issuers:

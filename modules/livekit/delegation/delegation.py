@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from issuer.errors import GatewayError
 from issuer.matrix import Homeservers
 from issuer.module import Gateway
-from issuer.upstream import Upstream
+from issuer.upstream import Party, Upstream
 from modules.livekit.delegation import redis_layout
+from modules.livekit.delegation.copier import Copier
 from modules.livekit.delegation.homeserver import DelayedEvents
-from modules.livekit.delegation.job import Asked, Job
+from modules.livekit.delegation.job import Asked, Job, Pair
 from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.keeper import Keeper
 from modules.livekit.delegation.leases import Leases
@@ -45,7 +47,9 @@ class Delegation:
         self.mirror: Mirror = _mirror(settings)
         self._sanity = settings.sanity_check_interval or 0.0
         self._leases = Leases(gateway.store.database, gateway.instance, gateway.clock)
-        self.jobs = Jobs(self._leases, gateway.instance, self._sealer, self.mirror, self._sanity)
+        self.jobs = Jobs(self._leases, gateway.instance, self._sealer, self._touch, self._sanity)
+        place = f"modules.{gateway.instance}.redis_url"
+        self._copier = Copier(self.jobs, self.mirror, lambda: gateway.upstream.held(place, Party.OPERATOR))
         self._watcher = Watcher(gateway.instance, gateway.metrics)
         self._running: _Running | None = None
         self._in_order = threading.Lock()
@@ -57,7 +61,13 @@ class Delegation:
         Raises:
             issuer.errors.UnavailableError: it cannot be kept.
         """
-        self._add(*self._new_job(asked))
+        job, actions = self._new_job(asked)
+        try:
+            self._copier.promise(job)
+            self._add(job, actions)
+        except GatewayError:  # Redis may have it all the same
+            self._copier.touch([asked.pair])
+            raise
 
     def _add(self, job: Job, actions: Iterable[Action]) -> None:
         with self._in_order:
@@ -68,6 +78,9 @@ class Delegation:
     def _post(self, work: Callable[[Runner], None]) -> None:
         if self._running:
             self._running.post(work)
+
+    def _touch(self, pairs: Iterable[Pair]) -> None:
+        self._copier.touch(pairs)
 
     def _new_job(self, asked: Asked, restarted_at: float | None = None) -> tuple[Job, Iterable[Action]]:
         state, actions = begin(asked.timeout, self._gateway.clock.now(), self._sanity, restarted_at)
@@ -106,16 +119,18 @@ class Delegation:
         keeper = Keeper(
             self._leases,
             self._owner,
-            begin=self._read_mirror,
+            others=self._copier.has_begun,
             take_over=self._take_over,
             is_busy=self._running.is_busy,
         )
         self._running.start(keeper)
+        self._copier.start(self._read_mirror)
 
     def stop(self) -> None:
         """End, and leave the jobs to others."""
         if self._running:
             self._running.stop()
+            self._copier.stop()
             self._running = None
 
     def _take_over(self, limit: int) -> int:
@@ -135,8 +150,6 @@ class Delegation:
 
     def _read_mirror(self) -> None:
         """Go on with jobs that are in Redis alone: another program's, or of a store that was lost."""
-        if not self.mirror.is_on:
-            return
         dead = set(self._leases.dead(self._owner))
         known = {job.asked.pair: job for job in self.jobs.all()}
         found = {started[0].pair: started for started in self.mirror.read()}
@@ -151,7 +164,7 @@ class Delegation:
     def _import(self, started: Started) -> None:
         asked, restarted_at = started
         if restarted_at + asked.timeout <= self._gateway.clock.now():
-            self.mirror.remove([asked.pair])
+            self._copier.touch([asked.pair])
             return
         self._add(*self._new_job(asked, restarted_at))
 

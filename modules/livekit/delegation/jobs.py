@@ -4,37 +4,40 @@ A change of phase is written before anything is done about it, and only over the
 from. What is written without a look at the version is the time of the last restart, which only grows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modules.livekit.delegation.job import Asked, Change, Job, Pair
 from modules.livekit.delegation.leases import Leases
 from modules.livekit.delegation.model import Phase, State
-from modules.livekit.delegation.redis_layout import Mirror
 from modules.livekit.delegation.sealing import Sealer
 from modules.livekit.delegation.tables import jobs, webhooks
+
+T = TypeVar("T")
 
 CHUNK = 500
 React = Callable[[Job], State | None]
 """Returns what an event makes of a job; None when nothing."""
+Touch = Callable[[Iterable[Pair]], None]
+"""Hears, after the commit, whose jobs came, ended, were restarted, or were replaced."""
 
 
 class Jobs:
     """The jobs of one instance."""
 
     def __init__(
-        self, leases: Leases, instance: str, sealer: Sealer, mirror: Mirror, sanity: float = 0.0
+        self, leases: Leases, instance: str, sealer: Sealer, touch: Touch, sanity: float = 0.0
     ) -> None:
-        """Use the database of the leases, and a mirror that has every job too.
+        """Use the database of the leases.
 
         Args:
             leases: whose jobs are whose.
             instance: the instance.
             sealer: encrypts delay ids.
-            mirror: Redis, or nothing.
+            touch: hears what others may want to copy.
             sanity: seconds between two sanity checks; 0 for none.
         """
         database = leases.database
@@ -43,7 +46,7 @@ class Jobs:
         self._instance = instance
         self._leases = leases
         self._sealer = sealer
-        self._mirror = mirror
+        self._touch = touch
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def add(self, job: Job) -> None:
@@ -51,7 +54,6 @@ class Jobs:
 
         Raises:
             issuer.store.StoreError: it cannot be kept.
-            modules.livekit.delegation.redis_layout.RedisError: the same.
         """
         with self._database.write() as connection:
             self._leases.hold(connection, job.owner)
@@ -59,7 +61,7 @@ class Jobs:
             pair = [jobs.c.instance, jobs.c.room, jobs.c.identity]
             again = self._insert(jobs).values(row)
             connection.execute(again.on_conflict_do_update(index_elements=pair, set_=row))
-            self._mirror.write([(job.asked, job.state.restarted_at)])
+        self._touch([job.asked.pair])
 
     def react(
         self, pair: Pair, owner: str, seen: tuple[bytes, float], react: React
@@ -82,7 +84,9 @@ class Jobs:
                 return None
             self._leases.hold(connection, owner)
             self._write(connection, Change(before, state), owner)
-            return before, Job(before.id, before.asked, state, owner, before.version + 1)
+        if state.phase is Phase.ENDED:
+            self._touch([pair])
+        return before, Job(before.id, before.asked, state, owner, before.version + 1)
 
     def settle(
         self, changes: Sequence[Change], restarts: Sequence[Job], held: Iterable[str], owner: str
@@ -100,23 +104,18 @@ class Jobs:
                 return self._lost(connection, set(held), owner)
         with self._database.write() as connection:
             lost = {change.job.id for change in changes if not self._write(connection, change, owner)}
-            ids = {*held}
-            if self._mirror.is_on:  # which has no versions: nothing may be written over a newer job
-                ids |= {job.id for job in restarts}
-            lost |= self._lost(connection, ids, owner, lock=self._mirror.is_on)
-            mine = [job for job in restarts if job.id not in lost]
-            self._write_restarts(connection, mine)
-            return lost
+            lost |= self._lost(connection, {*held}, owner)
+            self._write_restarts(connection, restarts)
+        ended = [change.job for change in changes if change.state.phase is Phase.ENDED]
+        self._touch([job.asked.pair for job in (*restarts, *ended)])
+        return lost
 
     def _write(self, connection: Connection, change: Change, owner: str) -> bool:
         """Write a change, unless the job was changed meanwhile."""
         job, state = change.job, change.state
         this = and_(jobs.c.id == job.id, jobs.c.version == job.version)
         if state.phase is Phase.ENDED:
-            done = connection.execute(delete(jobs).where(this)).rowcount > 0
-            if done:
-                self._mirror.remove([job.asked.pair])
-            return done
+            return connection.execute(delete(jobs).where(this)).rowcount > 0
         values = {**_state_values(state), "owner": owner, "version": job.version + 1}
         return connection.execute(update(jobs).where(this).values(values)).rowcount > 0
 
@@ -125,14 +124,13 @@ class Jobs:
             rows = [{"this": job.id, "at": job.state.restarted_at} for job in restarted]
             later = update(jobs).where(jobs.c.id == bindparam("this"))
             connection.execute(later.values(restarted_at=bindparam("at")), rows)
-            self._mirror.write([(job.asked, job.state.restarted_at) for job in restarted])
 
-    def _lost(self, connection: Connection, ids: set[str], owner: str, *, lock: bool = False) -> set[str]:
+    def _lost(self, connection: Connection, ids: set[str], owner: str) -> set[str]:
         """Return which of these jobs are gone, or somebody else's."""
         found: set[str] = set()
-        for chunk in _chunks(sorted(ids)):
+        for chunk in chunks(sorted(ids)):
             mine = select(jobs.c.id).where(jobs.c.id.in_(chunk), jobs.c.owner == owner)
-            found.update(connection.scalars(mine.with_for_update() if lock else mine))
+            found.update(connection.scalars(mine))
         return ids - found
 
     def take_over(self, owner: str, limit: int) -> list[Job]:
@@ -141,18 +139,24 @@ class Jobs:
             ids = self._leases.take_over(connection, owner, limit)
             rows = [
                 row
-                for chunk in _chunks(ids)
+                for chunk in chunks(ids)
                 for row in connection.execute(select(jobs).where(jobs.c.id.in_(chunk)))
             ]
             readable = [job for row in rows if (job := self._job(row))]
             unreadable = {row.id for row in rows} - {job.id for job in readable}
             connection.execute(delete(jobs).where(jobs.c.id.in_(unreadable)))
-            return readable
+        self._touch([(row.room, row.identity) for row in rows if row.id in unreadable])
+        return readable
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
         found = self._select(jobs.c.id == job_id)
         return found[0] if found else None
+
+    def of(self, pairs: Sequence[Pair]) -> dict[Pair, Job]:
+        """Return the jobs of some pairs."""
+        these = self._select(tuple_(jobs.c.room, jobs.c.identity).in_(pairs))
+        return {job.asked.pair: job for job in these}
 
     def all(self) -> list[Job]:
         """Return every job, the oldest phase first."""
@@ -162,9 +166,8 @@ class Jobs:
         """Forget a job, whoever runs it; tell whether it was there."""
         with self._database.write() as connection:
             done = connection.execute(delete(jobs).where(jobs.c.id == job.id)).rowcount > 0
-            if done:
-                self._mirror.remove([job.asked.pair])
-            return done
+        self._touch([job.asked.pair])
+        return done
 
     def _select(self, *conditions: Any) -> list[Job]:
         found = select(jobs).where(jobs.c.instance == self._instance, *conditions).order_by(jobs.c.since)
@@ -210,5 +213,6 @@ def _state_values(state: State) -> dict[str, Any]:
     }
 
 
-def _chunks(ids: list[str]) -> Iterable[list[str]]:
-    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Return items in parts that one statement takes."""
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -12,6 +12,8 @@ _log = logging.getLogger(__name__)
 BEAT = 0.2
 """Seconds between two signs of life, and between two looks for the dead."""
 BATCH = 500
+GRACE = 0.5
+"""Seconds for which the first takeover waits to hear what Redis has."""
 
 
 class Keeper:
@@ -21,7 +23,7 @@ class Keeper:
         self,
         leases: Leases,
         owner: str,
-        begin: Callable[[], None],
+        others: threading.Event,
         take_over: Callable[[int], int],
         is_busy: Callable[[], bool],
     ) -> None:
@@ -30,16 +32,15 @@ class Keeper:
         Args:
             leases: the leases.
             owner: this worker.
-            begin: comes before the first takeover; it is tried until it does not fail.
+            others: is set when it is known which jobs other programs had; a takeover does not wait long.
             take_over: takes jobs of the dead over, at most so many; returns how many.
             is_busy: tells whether this worker has jobs, and so needs its lease.
         """
         self._leases = leases
         self._owner = owner
-        self._begin = begin
+        self._others = others
         self._take_over = take_over
         self._is_busy = is_busy
-        self._has_begun = False
         self._fails = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="delegated-leave", daemon=True)
@@ -58,6 +59,7 @@ class Keeper:
             _log.warning("the lease could not be given back: %s", error)
 
     def _run(self) -> None:
+        self._others.wait(GRACE)
         while not self._end.is_set():
             try:
                 self._beat()
@@ -73,9 +75,6 @@ class Keeper:
     def _beat(self) -> None:
         if self._is_busy():
             self._leases.renew(self._owner)
-        if not self._has_begun:
-            self._begin()
-            self._has_begun = True
         while self._leases.dead(self._owner) and not self._end.is_set():
             taken = self._take_over(BATCH)
             if taken:

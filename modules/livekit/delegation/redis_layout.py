@@ -44,7 +44,7 @@ class Mirror(ABC):
 
     @abstractmethod
     def remove(self, pairs: Iterable[Pair]) -> None:
-        """Remove jobs that have ended; a failure is logged alone."""
+        """Remove jobs that have ended; raise `RedisError` when that fails."""
 
     @abstractmethod
     def read(self) -> list[Started]:
@@ -94,12 +94,12 @@ class RedisMirror(Mirror):
                 raise RedisError(f"Redis: {type(error).__name__}") from None
 
     def remove(self, pairs: Iterable[Pair]) -> None:
-        """Remove jobs that have ended; a failure is logged alone."""
+        """Remove jobs that have ended; raise `RedisError` when that fails."""
         try:
             if fields := [field_of(pair) for pair in pairs]:
                 self._client.hdel(HASH, *fields)
         except self._failures as error:
-            _log.warning("a job that ended is still in Redis: %s", type(error).__name__)
+            raise RedisError(f"Redis: {type(error).__name__}") from None
 
     def read(self) -> list[Started]:
         """Return all jobs; what cannot be read as one is logged, and left alone."""
@@ -128,10 +128,11 @@ def connect(url: str) -> "Redis":
     """
     from redis import Redis  # noqa: PLC0415 - only where Redis is used
     from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.exceptions import ConnectionError as ClosedError  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415
 
     options: dict[str, Any] = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-    again = Retry(NoBackoff(), 1)  # a connection that was closed meanwhile
+    again = Retry(NoBackoff(), 1, (ClosedError,))  # a connection that was closed meanwhile, not a slow one
     return Redis.from_url(url, protocol=2, driver_info=None, retry=again, **options)
 
 

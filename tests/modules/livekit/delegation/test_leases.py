@@ -11,7 +11,6 @@ from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.leases import LEASE, Leases
 from modules.livekit.delegation.machine import begin, step
 from modules.livekit.delegation.model import Joined, Left, Phase
-from modules.livekit.delegation.redis_layout import NoMirror
 from modules.livekit.delegation.sealing import Sealer
 from modules.livekit.delegation.tables import TABLES
 from tests.fakes import FakeClock, FakeRandomness
@@ -31,7 +30,7 @@ class Shelf:
         self.jobs = self.with_secret("a secret")
 
     def with_secret(self, secret: str) -> Jobs:
-        return Jobs(self.leases, "livekit", Sealer(secret, FakeRandomness()), NoMirror())
+        return Jobs(self.leases, "livekit", Sealer(secret, FakeRandomness()), touch=lambda _: None)
 
     def add(self, number: int, owner: str) -> Job:
         asked = Asked("room", f"p{number}", "hs", f"syd_{number}", 8.0)

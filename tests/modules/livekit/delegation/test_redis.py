@@ -106,7 +106,7 @@ def test_jobs_of_the_existing_service_go_on(
 def test_what_is_sent_to_redis(build_worker: BuildWorker, jobs: RedisServer) -> None:
     worker = build_worker(redis_url=jobs.url).start()
     worker.delegate()
-    (check,) = [check for check in worker.module.checks() if check.name == "redis"]
+    (check,) = [check for check in worker.module.doctor() if check.name == "redis"]
     check.run()
     wait_for(lambda: len(jobs.client.hgetall(HASH)) == 1, "the job")
     jobs.client.close()
