@@ -49,8 +49,8 @@ class Admission:
         """Compile a backend's mapping; raise an ExceptionGroup of `RuleError`."""
         self._mappings[backend.instance] = BackendMapping(backend.instance, backend.settings)
 
-    def admit(self, found: Identity) -> Identity:
-        """Return a person as they count here.
+    def admit(self, found: Identity, level: int | None = None) -> Identity:
+        """Return a person as they count here, signed in as strongly as `level` (None: as the backend says).
 
         Raises:
             IdentityRefusedError: the user name is somebody else's, or none.
@@ -58,13 +58,19 @@ class Admission:
         """
         self._check_texts(found)
         self._claim(found)
-        return self.mapped(found)
+        return self.mapped(found, level)
 
-    def mapped(self, found: Identity) -> Identity:
+    def mapped(self, found: Identity, level: int | None = None) -> Identity:
         """Return a person with attributes, groups, level and macros as they count here."""
-        level, now = self._backends[found.backend].auth_level(found), self._clock.now()
+        if level is None:
+            level = self._backends[found.backend].auth_level(found)
+        now = self._clock.now()
         identity = self._mappings[found.backend].apply(replace(found, auth_level=level), now)
         return self._macros.apply(identity, now)
+
+    def raised(self, admitted: Identity, level: int) -> Identity:
+        """Return a person who was admitted before, and has signed in more strongly since."""
+        return self._macros.apply(replace(admitted, auth_level=level, macros={}), self._clock.now())
 
     def _check_texts(self, found: Identity) -> None:
         for text, longest in ((found.uid, LONGEST_UID), (found.subject, LONGEST_SUBJECT)):

@@ -171,7 +171,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     backends: dict[str, Backend] = {}
     admission = admission_of(settings, backends, store, clock)
     factors = Factors(settings.second_factor, backends, store, clock, randomness)
-    levels = Levels(backends, factors.levels)
+    levels = Levels(backends, factors.levels, admission.raised)
     freshness = Freshness(backends, admission, store, clock)
     ambient = Ambient(backends, admission, sessions, cookies, world.metrics)
     current = Current(sessions, freshness, ambient, cookies, settings.public_url)
@@ -184,7 +184,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
         store=store,
         keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
         sessions=sessions,
-        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics, levels.above),
+        issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics, levels.stronger),
         upstream=upstream,
         backends=backends,
         admission=admission,

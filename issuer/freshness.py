@@ -67,4 +67,8 @@ class Freshness:
             return None
         if found is known:
             return known
-        return replace(self._admission.admit(found), auth_level=known.auth_level)
+        return self._admission.admit(found, known.auth_level)
+
+    def raised(self, known: Identity, level: int) -> Identity | None:
+        """Return a person as they are now, who has signed in as strongly as `level`; raises as `identity`."""
+        return self.identity(self._admission.raised(known, level))

@@ -108,10 +108,10 @@ class Issuance:
         clock: Clock,
         randomness: Randomness,
         metrics: Metrics,
-        levels_above: Callable[[Identity], Iterable[int]] = lambda _: (),
+        stronger: Callable[[Identity], Iterable[Identity]] = lambda _: (),
     ) -> None:
-        """Keep what issuing needs; `levels_above` says how much more strongly somebody can sign in."""
-        self._levels_above = levels_above
+        """Keep what issuing needs; `stronger` returns somebody as if they had signed in more strongly."""
+        self._stronger = stronger
         self._rows = store.issuances
         self._settings = settings
         self._clock = clock
@@ -189,11 +189,11 @@ class Issuance:
     def _ask_for_more(self, phases: Phases, scope: Scope) -> None:
         """Raise `StepUpRequiredError` when the rule would say yes, had the person signed in more strongly."""
         rule = phases.rule()
-        if "authLevel" not in rule.program.variables:
+        if not {"authLevel", *scope.identity.macros} & set(rule.program.variables):
             return
-        for level in self._levels_above(scope.identity):
-            stronger = replace(scope, identity=replace(scope.identity, auth_level=level))
-            if rule.judge(stronger).allowed:
+        for identity in self._stronger(scope.identity):
+            if rule.judge(replace(scope, identity=identity)).allowed:
+                level = identity.auth_level
                 audit.step_up_required(phases.instance, scope.identity, level)
                 raise StepUpRequiredError(f"{phases.instance}: authLevel {level} is asked for", level)
 

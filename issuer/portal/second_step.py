@@ -52,10 +52,11 @@ class Completion:
         Raises:
             SignInRequiredError: they are gone.
         """
-        identity = self._freshness.identity(pending.identity)
+        level = self._factors.raised(pending.identity.auth_level)
+        identity = self._freshness.raised(pending.identity, level)
         if identity is None:
             raise SignInRequiredError(pending.goal)
-        return self._factors.raised(identity)
+        return identity
 
     def destinations(self) -> Iterable[str]:
         """Return the base URLs to which a browser may go on."""

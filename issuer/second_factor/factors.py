@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 from issuer.backend import Backend, FormBackend
@@ -106,14 +106,11 @@ class Factors:
     def levels(self, backend: Backend) -> Iterable[int]:
         """Return every `authLevel` that a sign-in with a backend may have."""
         found = list(backend.auth_levels())
-        return {*found, *(self._raised(level) for level in found)} if self.covers(backend) else found
+        return {*found, *map(self.raised, found)} if self.covers(backend) else found
 
-    def _raised(self, level: int) -> int:
+    def raised(self, level: int) -> int:
+        """Return the `authLevel` of somebody who gave a right code, and had this one before."""
         return max(level, self._settings.auth_level)
-
-    def raised(self, identity: Identity) -> Identity:
-        """Return somebody who gave a right code."""
-        return replace(identity, auth_level=self._raised(identity.auth_level))
 
     def demand(self, identity: Identity, level: int, address: str) -> Demand:
         """Return what is asked of somebody with the right password who needs an `authLevel` (0: any).
@@ -127,7 +124,7 @@ class Factors:
             return Demand.NOTHING
         if self.get(identity) is not None:
             return Demand.CODE
-        helps = identity.auth_level < level <= self._raised(identity.auth_level)
+        helps = identity.auth_level < level <= self.raised(identity.auth_level)
         return Demand.SET_UP if helps or self._requires(identity, address) else Demand.NOTHING
 
     def requires(self, identity: Identity, address: str) -> bool:
