@@ -107,7 +107,8 @@ class Ways:
 
     def _go(self, wish: Wish, offer: Offer, direct: bool) -> ResponseReturnValue:
         if not offer.forms and not offer.redirects:
-            raise NoWayInError(f"nothing is offered for {wish.wanted!a:.100} at level {wish.level}")
+            error = TooWeakError if wish.level and self._current.session() else NoWayInError
+            raise error(f"nothing is offered for {wish.wanted!a:.100} at level {wish.level}")
         straight = self._straight(wish, offer) if direct else None
         if straight is None:
             return self._page(wish.goal)

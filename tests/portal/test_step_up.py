@@ -1,6 +1,7 @@
 """A session that is too weak for a rule is asked for more, once."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,46 @@ def test_the_least_level_is_asked_for(build: Any) -> None:
     post(client, "rtyler", WANTED)
     page = client.get(client.get(WANTED).location)
     assert offered(page.text) == {"sso", "card"}
+
+
+ALLOWED = {
+    '["ldap", "card"]': {"card"},
+    'service == "jitsi" && module == "jitsi" ? ["ldap", "sso", "card"] : ["sso"]': {"sso", "card"},
+    'isInNet("192.0.2.0/24") ? ["card", "local", "ldap"] : ["sso", "ldap"]': {"sso"},
+}
+
+
+@pytest.mark.parametrize("choice", ALLOWED)
+def test_more_is_asked_for_by_the_ways_that_the_choice_allows(build: Any, choice: str) -> None:
+    """Those that are strong enough; a single one is gone to without a page, as ever."""
+    gateway = build(rule="authLevel >= 2", sign_in={"choice": choice})
+    client = gateway.client()
+    post(client, "dwho", WANTED, address="127.0.0.1")
+    answer = client.get(WANTED)
+    if len(ALLOWED[choice]) == 1:
+        assert {leave(answer)["name"]} == ALLOWED[choice]
+        wish = {"level": "2", "next": WANTED, "page": "1"}
+        answer = client.get("/login", query_string=wish)
+    else:
+        answer = client.get(answer.location)
+    assert offered(answer.text) == ALLOWED[choice]
+    assert 'name="password"' not in answer.text
+    for name in ALLOWED[choice]:
+        gone = leave(client.get(button(answer.text, name)))
+        back = come_back(client, name, subject="s1", wanted=gone["wanted"])
+        assert client.get(back.location).location == WANTED
+        assert client.get(WANTED).location.startswith("https://meet.example.com/")
+
+
+@pytest.mark.parametrize("choice", ['["ldap", "local"]', 'service == "jitsi" ? "ldap" : ["ldap", "card"]'])
+def test_a_choice_without_a_stronger_way_says_that_one_is_needed(build: Any, choice: str) -> None:
+    gateway = build(rule="authLevel >= 3", sign_in={"choice": choice})
+    client = gateway.client()
+    post(client, "dwho", WANTED)
+    page = client.get(client.get(WANTED).location)
+    assert (page.status_code, "this needs a stronger way to sign in" in page.text) == (403, True)
+    assert client.get("/sessions").status_code == 200
+    assert client.get(f"/login/card?{urlencode({'next': client.get(WANTED).location})}").status_code == 403
 
 
 def test_step_up_never_loops(build: Any, people: dict[str, People]) -> None:
