@@ -18,7 +18,7 @@ from issuer.backends.local import LocalUsers, identity_of
 from issuer.cli import Shell
 from issuer.commands.init import make_keys
 from issuer.store.values import digest
-from modules.oidc.store.grants import Details, Grant, values_of
+from modules.oidc.store.grant import Details, Grant, values_of
 from modules.oidc.store.tables import grants, refresh_tokens
 
 SCRIPT = Path(__file__).with_name("oidc.lua")

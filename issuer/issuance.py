@@ -7,9 +7,9 @@ store, one line in the security log and one count in the metrics, before the tok
 import base64
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import has_request_context, request
 from flask.typing import ResponseReturnValue
@@ -22,11 +22,13 @@ from issuer.metrics import Metrics
 from issuer.rules import Rule, Scope
 from issuer.settings.models import TokenSettings
 from issuer.signing import Signer
+from issuer.store import Change, Store
 from issuer.store import Issuance as IssuanceRow
-from issuer.store import Store
 from issuer.world import Clock, Randomness
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TOKEN_TIME_BYTES = 6
 TOKEN_RANDOM_BYTES = 12
@@ -98,6 +100,10 @@ class Phases(ABC):
         """Return the answer that carries the token."""
 
 
+Issue = Callable[[Phases, Identity], Token]
+"""Runs rule, claims and sign for one of the tokens of an answer."""
+
+
 class Issuance:
     """Runs the phases."""
 
@@ -125,21 +131,54 @@ class Issuance:
             issuer.errors.GatewayError: nobody is signed in, or the rule says no.
         """
         identity = phases.authenticate()
-        deferral = offered(request.environ) if phases.repeatable and has_request_context() else None
-        if deferral is None:
-            return phases.answer(self.issue(phases, identity, address))
         token, row = self._made(phases, identity, address)
         answer = phases.answer(token)
-        deferral.until(lambda done: self._record_later(row, done))
+        self._record([row], None, later=phases.repeatable)
         return answer
 
-    def _record_later(self, row: IssuanceRow, done: Done) -> None:
-        def recorded(error: Exception | None) -> None:
-            if error is None:
-                self._note(row)
-            done(error)
+    def together(
+        self, answer: Callable[[Issue], T], change: Change, address: str, *, repeatable: bool = False
+    ) -> T:
+        """Return an answer with several tokens, which are recorded as one, with what the module changes.
 
-        self._rows.record_later(row, recorded)
+        Args:
+            answer: makes it, with the function that issues one of its tokens.
+            change: what the module writes in its own tables.
+            address: the address of the client.
+            repeatable: the request in hand may be answered anew when its tokens cannot be recorded.
+
+        Raises:
+            issuer.store.SpentError: the change spends what somebody else has spent; nothing is recorded.
+            issuer.errors.ForbiddenError: a rule says no.
+        """
+        rows: list[IssuanceRow] = []
+
+        def issue(phases: Phases, identity: Identity) -> Token:
+            token, row = self._made(phases, identity, address)
+            rows.append(row)
+            return token
+
+        made = answer(issue)
+        self._record(rows, change, later=repeatable)
+        return made
+
+    def _record(self, rows: Sequence[IssuanceRow], change: Change | None, *, later: bool) -> None:
+        """Record now, or, when the request may be answered `later`, let its answer wait for that."""
+        deferral = offered(request.environ) if later and has_request_context() else None
+        if deferral is None:
+            self._rows.record(*rows, change=change)
+            self._note(rows)
+            return
+
+        def begin(done: Done) -> None:
+            def recorded(error: Exception | None) -> None:
+                if error is None:
+                    self._note(rows)
+                done(error)
+
+            self._rows.record_later(rows, change, recorded)
+
+        deferral.until(begin)
 
     def issue(self, phases: Phases, identity: Identity, address: str | None) -> Token:
         """Run rule, claims, sign and record for somebody who is authenticated.
@@ -149,8 +188,7 @@ class Issuance:
             issuer.errors.StepUpRequiredError: it would say yes, had they signed in more strongly.
         """
         token, row = self._made(phases, identity, address)
-        self._rows.record(row)
-        self._note(row)
+        self._record([row], None, later=False)
         return token
 
     def _made(self, phases: Phases, identity: Identity, address: str | None) -> tuple[Token, IssuanceRow]:
@@ -159,9 +197,10 @@ class Issuance:
         text, kid = phases.signer().sign(claims)
         return Token(text, claims), self._row(phases, identity, claims, kid, address)
 
-    def _note(self, row: IssuanceRow) -> None:
-        audit.token_issued(row)
-        self._metrics.issuance(row.instance, "issued")
+    def _note(self, rows: Sequence[IssuanceRow]) -> None:
+        for row in rows:
+            audit.token_issued(row)
+            self._metrics.issuance(row.instance, "issued")
 
     def admit(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
         """Run the rule alone, for what somebody may ask for who could have a token.

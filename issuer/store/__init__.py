@@ -18,10 +18,12 @@ A `Store` must not cross a fork: open it in each process (that is cheap), and ru
 from issuer.store.attempts import AttemptPolicy, Attempts
 from issuer.store.branch import Tables
 from issuer.store.browsers import KnownBrowsers
+from issuer.store.change import Change, Rows
 from issuer.store.claims import UidClaim, UidClaims
 from issuer.store.database import Database
-from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
+from issuer.store.errors import DuplicateError, SpentError, StoreError, ValueRefusedError
 from issuer.store.issuances import Filter, Issuance, Issuances, RoomUse
+from issuer.store.kept import Statement
 from issuer.store.pending_steps import PendingStep, PendingSteps
 from issuer.store.second_factors import SecondFactor, SecondFactors
 from issuer.store.sessions import SessionRow, Sessions
@@ -31,6 +33,7 @@ from issuer.store.users import User, Users
 __all__ = [
     "AttemptPolicy",
     "Attempts",
+    "Change",
     "Database",
     "DuplicateError",
     "Filter",
@@ -40,10 +43,13 @@ __all__ = [
     "PendingStep",
     "PendingSteps",
     "RoomUse",
+    "Rows",
     "SecondFactor",
     "SecondFactors",
     "SessionRow",
     "Sessions",
+    "SpentError",
+    "Statement",
     "Store",
     "StoreError",
     "Tables",

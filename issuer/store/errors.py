@@ -17,3 +17,9 @@ class DuplicateError(GatewayError):
 
 class ValueRefusedError(BadRequestError):
     """A value is none that the database can hold, such as a text with a NUL."""
+
+
+class SpentError(GatewayError):
+    """What counts once was used meanwhile, by somebody else."""
+
+    code = "spent"

@@ -2,14 +2,15 @@
 
 One thread writes. It takes every row that waits and commits them together, so one caller alone pays for one
 commit, and a hundred callers pay for two: the one that ran when they came, and their own. Whoever hands a row
-in either waits for its commit (`submit`) or leaves word what to do then (`later`). When a batch fails because
-of what is in it, its rows are written one by one, and each caller hears of its own row alone. When the
-database itself fails (`StoreError`), the whole batch hears that.
+in either waits for its commit (`submit`) or leaves word what to do then (`later`). A row may be left out of a
+commit, and its caller hears why. When a batch fails because of what is in it, its rows are written one by
+one, and each caller hears of its own row alone. When the database itself fails (`StoreError`), the whole
+batch hears that.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -28,8 +29,11 @@ CLOSING = 10.0
 class GroupCommit:
     """Writes rows of many threads with one function that commits a list of rows."""
 
-    def __init__(self, write: Callable[[Sequence[Any]], None]) -> None:
-        """Use `write`, which commits all rows that it is given, or none and raises."""
+    def __init__(self, write: Callable[[Sequence[Any]], Mapping[int, Exception]]) -> None:
+        """Use `write`, which commits all rows that it is given, or none and raises.
+
+        It returns what kept rows out of the commit, by their places; mostly nothing.
+        """
         self._write = write
         self._queue: SimpleQueue[tuple[Any, Done] | None] = SimpleQueue()
         self._starting = threading.Lock()
@@ -84,7 +88,7 @@ class GroupCommit:
 
     def _commit(self, batch: Sequence[tuple[Any, Done]]) -> None:
         try:
-            self._write([row for row, _ in batch])
+            left_out = self._write([row for row, _ in batch])
         except StoreError as error:
             for _, done in batch:
                 _tell(done, StoreError(str(error)))
@@ -95,8 +99,8 @@ class GroupCommit:
             for entry in batch:
                 self._commit([entry])
         else:
-            for _, done in batch:
-                _tell(done, None)
+            for place, (_, done) in enumerate(batch):
+                _tell(done, left_out.get(place))
 
 
 def _tell(done: Done, error: Exception | None) -> None:

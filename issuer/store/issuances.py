@@ -1,13 +1,15 @@
 """Issuances: one row for every token that was given out, never the token itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, and_, func, insert, literal, select, tuple_
 
 from issuer.identity import Identity
+from issuer.store.change import Change
 from issuer.store.database import Database
+from issuer.store.errors import SpentError
 from issuer.store.group_commit import Done, GroupCommit
 from issuer.store.kept import Statement
 from issuer.store.tables import issuances
@@ -60,6 +62,13 @@ class RoomUse:
     last: float
 
 
+class _Unit(NamedTuple):
+    """What is committed together."""
+
+    rows: list[Any]
+    change: Change | None
+
+
 PART = 500
 """Rows that are read at once."""
 COLUMNS = tuple(column.name for column in issuances.c)
@@ -74,34 +83,42 @@ class Issuances:
         self._insert = Statement(insert(issuances), database.engine.dialect)
         self._group = GroupCommit(self._write)
 
-    def record(self, issuance: Issuance) -> None:
-        """Record an issuance; it is committed when this returns.
+    def record(self, *issuances: Issuance, change: Change | None = None) -> None:
+        """Record what one answer gives out, with what else it changes; committed when this returns.
 
         Raises:
-            DuplicateError: a token with this id is recorded already.
+            DuplicateError: a token with one of these ids is recorded already.
+            SpentError: the change spends what somebody else has spent; nothing is recorded.
         """
-        self._group.submit(self._parameters(issuance))
+        self._group.submit(self._unit(issuances, change))
 
-    def record_later(self, issuance: Issuance, done: Done) -> None:
-        """Return at once; `done` hears, on another thread, that the issuance is committed or why not."""
-        self._group.later(self._parameters(issuance), done)
+    def record_later(self, issuances: Sequence[Issuance], change: Change | None, done: Done) -> None:
+        """Return at once; `done` hears, on another thread, that the same is committed or why not."""
+        self._group.later(self._unit(issuances, change), done)
 
     def close(self) -> None:
         """Commit what is to be recorded later."""
         self._group.close()
 
+    def _unit(self, issuances: Sequence[Issuance], change: Change | None) -> _Unit:
+        return _Unit([self._parameters(issuance) for issuance in issuances], change)
+
     def _parameters(self, issuance: Issuance) -> Any:
         return self._insert.parameters({name: getattr(issuance, name) for name in COLUMNS})
 
-    def _write(self, rows: Sequence[Any]) -> None:
+    def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         with self._database.turn:
-            self._database.kept.run(lambda driver: self._commit(driver, rows))
+            return self._database.kept.run(lambda driver: self._commit(driver, units))
 
-    def _commit(self, driver: Any, rows: Sequence[Any]) -> None:
+    def _commit(self, driver: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         cursor = driver.cursor()
         cursor.execute(self._database.begin)
-        cursor.executemany(self._insert.sql, rows)
+        spent = _make_changes(cursor, units)
+        rows = [row for place, unit in enumerate(units) if place not in spent for row in unit.rows]
+        if rows:
+            cursor.executemany(self._insert.sql, rows)
         driver.commit()
+        return spent
 
     def by_token_id(self, token_id: str) -> Issuance | None:
         """Return the issuance of a token."""
@@ -148,6 +165,13 @@ class Issuances:
         found = select(issuances).where(*conditions).order_by(*latest_first).limit(limit)
         with self._database.read() as connection:
             return [Issuance(*row) for row in connection.execute(found)]
+
+
+def _make_changes(cursor: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:
+    """Return, by their places, the units that came too late."""
+    changes = [(unit.change, place) for place, unit in enumerate(units) if unit.change]
+    changes.sort(key=lambda entry: entry[0].key)
+    return {place: SpentError() for change, place in changes if not change.make(cursor)}
 
 
 def _conditions(since: float | None, until: float | None, equal: Filter) -> list[ColumnElement[bool]]:

@@ -30,7 +30,7 @@ from modules.oidc.parameters import Parameters
 from modules.oidc.phases import ClientPhases, Wanted
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
-from modules.oidc.store.grants import Details, Grant
+from modules.oidc.store.grant import Details, Grant
 from modules.oidc.tokens import foreign_phases, refused
 
 LONGEST_REQUEST = 6000

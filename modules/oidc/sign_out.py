@@ -15,7 +15,7 @@ from modules.oidc.clients.client import Client
 from modules.oidc.phases import ClientPhases, Wanted
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
-from modules.oidc.store.grants import Grant
+from modules.oidc.store.grant import Grant
 from modules.oidc.store.logouts import Logout, Logouts
 
 OFFLINE = "offline_access"

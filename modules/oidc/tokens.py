@@ -3,19 +3,20 @@
 import base64
 import hashlib
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidGrantError
 
 from issuer.errors import BadRequestError, ForbiddenError, GatewayError, StepUpRequiredError
 from issuer.identity import Identity
-from issuer.issuance import Phases, Token
+from issuer.issuance import Issue, Phases, Token
+from issuer.store import Change
 from modules.oidc.claims import names_of, person_claims
 from modules.oidc.clients.client import Client
 from modules.oidc.phases import ClientPhases, Wanted
 from modules.oidc.provider import Provider
-from modules.oidc.store.grants import Grant
+from modules.oidc.store.grant import Grant, RefreshToken
 
 HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
 """RFC 8037 §3.1: Ed25519 uses SHA-512."""
@@ -29,8 +30,19 @@ _log = logging.getLogger(__name__)
 class Made:
     """A new refresh token: its text, which only the client keeps, and what the table knows."""
 
-    text: str
-    row: tuple[bytes, float]
+    text: str = field(repr=False)
+    token: RefreshToken
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What an answer with tokens is made from."""
+
+    client: Client
+    grant: Grant
+    refresh: Made | None
+    resources: tuple[str, ...]
+    nonce: str | None = None
 
 
 class Tokens:
@@ -40,25 +52,29 @@ class Tokens:
         """Keep what tokens are made of."""
         self._provider = provider
 
-    def answer(
-        self,
-        client: Client,
-        grant: Grant,
-        refresh: Made | None,
-        resources: tuple[str, ...],
-        nonce: str | None,
-    ) -> Body:
-        """Return the body of an answer for a grant, whose rule is judged now.
+    def answer(self, granted: Granted, change: Change, *, repeatable: bool = False) -> Body:
+        """Return the body of an answer for a grant, whose rule is judged now; one commit has all of it.
 
         Raises:
             AccessDeniedError: the rule says no.
+            issuer.store.SpentError: somebody else has used the code or the refresh token.
         """
-        access = self._access(client, grant, resources)
+        gateway = self._provider.gateway
+        try:
+            return gateway.issuance.together(
+                lambda issue: self._body(granted, issue), change, gateway.address(), repeatable=repeatable
+            )
+        except (ForbiddenError, StepUpRequiredError) as error:
+            raise refused(error) from None
+
+    def _body(self, granted: Granted, issue: Issue) -> Body:
+        grant = granted.grant
+        access = self._access(granted, issue)
         body = token_body(access, grant.scope)
-        if refresh:
-            body["refresh_token"] = refresh.text
+        if granted.refresh:
+            body["refresh_token"] = granted.refresh.text
         if "openid" in grant.scope:
-            body["id_token"] = self.id_token(client, grant, access.text, nonce).text
+            body["id_token"] = self._id_token(granted, access.text, issue).text
         return body
 
     def renewed(self, grant: Grant) -> Grant:
@@ -80,16 +96,18 @@ class Tokens:
         provider = self._provider
         lifetime = client.settings.refresh_token_lifetime or provider.settings.refresh_token_lifetime
         text = provider.new_secret()
-        return Made(text, (provider.hash_of(text), min(provider.clock.now() + lifetime, grant.expires_at)))
+        ends = min(provider.clock.now() + lifetime, grant.expires_at)
+        return Made(text, RefreshToken(provider.hash_of(text), grant, ends, None))
 
-    def _access(self, client: Client, grant: Grant, resources: tuple[str, ...]) -> Token:
+    def _access(self, granted: Granted, issue: Issue) -> Token:
+        client, grant = granted.client, granted.grant
         if client.is_jitsi:
-            return self._run(foreign_phases(self._provider, client, grant.details.state), grant.identity)
-        claims = self.access_claims(client, grant.identity, grant.scope, resources)
+            return issue(foreign_phases(self._provider, client, grant.details.state), grant.identity)
+        claims = self.access_claims(client, grant.identity, grant.scope, granted.resources)
         claims |= {"gid": grant.id, **auth_time_of(grant)}
         if grant.details.acr:
             claims["acr"] = grant.details.acr
-        return self.access_token(client, grant.identity, claims)
+        return issue(self._access_phases(client, grant.identity, claims), grant.identity)
 
     def access_claims(
         self, client: Client, identity: Identity, scope: tuple[str, ...], resources: tuple[str, ...]
@@ -108,7 +126,21 @@ class Tokens:
     def access_token(
         self, client: Client, identity: Identity, claims: dict[str, Any], longest: float | None = None
     ) -> Token:
-        """Issue an access token, which lives for at most `longest` seconds."""
+        """Issue a single access token, which lives for at most `longest` seconds.
+
+        Raises:
+            AccessDeniedError: the rule says no.
+        """
+        gateway = self._provider.gateway
+        phases = self._access_phases(client, identity, claims, longest)
+        try:
+            return gateway.issuance.issue(phases, identity, gateway.address())
+        except (ForbiddenError, StepUpRequiredError) as error:
+            raise refused(error) from None
+
+    def _access_phases(
+        self, client: Client, identity: Identity, claims: dict[str, Any], longest: float | None = None
+    ) -> ClientPhases:
         settings, aud = client.settings, claims["aud"]
         lifetime = settings.access_token_lifetime or self._provider.settings.access_token_lifetime
         lifetime = lifetime if longest is None else min(lifetime, longest)
@@ -120,10 +152,10 @@ class Tokens:
             tuple(claims["scope"].split()),
             (aud,) if isinstance(aud, str) else tuple(aud),
         )
-        return self._issue(client, identity, wanted)
+        return ClientPhases(self._provider.instance, client, identity, wanted)
 
-    def id_token(self, client: Client, grant: Grant, access: str | None, nonce: str | None) -> Token:
-        """Issue an ID token."""
+    def _id_token(self, granted: Granted, access: str, issue: Issue) -> Token:
+        client, grant = granted.client, granted.grant
         provider, settings, details = self._provider, client.settings, grant.details
         names = {*details.id_token_claims, *(names_of(grant.scope) if settings.claims_in_id_token else ())}
         claims = person_claims(provider, client, grant.identity, names)
@@ -134,24 +166,12 @@ class Tokens:
             "azp": client.client_id,
             **auth_time_of(grant),
         }
-        further = {"nonce": nonce, "acr": details.acr, "sid": details.sid}
+        further = {"nonce": granted.nonce, "acr": details.acr, "sid": details.sid}
         claims |= {name: value for name, value in further.items() if value}
-        if access:
-            claims["at_hash"] = half_hash(access, settings.algorithm)
+        claims["at_hash"] = half_hash(access, settings.algorithm)
         lifetime = settings.id_token_lifetime or provider.settings.id_token_lifetime
-        return self._issue(
-            client, grant.identity, Wanted(claims, lifetime, provider.signer(settings.algorithm), grant.scope)
-        )
-
-    def _issue(self, client: Client, identity: Identity, wanted: Wanted) -> Token:
-        return self._run(ClientPhases(self._provider.instance, client, identity, wanted), identity)
-
-    def _run(self, phases: Phases, identity: Identity) -> Token:
-        gateway = self._provider.gateway
-        try:
-            return gateway.issuance.issue(phases, identity, gateway.address())
-        except (ForbiddenError, StepUpRequiredError) as error:
-            raise refused(error) from None
+        wanted = Wanted(claims, lifetime, provider.signer(settings.algorithm), grant.scope)
+        return issue(ClientPhases(provider.instance, client, grant.identity, wanted), grant.identity)
 
 
 def foreign_phases(provider: Provider, client: Client, state: str | None) -> Phases:

@@ -11,6 +11,7 @@ import pytest
 
 from issuer.store import DuplicateError, Store, StoreError
 from tests.fakes import FakeClock
+from tests.store.contract_changes import ChangesContract
 from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_issuances import IssuancesContract
 from tests.store.contract_second_factor import PendingStepsContract, SecondFactorContract
@@ -238,6 +239,7 @@ class StoreContract(
     SignInContract,
     ClaimsContract,
     IssuancesContract,
+    ChangesContract,
     UpkeepContract,
     SecondFactorContract,
     PendingStepsContract,

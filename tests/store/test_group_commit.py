@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -20,13 +20,14 @@ class Writes:
         self.began, self.go_on = threading.Event(), threading.Event()
         self.later = later
 
-    def __call__(self, rows: Sequence[int]) -> None:
+    def __call__(self, rows: Sequence[int]) -> Mapping[int, Exception]:
         self.batches.append(sorted(rows))
         if len(self.batches) == 1:
             self.began.set()
             assert self.go_on.wait(DEADLINE)
         elif self.later:
             raise self.later
+        return {}
 
 
 def submit_during_a_commit(writes: Writes, followers: int) -> list[BaseException | None]:
@@ -49,7 +50,7 @@ def test_rows_that_come_during_a_commit_share_the_next_one() -> None:
 
 
 def test_when_the_database_fails_everybody_hears_it() -> None:
-    def write(rows: object) -> None:
+    def write(rows: object) -> Mapping[int, Exception]:
         raise StoreError("disk full")
 
     errors = at_once(5, GroupCommit(write).submit)
@@ -80,7 +81,7 @@ def test_who_fails_on_hearing_it_does_not_keep_others_from_hearing_it(
     def fail(_error: Exception | None) -> None:
         raise RuntimeError("deaf")
 
-    group = GroupCommit(lambda _rows: None)
+    group = GroupCommit(lambda _rows: {})
     group.later(0, fail)
     group.submit(1)
     assert "whoever waited for it failed" in caplog.text
@@ -88,7 +89,12 @@ def test_who_fails_on_hearing_it_does_not_keep_others_from_hearing_it(
 
 def test_closing_commits_what_was_handed_in_and_a_later_row_is_written_too() -> None:
     written: list[int] = []
-    group = GroupCommit(written.extend)
+
+    def write(rows: Sequence[int]) -> Mapping[int, Exception]:
+        written.extend(rows)
+        return {}
+
+    group = GroupCommit(write)
     for number in range(100):
         group.later(number, lambda _error: None)
     group.close()

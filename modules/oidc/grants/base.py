@@ -32,6 +32,11 @@ class Issuing:
         """Return the client, once the request is judged."""
         return cast("Client", self.request.client)
 
+    @property
+    def repeatable(self) -> bool:
+        """Tell whether the request can be judged anew; an assertion of a client counts once."""
+        return "client_assertion" not in self.request.parameters
+
     def respond(self, body: Body) -> Answer:
         """Return an answer with tokens."""
         return 200, body, NO_STORE

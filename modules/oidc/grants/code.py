@@ -4,24 +4,27 @@ A code that comes a second time ends its grant, and with it the tokens of the fi
 RFC 6749 §4.1.2).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import InvalidGrantError
+from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidGrantError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 
+from issuer.store import SpentError
 from modules.oidc import audit
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.clients.client import Client
 from modules.oidc.grants.base import Answer, Issuing
-from modules.oidc.store.grants import Grant
+from modules.oidc.store.grant import Grant
+from modules.oidc.tokens import Granted
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
     """A code as Authlib asks about it."""
 
+    hash: bytes = field(repr=False)
     grant: Grant
 
     @property
@@ -57,25 +60,32 @@ class CodeGrant(Issuing, AuthorizationCodeGrant):
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
         """Return a code of the client that has not expired; a used one ends its grant."""
         provider = self.provider
-        grant = provider.grants.by_code(provider.hash_of(code))
+        code_hash = provider.hash_of(code)
+        grant = provider.grants.by_code(code_hash)
         if grant is None or (grant.instance, grant.client_id) != (provider.instance, client.client_id):
             return None
         if grant.code_used_at is not None:
             self._replayed(grant)
             return None
         fresh = grant.revoked_at is None and (grant.code_expires_at or 0) > provider.clock.now()
-        return Code(grant) if fresh else None
+        return Code(code_hash, grant) if fresh else None
 
     def create_token_response(self) -> Answer:
-        """Use the code, then answer with tokens."""
-        found: Any = self.request.authorization_code
-        grant: Grant = found.grant
+        """Answer with tokens, and use the code; a code that brings none is no longer good either."""
+        code: Any = self.request.authorization_code
+        grant: Grant = code.grant
         resources = self.narrowed_resources(grant.details.resources)
         refresh = self.tokens.refresh_token(self.asker, grant)
-        if not self.provider.grants.use_code(grant, refresh.row if refresh else None):
-            self._replayed(grant)
-            raise InvalidGrantError("Invalid 'code' in request.")
-        return self.respond(self.tokens.answer(self.asker, grant, refresh, resources, grant.details.nonce))
+        granted = Granted(self.asker, grant, refresh, resources, grant.details.nonce)
+        change = self.provider.grants.code_spent(code.hash, refresh.token if refresh else None)
+        try:
+            return self.respond(self.tokens.answer(granted, change, repeatable=self.repeatable))
+        except AccessDeniedError:
+            self.provider.grants.revoke(grant.id)
+            raise
+        except SpentError:
+            self.query_authorization_code(self.request.parameters["code"], self.asker)
+            raise InvalidGrantError("Invalid 'code' in request.") from None
 
     def _replayed(self, grant: Grant) -> None:
         self.provider.grants.revoke(grant.id)

@@ -9,10 +9,12 @@ from authlib.oauth2.rfc6749.errors import (
 from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 from authlib.oauth2.rfc8628.errors import AuthorizationPendingError, ExpiredTokenError, SlowDownError
 
+from issuer.store import SpentError
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.grants.base import Answer, Issuing
 from modules.oidc.settings import DEVICE_CODE
 from modules.oidc.store.devices import Device
+from modules.oidc.tokens import Granted
 
 SLOWER = 5.0
 """Seconds by which the interval grows when a device asks too often (§3.5)."""
@@ -52,13 +54,17 @@ class DeviceGrant(Issuing, BaseGrant, TokenEndpointMixin):
         raise SlowDownError if early else AuthorizationPendingError
 
     def create_token_response(self) -> Answer:
-        """Use the code, then answer with tokens."""
+        """Answer with tokens, and use the code."""
+        provider = self.provider
         device: Device = self.request.credential
-        grant = self.provider.grants.get(device.grant_id or "")
-        if grant is None or not self.provider.devices.use(device):
+        grant = provider.grants.get(device.grant_id or "")
+        if grant is None:
             raise InvalidGrantError("The device_code is not good.")
         grant = self.tokens.renewed(grant)
         refresh = self.tokens.refresh_token(self.asker, grant)
-        if refresh:
-            self.provider.grants.add_refresh_token(grant, refresh.row)
-        return self.respond(self.tokens.answer(self.asker, grant, refresh, grant.details.resources, None))
+        change = provider.devices.spent(device, provider.grants.added(refresh.token if refresh else None))
+        granted = Granted(self.asker, grant, refresh, grant.details.resources)
+        try:
+            return self.respond(self.tokens.answer(granted, change))
+        except SpentError:
+            raise InvalidGrantError("The device_code is not good.") from None

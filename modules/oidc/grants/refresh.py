@@ -6,14 +6,16 @@ One that comes a second time ends its family: somebody else has it.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import InvalidGrantError
+from authlib.oauth2.rfc6749.errors import InvalidGrantError, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
+from issuer.store import SpentError
 from modules.oidc import audit
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.clients.client import Client
 from modules.oidc.grants.base import Answer, Issuing
-from modules.oidc.store.grants import RefreshToken
+from modules.oidc.store.grant import RefreshToken
+from modules.oidc.tokens import Granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,25 @@ class RefreshGrant(Issuing, RefreshTokenGrant):
         return Credential(token) if holds else None
 
     def create_token_response(self) -> Answer:
-        """Use the token, then answer with the next; the rule is judged with the person as they are now."""
+        """Answer with tokens, and use this one; the rule is judged with the person as they are now.
+
+        A token whose person may have nothing now stays as it is: they may again later.
+        """
         found: Any = self.request.refresh_token
         token: RefreshToken = found.token
         scope = self.narrowed_scope(token.grant.scope)
         resources = self.narrowed_resources(token.grant.details.resources)
         grant = replace(self.tokens.renewed(token.grant), scope=scope)
         following = self.tokens.refresh_token(self.asker, token.grant)
-        if following is None or not self.provider.grants.rotate(token, following.row):
-            self._reused(token)
-            raise InvalidGrantError
-        return self.respond(self.tokens.answer(self.asker, grant, following, resources, None))
+        if following is None:
+            raise UnauthorizedClientError
+        granted = Granted(self.asker, grant, following, resources)
+        change = self.provider.grants.token_spent(token.hash, following.token)
+        try:
+            return self.respond(self.tokens.answer(granted, change, repeatable=self.repeatable))
+        except SpentError:
+            self.authenticate_refresh_token(self.request.parameters["refresh_token"])
+            raise InvalidGrantError from None
 
     def _reused(self, token: RefreshToken) -> None:
         self.provider.grants.revoke(token.grant.id)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 
-from issuer.store import Database
+from issuer.store import Change, Database, Rows, Statement
 from issuer.world import Clock
 from modules.oidc.store.tables import device_codes
 
@@ -34,6 +34,7 @@ class Devices:
         self._database = database
         self._clock = clock
         self._instance = instance
+        self._spend = Statement(_SPEND, database.engine.dialect)
 
     def add(self, device: Device, user_hash: bytes) -> None:
         """Add a device under the hashes of its two codes.
@@ -78,10 +79,10 @@ class Devices:
         values = {"polled_at": self._clock.now(), "interval": interval}
         self._change(device_codes.c.device_hash == device.device_hash, values)
 
-    def use(self, device: Device) -> bool:
-        """Use a device code; tell whether nobody had used it before."""
-        unused = (device_codes.c.device_hash == device.device_hash) & device_codes.c.used_at.is_(None)
-        return self._change(unused, {"used_at": self._clock.now()})
+    def spent(self, device: Device, rows: Rows) -> Change:
+        """Return the change that uses a device code, and adds rows."""
+        values = {"hash": device.device_hash, "now": self._clock.now()}
+        return Change(device.device_hash, self._spend, values, rows)
 
     def _change(self, condition: ColumnElement[bool], values: Mapping[str, object]) -> bool:
         with self._database.write() as connection:
@@ -105,3 +106,10 @@ class Devices:
             row.denied,
             row.used_at,
         )
+
+
+_SPEND = (
+    update(device_codes)
+    .where(device_codes.c.device_hash == bindparam("hash"), device_codes.c.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+)

@@ -26,7 +26,7 @@ from tests.modules.oidc.store.contract_clients import (
 )
 from tests.modules.oidc.store.contract_grants import CodesContract, GrantsContract, RefreshTokensContract
 from tests.modules.oidc.store.contract_people import ConsentsContract, DevicesContract
-from tests.modules.oidc.store.samples import consent, device, grant
+from tests.modules.oidc.store.samples import add_refresh_token, consent, device, grant
 from tests.store.samples import NOW, id_hash, identity
 
 
@@ -42,8 +42,8 @@ class StoreFixture:
 def fill(store: Store, clock: FakeClock, name: str, end: float) -> None:
     """Add one row that ends then to every table whose rows end."""
     database = store.database
-    grants = Grants(database, clock)
-    grants.add(grant(name, expires_at=end), refresh=(id_hash(f"refresh {name}"), end))
+    Grants(database, clock).add(grant(name, expires_at=end))
+    add_refresh_token(store, f"grant-{name}", id_hash(f"refresh {name}"), end)
     RevokedTokens(database).add(name, end)
     Consents(database, clock, "oidc").give(identity(), consent(name, expires_at=end))
     Once(database).use(name, end)

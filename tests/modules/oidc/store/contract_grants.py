@@ -4,38 +4,45 @@ from dataclasses import replace
 
 import pytest
 
-from issuer.store import DuplicateError, Store
-from modules.oidc.store.grants import Details, Grants, RefreshToken
+from issuer.store import Change, DuplicateError, SpentError, Store
+from modules.oidc.store.grant import Details, RefreshToken
+from modules.oidc.store.grants import Grants
 from tests.fakes import FakeClock
-from tests.modules.oidc.store.samples import grant
+from tests.modules.oidc.store.samples import add_refresh_token, grant
 from tests.store.samples import NOW, at_once, id_hash, identity
 
 CODE, FIRST, SECOND = id_hash("code"), id_hash("first"), id_hash("second")
 END = NOW + 500
 
 
-def add_with_token(grants: Grants, token_hash: bytes, end: float = END) -> RefreshToken:
-    """Add a grant with a refresh token; return that."""
-    grants.add(grant(), refresh=(token_hash, end))
-    found = grants.refresh_token(token_hash)
-    assert found
-    return found
-
-
-def spend_code(grants: Grants, following: bytes) -> bool:
-    """Use the code of the sample, for a refresh token."""
-    return grants.use_code(grant(), (following, END))
-
-
-def spend_token(grants: Grants, token: RefreshToken, following: bytes) -> bool:
-    """Use a refresh token, for the next one."""
-    return grants.rotate(token, (following, END))
-
-
 class GrantsFixture:
     @pytest.fixture
     def grants(self, store: Store, clock: FakeClock) -> Grants:
+        self.database = store
         return Grants(store.database, clock)
+
+    def add_with_token(self, grants: Grants, token_hash: bytes, end: float = END) -> RefreshToken:
+        """Add a grant with a refresh token; return that."""
+        grants.add(grant())
+        add_refresh_token(self.database, "grant-one", token_hash, end)
+        found = grants.refresh_token(token_hash)
+        assert found
+        return found
+
+    def spend_code(self, grants: Grants, following: bytes) -> bool:
+        """Use the code of the sample, for a refresh token."""
+        return self._made(grants.code_spent(CODE, RefreshToken(following, grant(), END, None)))
+
+    def spend_token(self, grants: Grants, token: RefreshToken, following: bytes) -> bool:
+        """Use a refresh token, for the next one."""
+        return self._made(grants.token_spent(token.hash, replace(token, hash=following)))
+
+    def _made(self, change: Change) -> bool:
+        try:
+            self.database.issuances.record(change=change)
+        except SpentError:
+            return False
+        return True
 
 
 class GrantsContract(GrantsFixture):
@@ -77,7 +84,7 @@ class GrantsContract(GrantsFixture):
         assert grants.by_code(CODE) == grant()
 
     def test_a_repr_shows_no_session(self, grants: Grants) -> None:
-        add_with_token(grants, FIRST)
+        self.add_with_token(grants, FIRST)
         shown = f"{grants.refresh_token(FIRST)!r} {grants.get('grant-one')!r}"
         assert not any(repr(hashed) in shown for hashed in (id_hash("session"), FIRST))
 
@@ -114,8 +121,8 @@ class CodesContract(GrantsFixture):
     def test_a_code_counts_once_and_gives_one_refresh_token(self, grants: Grants, clock: FakeClock) -> None:
         grants.add(grant(), CODE)
         clock.advance(1)
-        assert spend_code(grants, FIRST)
-        assert not spend_code(grants, SECOND)
+        assert self.spend_code(grants, FIRST)
+        assert not self.spend_code(grants, SECOND)
         used = grant(code_used_at=NOW + 1)
         assert grants.by_code(CODE) == used
         assert grants.refresh_token(SECOND) is None
@@ -126,13 +133,13 @@ class CodesContract(GrantsFixture):
     def test_the_code_of_a_grant_that_was_revoked_is_of_no_use(self, grants: Grants) -> None:
         grants.add(grant(), CODE)
         grants.revoke("grant-one")
-        assert not spend_code(grants, FIRST)
+        assert not self.spend_code(grants, FIRST)
         assert grants.refresh_token(FIRST) is None
 
     def test_of_many_who_use_a_code_at_once_one_wins(self, grants: Grants) -> None:
         grants.add(grant(), CODE)
         hashes = [id_hash(f"token {number}") for number in range(12)]
-        won = at_once(12, lambda number: spend_code(grants, hashes[number]))
+        won = at_once(12, lambda number: self.spend_code(grants, hashes[number]))
         assert sorted(map(bool, won)) == [False] * 11 + [True]
         assert all(isinstance(result, bool) for result in won)
         assert [bool(grants.refresh_token(hashed)) for hashed in hashes] == won
@@ -140,32 +147,29 @@ class CodesContract(GrantsFixture):
 
 class RefreshTokensContract(GrantsFixture):
     def test_a_refresh_token_comes_back_as_it_went_in(self, grants: Grants) -> None:
-        add_with_token(grants, FIRST)
-        grants.add_refresh_token(grant(), (SECOND, END + 1))
-        for hashed, end in ((FIRST, END), (SECOND, END + 1)):
-            found = grants.refresh_token(hashed)
-            assert found
-            assert (found.hash, found.grant, found.expires_at, found.used_at) == (hashed, grant(), end, None)
+        assert self.add_with_token(grants, FIRST) == RefreshToken(FIRST, grant(), END, None)
 
     def test_a_refresh_token_counts_once(self, grants: Grants, clock: FakeClock) -> None:
-        token = add_with_token(grants, FIRST)
+        token = self.add_with_token(grants, FIRST)
         clock.advance(1)
-        assert spend_token(grants, token, SECOND)
-        assert not spend_token(grants, token, id_hash("third"))
+        assert self.spend_token(grants, token, SECOND)
+        assert not self.spend_token(grants, token, id_hash("third"))
         assert grants.refresh_token(FIRST) == replace(token, used_at=NOW + 1)
         assert grants.refresh_token(SECOND) == replace(token, hash=SECOND)
         assert grants.refresh_token(id_hash("third")) is None
 
     def test_of_many_who_use_a_refresh_token_at_once_one_wins(self, grants: Grants) -> None:
-        token = add_with_token(grants, FIRST)
+        token = self.add_with_token(grants, FIRST)
         hashes = [id_hash(f"token {number}") for number in range(12)]
-        won = at_once(12, lambda number: spend_token(grants, token, hashes[number]))
+        won = at_once(12, lambda number: self.spend_token(grants, token, hashes[number]))
         assert sorted(map(bool, won)) == [False] * 11 + [True]
         assert [bool(grants.refresh_token(hashed)) for hashed in hashes] == won
 
     def test_who_is_revoked_is_seen_with_the_token(self, grants: Grants) -> None:
-        add_with_token(grants, FIRST)
+        token = self.add_with_token(grants, FIRST)
         grants.revoke("grant-one")
+        assert not self.spend_token(grants, token, SECOND)
+        assert grants.refresh_token(SECOND) is None
         found = grants.refresh_token(FIRST)
         assert found
         assert found.grant.revoked_at == NOW

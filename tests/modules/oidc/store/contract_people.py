@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from issuer.store import DuplicateError, Store
+from issuer.store import DuplicateError, SpentError, Store
 from modules.oidc.store.consents import Consents
 from modules.oidc.store.devices import Devices
 from tests.fakes import FakeClock
@@ -133,11 +133,13 @@ class DevicesContract:
         found = devices.by_device_code(device().device_hash)
         assert found == replace(device(), polled_at=NOW + 3, interval=10.0)
 
-    def test_of_many_who_use_a_device_code_at_once_one_wins(self, devices: Devices, clock: FakeClock) -> None:
+    def test_of_many_who_use_a_device_code_at_once_one_wins(
+        self, devices: Devices, store: Store, clock: FakeClock
+    ) -> None:
         devices.add(device(), USER)
         clock.advance(1)
-        won = at_once(12, lambda _: devices.use(device()))
-        assert sorted(map(bool, won)) == [False] * 11 + [True]
+        results = at_once(12, lambda _: store.issuances.record(change=devices.spent(device(), [])))
+        assert [type(error) for error in results if error] == [SpentError] * 11
         found = devices.by_device_code(device().device_hash)
         assert found
         assert found.used_at == NOW + 1

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from sqlalchemy import insert
+
+from issuer.store import Store
 from modules.oidc.store.consents import Consent
 from modules.oidc.store.devices import Device
-from modules.oidc.store.grants import Details, Grant
+from modules.oidc.store.grant import Details, Grant
+from modules.oidc.store.tables import refresh_tokens
 from tests.store.samples import NOW, id_hash, identity
 
 ODD = ["\0", "\ud800", "Ü \U0001f680", "x" * 10_000]
@@ -38,6 +42,12 @@ def grant(name: str = "one", uid: str = "dwho", **values: Any) -> Grant:
         "code_expires_at": NOW + 60,
     }
     return Grant(**fields | values)
+
+
+def add_refresh_token(store: Store, grant_id: str, token_hash: bytes, end: float) -> None:
+    values = {"token_hash": token_hash, "grant_id": grant_id, "expires_at": end}
+    with store.database.write() as connection:
+        connection.execute(insert(refresh_tokens), values)
 
 
 def device(name: str = "one", **values: Any) -> Device:
