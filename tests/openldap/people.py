@@ -152,7 +152,7 @@ def person(name: str, **values: str | Iterable[str]) -> tuple[str, Values]:
     """Return the DN and the values of somebody."""
     dn = f"uid={escaped(name)},{PEOPLE}"
     common: Values = {
-        "objectClass": "inetOrgPerson",
+        "objectClass": ["inetOrgPerson", "guided"],
         "uid": name,
         "cn": name,
         "sn": name,

@@ -30,6 +30,9 @@ include {schema}/core.schema
 include {schema}/cosine.schema
 include {schema}/inetorgperson.schema
 include {schema}/nis.schema
+attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID'
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 EQUALITY octetStringMatch SINGLE-VALUE )
+objectclass ( 1.3.6.1.4.1.4203.666.11.1 NAME 'guided' AUXILIARY MAY objectGUID )
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload back_monitor
@@ -143,9 +146,10 @@ class OpenLDAP:
         connection.simple_bind_s(ADMIN, "secret")
         return connection
 
-    def modify(self, dn: str, **values: str) -> None:
+    def modify(self, dn: str, **values: str | bytes) -> None:
         """Set attributes of an entry."""
-        changes = [(ldap.MOD_REPLACE, name, [value.encode()]) for name, value in values.items()]
+        raw = {name: value if isinstance(value, bytes) else value.encode() for name, value in values.items()}
+        changes = [(ldap.MOD_REPLACE, name, [value]) for name, value in raw.items()]
         self._administer().modify_s(dn, changes)
 
     def add_person(self, uid: str) -> None:

@@ -1,13 +1,13 @@
 """People as the directory has them: found by login, by user name, or by subject; made into identities."""
 
 import logging
-import uuid
 from collections.abc import Iterable
 
 import ldap
 
 from issuer.backends.ldap.connection import Connection, Entry
 from issuer.backends.ldap.groups import Groups
+from issuer.backends.ldap.guids import guid_literal, guid_text
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import LoginFilter, literal
 from issuer.errors import UnavailableError
@@ -16,7 +16,6 @@ from issuer.identity import Attribute, Identity
 _log = logging.getLogger(__name__)
 
 OBJECT_GUID = "objectguid"
-"""Sixteen bytes, the first three numbers in little-endian order (MS-DTYP §2.3.4.2)."""
 
 
 class Directory:
@@ -91,11 +90,7 @@ class Directory:
     def _subject_value(self, subject: str) -> str:
         if self._settings.subject_attribute.lower() != OBJECT_GUID:
             return literal(subject)
-        try:
-            raw = uuid.UUID(subject).bytes_le
-        except ValueError:
-            return literal(subject)
-        return "".join(f"\\{byte:02x}" for byte in raw)
+        return guid_literal(subject) or literal(subject)
 
     def identity(self, entry: Entry, connection: Connection) -> Identity:
         """Return who an entry is, with their groups.
@@ -122,8 +117,7 @@ class Directory:
         attribute = self._settings.subject_attribute
         if attribute.lower() != OBJECT_GUID:
             return entry.first(attribute)
-        raw = next(iter(entry.raw(attribute)), b"")
-        return str(uuid.UUID(bytes_le=raw)) if len(raw) == 16 else None
+        return guid_text(next(iter(entry.raw(attribute)), b""))
 
 
 def _attributes(entry: Entry, names: Iterable[str]) -> Iterable[tuple[str, Attribute]]:
