@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 from issuer import audit
-from issuer.errors import UnavailableError
+from issuer.errors import GatewayError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
 from issuer.portal.current import Current
 from issuer.portal.limits import Limits
 from issuer.second_factor import Factors
+
+Reading = Callable[[], Identity]
+"""Reads somebody again."""
 
 
 class CodeCheck:
@@ -21,28 +24,39 @@ class CodeCheck:
         self._current = current
         self._metrics = metrics
 
-    def of_app(self, identity: Identity, account: str, typed: str) -> bool:
-        """Tell whether somebody's app shows this code, and it was not used before.
+    def of_app(
+        self, identity: Identity, account: str, typed: str, read: Reading | None = None
+    ) -> Identity | None:
+        """Return whose app shows this code, which was not used before; None when it is wrong.
+
+        Args:
+            identity: whose code it should be.
+            account: under which failures are counted.
+            typed: the code.
+            read: reads the person again, before the code is used up.
 
         Raises:
             TooManyRequestsError: there were too many wrong ones.
+            GatewayError: what `read` raises; then it was no attempt.
         """
-        return self._checked(identity, account, lambda: self._factors.accepts(identity, typed))
+        return self._checked(identity, account, lambda who: self._factors.accepts(who, typed), read)
 
-    def of_recovery(self, identity: Identity, account: str, typed: str) -> bool:
-        """Tell whether somebody has this recovery code; raises the same."""
-        right = self._checked(identity, account, lambda: self._factors.recovers(identity, typed))
-        if right:
-            left = self._factors.codes_left(identity)
-            audit.recovery_code_used(identity, self._current.address(), left)
-        return right
+    def of_recovery(
+        self, identity: Identity, account: str, typed: str, read: Reading | None = None
+    ) -> Identity | None:
+        """Return who has this recovery code; takes and raises the same."""
+        found = self._checked(identity, account, lambda who: self._factors.recovers(who, typed), read)
+        if found:
+            left = self._factors.codes_left(found)
+            audit.recovery_code_used(found, self._current.address(), left)
+        return found
 
     def enrolled(self, identity: Identity, account: str, sealed: bytes, typed: str) -> list[str] | None:
         """Return recovery codes for whoever set an app up, None when the code is wrong; raises the same."""
         codes: list[str] = []
 
-        def enrol() -> bool:
-            codes.extend(self._factors.enrol(identity, sealed, typed) or ())
+        def enrol(who: Identity) -> bool:
+            codes.extend(self._factors.enrol(who, sealed, typed) or ())
             return bool(codes)
 
         if not self._checked(identity, account, enrol):
@@ -50,17 +64,24 @@ class CodeCheck:
         audit.second_factor_set_up(identity, self._current.address())
         return codes
 
-    def _checked(self, identity: Identity, account: str, check: Callable[[], bool]) -> bool:
+    def _checked(
+        self,
+        identity: Identity,
+        account: str,
+        check: Callable[[Identity], bool],
+        read: Reading | None = None,
+    ) -> Identity | None:
         visitor = self._current.visitor()
         attempt = self._limits.begin(f"code:{identity.backend}:{identity.subject}", account, visitor)
         try:
-            right = check()
-        except UnavailableError:
+            found = read() if read else identity
+            right = check(found)
+        except GatewayError:
             attempt.take_back()
             raise
         if right:
             attempt.succeed()
-        else:
-            audit.second_factor_failed(identity, visitor.address)
-            self._metrics.sign_in("failed")
-        return right
+            return found
+        audit.second_factor_failed(identity, visitor.address)
+        self._metrics.sign_in("failed")
+        return None

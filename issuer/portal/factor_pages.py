@@ -94,10 +94,10 @@ class FactorPages:
         self._current.check_origin()
         identity = self._person()
         try:
-            right = self._check.of_app(identity, account_key(identity.uid), request.form.get("code", ""))
+            found = self._check.of_app(identity, account_key(identity.uid), request.form.get("code", ""))
         except TooManyRequestsError as error:
             return self._page(identity, too_many(error), about), 429, error.headers
-        if right:
-            return work(identity)
+        if found:
+            return work(found)
         wrong = _("This code is wrong, or was used already. Wait for the next one.")
         return self._page(identity, wrong, about), 401

@@ -125,21 +125,21 @@ class SecondStep:
 
     def _do_code(self, pending: Pending) -> ResponseReturnValue:
         recovery = request.form.get("recovery")
-        if recovery is not None:
-            right = self._check.of_recovery(pending.identity, pending.account, recovery)
-            wrong = _("This is none of your unused recovery codes.")
-        else:
-            typed = request.form.get("code", "")
-            right = self._check.of_app(pending.identity, pending.account, typed)
-            wrong = _("This code is wrong, or was used already. Wait for the next one.")
-        if not right:
-            return self._code_page(wrong, by_recovery=recovery is not None), 401
-        identity = self._completion.fresh(pending)
+        check = self._check.of_app if recovery is None else self._check.of_recovery
+        typed = request.form.get("code", "") if recovery is None else recovery
+        identity = check(pending.identity, pending.account, typed, lambda: self._completion.fresh(pending))
+        if identity is None:
+            return self._wrong_code(recovery is not None), 401
         answer = redirect(safe_next(pending.goal), 303)
         if not self._steps.finish(answer):
             return redirect("/login", 303)
         self._completion.enter(identity, pending, answer)
         return answer
+
+    def _wrong_code(self, by_recovery: bool) -> str:
+        if by_recovery:
+            return self._code_page(_("This is none of your unused recovery codes."), by_recovery)
+        return self._code_page(_("This code is wrong, or was used already. Wait for the next one."))
 
     def _code_page(self, error: str | None = None, by_recovery: bool = False) -> str:
         let_forms_lead_to(self._completion.destinations())
