@@ -22,7 +22,7 @@ def factor_pages(
     """Return the pages, which have the second step of a sign-in."""
     factors, world = house.factors, house.world
     completion = Completion(cookies, house.freshness, factors, sign_in, entrance, choices)
-    check = CodeCheck(factors, sign_in.limits, current, world.metrics)
+    check = CodeCheck(factors, sign_in, cookies, current, world.metrics)
     steps = PendingSteps(house.store, cookies, world.clock, world.randomness)
     step = SecondStep(current, steps, factors, check, completion, house.settings.portal.name)
     return FactorPages(current, factors, check, step)

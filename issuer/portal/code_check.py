@@ -1,13 +1,22 @@
-"""Checks codes of the second factor, under the same limits as passwords."""
+"""Checks codes of the second factor, under the same limits as passwords.
+
+Three things are guessed at, each with failures of its own: the codes of an app by strangers, those by a
+browser of the person, and recovery codes. Nobody guesses one of those: their failures are counted for each
+address.
+"""
 
 from collections.abc import Callable
+
+from flask import request
 
 from issuer import audit
 from issuer.errors import GatewayError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
+from issuer.portal.cookies import Cookies
 from issuer.portal.current import Current
-from issuer.portal.limits import Limits
+from issuer.portal.limits import address_bucket
+from issuer.portal.sign_in import SignIn, hash_token
 from issuer.second_factor import Factors
 
 Reading = Callable[[], Identity]
@@ -17,10 +26,13 @@ Reading = Callable[[], Identity]
 class CodeCheck:
     """Checks a code, once: a right one is used up."""
 
-    def __init__(self, factors: Factors, limits: Limits, current: Current, metrics: Metrics) -> None:
+    def __init__(
+        self, factors: Factors, sign_in: SignIn, cookies: Cookies, current: Current, metrics: Metrics
+    ) -> None:
         """Keep what checking needs."""
         self._factors = factors
-        self._limits = limits
+        self._sign_in = sign_in
+        self._cookies = cookies
         self._current = current
         self._metrics = metrics
 
@@ -39,13 +51,15 @@ class CodeCheck:
             TooManyRequestsError: there were too many wrong ones.
             GatewayError: what `read` raises; then it was no attempt.
         """
-        return self._checked(identity, account, lambda who: self._factors.accepts(who, typed), read)
+        bucket = self._bucket(identity, account)
+        return self._checked(bucket, identity, account, lambda who: self._factors.accepts(who, typed), read)
 
     def of_recovery(
         self, identity: Identity, account: str, typed: str, read: Reading | None = None
     ) -> Identity | None:
         """Return who has this recovery code; takes and raises the same."""
-        found = self._checked(identity, account, lambda who: self._factors.recovers(who, typed), read)
+        bucket = f"recovery:{address_bucket(self._current.address())}:{_key(identity)}"
+        found = self._checked(bucket, identity, account, lambda who: self._factors.recovers(who, typed), read)
         if found:
             left = self._factors.codes_left(found)
             audit.recovery_code_used(found, self._current.address(), left)
@@ -59,20 +73,32 @@ class CodeCheck:
             codes.extend(self._factors.enrol(who, sealed, typed) or ())
             return bool(codes)
 
-        if not self._checked(identity, account, enrol):
+        if not self._checked(self._bucket(identity, account), identity, account, enrol):
             return None
         audit.second_factor_set_up(identity, self._current.address())
         return codes
 
+    def _bucket(self, identity: Identity, account: str) -> str:
+        """Return where wrong codes of an app are counted.
+
+        A browser that got in with a code before has a limit of its own: whoever knows only the password has
+        none, and pauses only others like themselves.
+        """
+        factor, browser = self._factors.get(identity), self._cookies.browser(request)
+        if factor and browser and self._sign_in.signed_in_since(factor.created_at, account, browser):
+            return f"browser-code:{hash_token(browser).hex()}:{_key(identity)}"
+        return f"code:{_key(identity)}"
+
     def _checked(
         self,
+        bucket: str,
         identity: Identity,
         account: str,
         check: Callable[[Identity], bool],
         read: Reading | None = None,
     ) -> Identity | None:
         visitor = self._current.visitor()
-        attempt = self._limits.begin(f"code:{identity.backend}:{identity.subject}", account, visitor)
+        attempt = self._sign_in.limits.begin(bucket, account, visitor)
         try:
             found = read() if read else identity
             right = check(found)
@@ -85,3 +111,7 @@ class CodeCheck:
         audit.second_factor_failed(identity, visitor.address)
         self._metrics.sign_in("failed")
         return None
+
+
+def _key(identity: Identity) -> str:
+    return f"{identity.backend}:{identity.subject}"

@@ -64,8 +64,12 @@ class Completion:
 
     def enter(self, identity: Identity, pending: Pending, answer: Response) -> None:
         """Start the session, and remember the browser."""
-        token = self._sign_in.remember(pending.account, self._cookies.browser(request))
         self._cookies.set_session(answer, self._entrance.start(Entry(identity, pending.goal)))
+        self.remember(pending.account, answer)
+
+    def remember(self, account: str, answer: Response) -> None:
+        """Remember the browser as one of somebody who gave a right code."""
+        token = self._sign_in.remember(account, self._cookies.browser(request))
         self._cookies.set_browser(answer, token)
 
 
@@ -177,7 +181,10 @@ class SecondStep:
             error = _("This code is wrong. Is the clock of your phone right?")
             return self._set_up_page(pending, sealed, error), 401
         answer = recovery_page(codes, safe_next(pending.goal))
-        if self._steps.finish(answer) and not pending.signed_in:
+        finished = self._steps.finish(answer)
+        if pending.signed_in:
+            self._completion.remember(pending.account, answer)
+        elif finished:
             self._completion.enter(identity, pending, answer)
         return answer
 

@@ -109,6 +109,11 @@ class SignIn:
             return f"browser:{hash_token(browser).hex()}:{account}"
         return account_bucket(account)
 
+    def signed_in_since(self, moment: float, account: str, browser: str | None) -> bool:
+        """Tell whether a browser signed in to an account at that moment or later (seconds since 1970)."""
+        until = moment + self._settings.browser_memory
+        return browser is not None and self._store.browsers.knows(hash_token(browser), account, until)
+
     def remember(self, account: str, browser: str | None) -> str:
         """Remember a browser that signed in to an account, and return the token that it is known by."""
         token = self._browser_token(account, browser)

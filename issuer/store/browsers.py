@@ -30,14 +30,14 @@ class KnownBrowsers:
         with self._database.write() as connection:
             connection.execute(upsert)
 
-    def knows(self, token_hash: bytes, account: str) -> bool:
-        """Tell whether a browser signed in to an account not too long ago."""
+    def knows(self, token_hash: bytes, account: str, until: float = 0.0) -> bool:
+        """Tell whether a browser signed in to an account not too long ago, and is remembered `until` then."""
         this = and_(
             known_browsers.c.account_hash == digest(account), known_browsers.c.token_hash == token_hash
         )
         with self._database.read() as connection:
             expires_at = connection.scalar(select(known_browsers.c.expires_at).where(this))
-        return expires_at is not None and expires_at > self._clock.now()
+        return expires_at is not None and expires_at > self._clock.now() and expires_at >= until
 
     def forget_account(self, account: str) -> None:
         """Forget every browser of an account."""
