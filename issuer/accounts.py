@@ -2,11 +2,18 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Collection, Iterable
 
 
 def normal_login(login: str) -> str:
     """Return a login in the form in which accounts are found and failures counted, however it is typed."""
     return unicodedata.normalize("NFKC", login).strip().casefold()
+
+
+def same_people(declared: Iterable[Collection[str]], backends: Iterable[str]) -> frozenset[str]:
+    """Return backends with those of which `sign_in.same_people` says that they have the same people."""
+    known = frozenset(backends)
+    return known.union(*(names for names in declared if known & {*names}))
 
 
 def account_key(login: str) -> str:

@@ -6,11 +6,11 @@ The first identity that comes with a name has it. A name that another backend kn
 unless the operator says that the two have the same people (`sign_in.same_people`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from issuer import audit
-from issuer.accounts import normal_login
+from issuer.accounts import normal_login, same_people
 from issuer.backend import Backend
 from issuer.contradictions import Collected
 from issuer.errors import IdentityRefusedError
@@ -33,14 +33,17 @@ class Admission:
         self,
         backends: Mapping[str, Backend],
         macros: Macros,
-        same_people: Iterable[Collection[str]],
+        declared: Collection[Collection[str]],
         store: Store,
         clock: Clock,
     ) -> None:
-        """Keep the backends, by the names of their instances; their mappings come with `add`."""
+        """Keep the backends, by the names of their instances, and which have the same people as `declared`.
+
+        Their mappings come with `add`.
+        """
         self._backends = backends
         self._macros = macros
-        self._same = [frozenset(names) for names in same_people]
+        self._declared = declared
         self._mappings: dict[str, BackendMapping] = {}
         self._claims = store.claims
         self._clock = clock
@@ -81,7 +84,7 @@ class Admission:
 
     def _claim(self, identity: Identity) -> None:
         key, wish = normal_login(identity.uid), UidClaim(identity.uid, identity.backend, identity.subject)
-        same = self._same_people(identity.backend)
+        same = same_people(self._declared, [identity.backend])
         if self._claims.holds(key, wish, same):
             return
         others = (other for name, other in self._backends.items() if name not in same)
@@ -101,10 +104,6 @@ class Admission:
         if now is not None and normal_login(now.uid) == key:
             return False
         return self._claims.move(key, holder, wish)
-
-    def _same_people(self, backend: str) -> frozenset[str]:
-        groups = [names for names in self._same if backend in names]
-        return frozenset({backend}).union(*groups)
 
     @staticmethod
     def _refused(identity: Identity, reason: str) -> IdentityRefusedError:

@@ -170,7 +170,7 @@ def _wire(app: Flask, configuration: Configuration, world: World, store: Store) 
     sessions = Sessions(store, settings.sessions, clock, randomness)
     backends: dict[str, Backend] = {}
     admission = admission_of(settings, backends, store, clock)
-    factors = Factors(settings.second_factor, backends, store, clock, randomness)
+    factors = Factors(settings, backends, store, clock, randomness)
     levels = Levels(backends, factors.levels, admission.raised)
     freshness = Freshness(backends, admission, store, clock)
     ambient = Ambient(backends, admission, sessions, cookies, world.metrics)

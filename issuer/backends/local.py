@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from issuer.accounts import account_bucket, account_key, normal_login
+from issuer.accounts import account_bucket, account_key, normal_login, same_people
 from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.identity import Attribute, Identity
 from issuer.store import UidClaim, User
@@ -84,8 +84,7 @@ class LocalUsers:
         self._clock = services.clock
         self._randomness = services.randomness
         self._instances = tuple(instances)
-        groups = [names for names in services.settings.sign_in.same_people if {*names} & {*instances}]
-        self._same = frozenset(instances).union(*groups)
+        self._same = same_people(services.settings.sign_in.same_people, instances)
         self._shortest = shortest_password
 
     def add(

@@ -58,7 +58,7 @@ class CodeCheck:
         self, identity: Identity, account: str, typed: str, read: Reading | None = None
     ) -> Identity | None:
         """Return who has this recovery code; takes and raises the same."""
-        bucket = f"recovery:{address_bucket(self._current.address())}:{_key(identity)}"
+        bucket = f"recovery:{address_bucket(self._current.address())}:{self._key(identity)}"
         found = self._checked(bucket, identity, account, lambda who: self._factors.recovers(who, typed), read)
         if found:
             left = self._factors.codes_left(found)
@@ -86,8 +86,12 @@ class CodeCheck:
         """
         factor, browser = self._factors.get(identity), self._cookies.browser(request)
         if factor and browser and self._sign_in.signed_in_since(factor.created_at, account, browser):
-            return f"browser-code:{hash_token(browser).hex()}:{_key(identity)}"
-        return f"code:{_key(identity)}"
+            return f"browser-code:{hash_token(browser).hex()}:{self._key(identity)}"
+        return f"code:{self._key(identity)}"
+
+    def _key(self, identity: Identity) -> str:
+        holder = self._factors.holder(identity)
+        return f"{holder.backend}:{holder.subject}"
 
     def _checked(
         self,
@@ -111,7 +115,3 @@ class CodeCheck:
         audit.second_factor_failed(identity, visitor.address)
         self._metrics.sign_in("failed")
         return None
-
-
-def _key(identity: Identity) -> str:
-    return f"{identity.backend}:{identity.subject}"

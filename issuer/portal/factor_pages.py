@@ -45,9 +45,9 @@ class FactorPages:
         return self._page(self._current.require().identity)
 
     def _person(self) -> Identity:
-        """Return who is signed in, if they can have a second factor here."""
+        """Return who is signed in, if they have a second factor or can have one here."""
         identity = self._current.require().identity
-        if not self._factors.covers_person(identity):
+        if not self._factors.covers_person(identity) and self._factors.get(identity) is None:
             raise NotFoundError(f"people of {identity.backend} have no second factor here")
         return identity
 

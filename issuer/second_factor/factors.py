@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from issuer.accounts import normal_login, same_people
 from issuer.backend import Backend, FormBackend
 from issuer.errors import UnavailableError
 from issuer.identity import Identity
@@ -19,7 +20,7 @@ from issuer.second_factor.codes import (
     steps_of_code,
 )
 from issuer.second_factor.vault import SealError, Vault
-from issuer.settings.models import SecondFactorSettings
+from issuer.settings.models import Settings
 from issuer.store import SecondFactor, Store
 from issuer.world import Clock, Randomness
 
@@ -57,20 +58,22 @@ class Factors:
 
     def __init__(
         self,
-        settings: SecondFactorSettings,
+        settings: Settings,
         backends: Mapping[str, Backend],
         store: Store,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
         """Keep the backends, by the names of their instances; `compile` comes when all are there."""
-        self._settings = settings
+        self._settings = settings.second_factor
+        self._declared = settings.sign_in.same_people
         self._backends = backends
+        self._claims = store.claims
         self._rows = store.second_factors
         self._clock = clock
         self._randomness = randomness
         self._required: Rule | None = None
-        self._vault = Vault(settings.key, randomness) if settings.key else None
+        self._vault = Vault(self._settings.key, randomness) if self._settings.key else None
 
     def compile(self) -> None:
         """Compile the rule.
@@ -120,10 +123,10 @@ class Factors:
         """
         if self._vault is None and self.get(identity) is not None:
             raise SecondFactorLostError(_KEY_GONE)
-        if not self.covers_person(identity):
-            return Demand.NOTHING
         if self.get(identity) is not None:
             return Demand.CODE
+        if not self.covers_person(identity):
+            return Demand.NOTHING
         helps = identity.auth_level < level <= self.raised(identity.auth_level)
         return Demand.SET_UP if helps or self._requires(identity, address) else Demand.NOTHING
 
@@ -141,12 +144,23 @@ class Factors:
             return True
 
     def get(self, identity: Identity) -> SecondFactor | None:
-        """Return somebody's second factor."""
-        return self._rows.get(identity.backend, identity.subject)
+        """Return somebody's second factor, or the one that the same person has by another backend."""
+        own = self._rows.get(identity.backend, identity.subject)
+        if own is not None:
+            return own
+        others = same_people(self._declared, [identity.backend]) - {identity.backend}
+        holders = self._claims.of(normal_login(identity.uid), others) if others else []
+        return next(filter(None, (self._rows.get(one.backend, one.subject) for one in holders)), None)
+
+    def holder(self, identity: Identity) -> Identity:
+        """Return somebody as the one whom their second factor belongs to."""
+        factor = self.get(identity)
+        return Identity(factor.backend, factor.subject, factor.uid) if factor else identity
 
     def codes_left(self, identity: Identity) -> int:
         """Return how many recovery codes somebody has left."""
-        return self._rows.codes_left(identity.backend, identity.subject)
+        holder = self.holder(identity)
+        return self._rows.codes_left(holder.backend, holder.subject)
 
     def new_secret(self, identity: Identity) -> bytes:
         """Return a fresh secret for somebody's app, sealed."""
@@ -177,26 +191,29 @@ class Factors:
         factor = self.get(identity)
         if factor is None:
             return False
-        steps = steps_of_code(self._unsealed(identity, factor.secret), typed, self._clock.now())
-        return any(self._rows.use_step(identity.backend, identity.subject, step) for step in steps)
+        holder = Identity(factor.backend, factor.subject, factor.uid)
+        steps = steps_of_code(self._unsealed(holder, factor.secret), typed, self._clock.now())
+        return any(self._rows.use_step(holder.backend, holder.subject, step) for step in steps)
 
     def recovers(self, identity: Identity, typed: str) -> bool:
         """Tell whether somebody has this recovery code: then it is used up."""
         code = plain_recovery_code(typed)
         if code is None:
             return False
-        digest = self._open_vault().digest(code, _owner(identity))
-        return self._rows.use_code(identity.backend, identity.subject, digest)
+        holder = self.holder(identity)
+        digest = self._open_vault().digest(code, _owner(holder))
+        return self._rows.use_code(holder.backend, holder.subject, digest)
 
     def renew_codes(self, identity: Identity) -> list[str]:
         """Return new recovery codes for somebody, in place of the old ones."""
-        codes = new_recovery_codes(self._randomness)
-        self._rows.replace_codes(identity.backend, identity.subject, self._digests(identity, codes))
+        codes, holder = new_recovery_codes(self._randomness), self.holder(identity)
+        self._rows.replace_codes(holder.backend, holder.subject, self._digests(holder, codes))
         return codes
 
     def remove(self, identity: Identity) -> bool:
         """Remove somebody's second factor; tell whether there was one."""
-        return self._rows.remove(identity.backend, identity.subject)
+        holder = self.holder(identity)
+        return self._rows.remove(holder.backend, holder.subject)
 
     def _digests(self, identity: Identity, codes: Iterable[str]) -> list[bytes]:
         vault = self._open_vault()

@@ -143,7 +143,8 @@ class SecondFactorSettings(Section):
     auth_level: int = Field(default=2, ge=1, le=100)
     """The `authLevel` of a sign-in with a code, if its backend's own is not higher."""
     backends: list[str] = Field(default=[])
-    """Login backends whose people can have one; default: all with a form."""
+    """Login backends whose people can have one; default: all with a form. People of others sign in by
+    password alone, except for those who have one already."""
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:

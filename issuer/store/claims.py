@@ -36,6 +36,15 @@ class UidClaims:
         with self._database.read() as connection:
             return self._judge(connection, digest(key), wish, same) == wish
 
+    def of(self, key: str, backends: Collection[str]) -> list[UidClaim]:
+        """Return who has a name in these backends, the first one first."""
+        named = select(uid_claims).where(
+            uid_claims.c.uid_hash == digest(key), uid_claims.c.backend.in_(backends)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(named.order_by(uid_claims.c.claimed_at))
+            return [UidClaim(row.uid, row.backend, row.subject) for row in rows]
+
     def claim(self, key: str, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
         """Take the name `key` for somebody; return the claim that is in the way, None when they have it.
 

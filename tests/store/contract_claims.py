@@ -25,6 +25,9 @@ class ClaimsContract:
         assert take(store, UidClaim("dwho", "oidc", "s2"), ("ldap",)) == OIDC
         assert take(store, OIDC, now=NOW + 2) == LDAP
         assert take(store, LDAP, now=NOW + 2) is None
+        assert store.claims.of("dwho", {"oidc", "ldap", "other"}) == [LDAP, OIDC]
+        assert store.claims.of("dwho", {"oidc"}) == [OIDC]
+        assert store.claims.of("other", {"oidc"}) == []
 
     def test_a_name_moves_only_from_whoever_has_it(self, store: Store) -> None:
         take(store, LDAP)
