@@ -54,6 +54,8 @@ def consent_withdrawn(instance: str, client_id: str, identity: Identity) -> None
     )
 
 
-def client_refused(instance: str, reason: str, address: str) -> None:
-    """A client did not prove who it is."""
-    _event("client_refused", logging.WARNING, instance=instance, reason=reason, address=address)
+def client_refused(instance: str, client: str | None, reason: str, address: str) -> None:
+    """A client did not prove who it is; None is one that is not known."""
+    _event(
+        "client_refused", logging.WARNING, instance=instance, client=client, reason=reason, address=address
+    )

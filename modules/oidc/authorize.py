@@ -23,7 +23,7 @@ from issuer.sessions import Session
 from modules.oidc.authorization import Asked, client_and_redirect, parse_asked
 from modules.oidc.claims import scopes_of
 from modules.oidc.consent import is_given, needed, remember, shown
-from modules.oidc.endpoints.par import resolved, use
+from modules.oidc.endpoints.par import for_pages, resolved, use
 from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.levels import acr_of, sign_in_again
 from modules.oidc.parameters import Parameters
@@ -90,6 +90,9 @@ class Authorization:
             raise BadAuthorizationError("the request is too long")
         sent = _readable(query)
         parameters = self._resolved(sent)
+        if further := for_pages(sent, parameters):
+            wanted = urlencode([*sent.without(), *further])
+            return redirect(f"{self._provider.settings.path}/authorize?{wanted}", 303)
         client, redirect_uri = client_and_redirect(parameters, self._provider.registry)
         try:
             asked = parse_asked(parameters, client, redirect_uri)

@@ -18,7 +18,7 @@ from issuer.module import ConfigurationError, Gateway, Module, RootRoute, Tile
 from issuer.sessions import Session
 from issuer.settings.problems import ConfigError, Problem
 from issuer.store import StoreError, Tables
-from modules.oidc import cors
+from modules.oidc import audit, cors
 from modules.oidc.applications import Applications
 from modules.oidc.authorize import Authorization
 from modules.oidc.bearer import AccessTokens
@@ -87,11 +87,15 @@ class OidcModule(Module):
     def _make_server(self) -> Server:
         provider = self.provider
         audiences = (provider.issuer, provider.url("/token"))
-        server = Server(provider.registry, PrivateKeyJwt(audiences, provider.once, provider.clock))
+        private_key_jwt = PrivateKeyJwt(audiences, provider.once, provider.clock)
+        server = Server(provider.registry, private_key_jwt, self._client_refused)
         server.register_grant(bound(CodeGrant, provider), [Pkce()])
         for grant in GRANTS:
             server.register_grant(bound(grant, provider))
         return server
+
+    def _client_refused(self, client_id: str | None, reason: str) -> None:
+        audit.client_refused(self.gateway.instance, client_id, reason, self.gateway.address())
 
     def blueprint(self) -> Blueprint:
         """Return the endpoints; the start ends here when a client's Jitsi instance is not there."""

@@ -6,21 +6,30 @@ answers with what clients sent: so its framework-free core is used.
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, JsonRequest, OAuth2Payload, OAuth2Request
-from authlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, OAuth2Error
 from flask import Request, Response, request
 from flask.typing import ResponseReturnValue
 
 from modules.oidc import cors
-from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, refuse_several
+from modules.oidc.clients.authentication import (
+    METHODS,
+    PrivateKeyJwt,
+    basic,
+    named_client,
+    refuse_several,
+)
 from modules.oidc.clients.client import Client
 from modules.oidc.clients.registry import Registry
 from modules.oidc.parameters import Parameters
 
 FORM = "application/x-www-form-urlencoded"
 NO_STORE = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
+
+OnRefusal = Callable[[str | None, str], None]
 
 _log = logging.getLogger(__name__)
 
@@ -86,10 +95,17 @@ def read_form(incoming: Request) -> ProviderRequest:
 class Server(AuthorizationServer):
     """Finds clients, dispatches to the grants, and answers."""
 
-    def __init__(self, registry: Registry, private_key_jwt: PrivateKeyJwt) -> None:
-        """Register how clients prove who they are; the grants are registered by the module."""
+    def __init__(self, registry: Registry, private_key_jwt: PrivateKeyJwt, refused: OnRefusal) -> None:
+        """Register how clients prove who they are; the grants are registered by the module.
+
+        Args:
+            registry: who the clients are.
+            private_key_jwt: judges assertions.
+            refused: hears which client (None: one that is not known) did not prove who it is, and why.
+        """
         super().__init__()
         self._registry = registry
+        self._refused = refused
         self.register_client_auth_method("client_secret_basic", basic)
         self.register_client_auth_method("private_key_jwt", private_key_jwt)
 
@@ -118,9 +134,12 @@ class Server(AuthorizationServer):
         text = body if isinstance(body, str) else json.dumps(body)
         return Response(text, status, headers=[*NO_STORE, *_further(headers)])
 
-    def handle_error_response(self, request: Any, error: OAuth2Error) -> Response:  # noqa: ARG002
+    def handle_error_response(self, request: ProviderRequest | None, error: OAuth2Error) -> Response:
         """Answer with an error; no word of the client's is in it."""
         _log.info("%s: %s", error.error, error.description)
+        if request and isinstance(error, InvalidClientError):
+            named = self._registry.get(named_client(request))
+            self._refused(named.client_id if named else None, str(error.description))
         return self.handle_response(*error(None))
 
     def client_of(self, incoming: OAuth2Request, endpoint: str) -> Client:
@@ -143,7 +162,7 @@ def form_endpoint(server: Server, answer: Any) -> ResponseReturnValue:
     try:
         response = server.handle_response(*answer(incoming))
     except OAuth2Error as error:
-        response = server.handle_error_response(None, error)
+        response = server.handle_error_response(incoming, error)
     return cors.allow(response, incoming.client)
 
 

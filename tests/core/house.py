@@ -1,4 +1,7 @@
-"""The whole house: the portal, Jitsi with both kinds of keys, LiveKit between stubs; and all that it says."""
+"""The whole house: the portal, Jitsi with both kinds of keys, LiveKit between stubs, an OpenID Provider.
+
+And all that it says.
+"""
 
 import io
 import logging
@@ -11,6 +14,7 @@ from werkzeug.test import TestResponse
 from issuer.logs import TEXT, JsonLines
 from issuer.metrics import PrometheusMetrics
 from issuer.testing import LocalGateway, open_gateway
+from tests.core.applications import provider_options
 from tests.modules.livekit.calls import Call, Homeserver, options, upstream_options
 from tests.modules.livekit.sfu import Sfu
 from tests.upstream.authority import Authority
@@ -28,11 +32,14 @@ class House:
         self.folder = folder
         self.metrics = PrometheusMetrics()
         livekit = options(homeserver, sfu)
+        provider = provider_options(folder, homeserver.name)
         data = {
-            "modules": {"hmac": HMAC, "jitsi": RING, "livekit": livekit},
+            "modules": {"hmac": HMAC, "jitsi": RING, "livekit": livekit, "oidc": provider},
             "upstream": upstream_options(authority),
         }
-        self.gateway: LocalGateway = open_gateway(folder, data, key_uses=["jitsi"], metrics=self.metrics)
+        self.gateway: LocalGateway = open_gateway(
+            folder, data, key_uses=["jitsi", "oidc"], metrics=self.metrics
+        )
         self.gateway.add_user("dwho", ("users",), cn="The Doctor")
         self.call = Call(self.gateway, homeserver, sfu)
 

@@ -51,6 +51,12 @@ def basic_credentials(header: str) -> tuple[str, str] | None:
         return None
 
 
+def named_client(request: OAuth2Request) -> str:
+    """Return who a request says that it is from, "" when it does not; nothing is proved by that."""
+    named = basic_credentials(request.headers.get("Authorization", ""))
+    return named[0] if named else request.payload.data.get("client_id", "")
+
+
 def refuse_several(request: OAuth2Request) -> None:
     """Raise InvalidRequestError when a request uses more than one method (RFC 6749 §2.3)."""
     form = request.payload.data

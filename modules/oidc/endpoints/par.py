@@ -14,7 +14,14 @@ from modules.oidc.store.pushed import Pushed
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 LIFETIME = 600.0
 """Long enough to sign in meanwhile; the code that comes of it ends the request (§4: once)."""
-OWN = ("client_secret", "client_assertion", "client_assertion_type")
+READ = frozenset(
+    {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "prompt", "max_age", "resource"}
+    | {"code_challenge", "code_challenge_method", "acr_values", "claims", "login_hint", "ui_locales"}
+)
+"""What is kept of a request: nothing that proves something (`client_secret`, `id_token_hint`) is among it."""
+FOR_PAGES = ("login_hint", "ui_locales")
+"""What the pages on the way read from the browser's address."""
+LONGEST_FOR_PAGES = 200
 
 
 class PushedAuthorization:
@@ -30,13 +37,14 @@ class PushedAuthorization:
         client = self._server.client_of(incoming, "pushed_authorization_request")
         if "request_uri" in incoming.parameters:
             raise InvalidRequestError("A pushed request has no request_uri.")
-        pairs = [*incoming.parameters.without(*OWN, "client_id"), ("client_id", client.client_id)]
-        parameters = Parameters(pairs)
+        given = [*incoming.parameters.without("client_id"), ("client_id", client.client_id)]
+        parameters = Parameters(given)
         try:
             _, redirect_uri = client_and_redirect(parameters, self._provider.registry)
         except GatewayError:
             raise InvalidRequestError("The redirect_uri is not one of the client.") from None
         parse_asked(parameters, client, redirect_uri)
+        pairs = [(name, value) for name, value in given if name in READ]
         number = self._provider.new_secret()
         expires_at = self._provider.clock.now() + LIFETIME
         self._provider.pushed.add(self._provider.hash_of(number), Pushed(client.client_id, pairs), expires_at)
@@ -58,6 +66,12 @@ def resolved(provider: Provider, parameters: Parameters) -> Parameters:
     if found is None or found.client_id != parameters.get("client_id"):
         raise InvalidRequestError("The request_uri is not known.")
     return Parameters(found.pairs)
+
+
+def for_pages(sent: Parameters, meant: Parameters) -> list[tuple[str, str]]:
+    """Return what was pushed for the pages on the way, and is not in the browser's address yet."""
+    pushed = [(name, meant[name]) for name in FOR_PAGES if name in meant and name not in sent]
+    return [(name, value) for name, value in pushed if len(value) <= LONGEST_FOR_PAGES]
 
 
 def use(provider: Provider, parameters: Parameters) -> bool:

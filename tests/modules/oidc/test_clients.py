@@ -114,3 +114,20 @@ def test_acr_values_ask_for_a_stronger_sign_in(stronger: Provider) -> None:
     tokens = stronger.exchange(stronger.told(browser.get(back.location))["code"]).get_json()
     assert claims_of(tokens["id_token"])["acr"] == "urn:strong"
     assert claims_of(tokens["access_token"])["acr"] == "urn:strong"
+
+
+def test_who_does_not_prove_to_be_a_client_is_in_the_security_log(
+    provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "issuer.audit")
+    plain = provider.gateway.client()
+    form = {"data": "grant_type=client_credentials", "content_type": "application/x-www-form-urlencoded"}
+    provider.post("/introspect", client_secret="wrong", token="x")
+    plain.post("/oidc/token", headers={"Authorization": "Basic d2lraTp4"}, **form)
+    provider.post("/revoke", client="nobody\0", client_secret="wrong", token="x")
+    provider.post("/par", client="nobody", client_secret="wrong")
+    told = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    refused = [event for event in told if event["event"] == "client_refused"]
+    assert [event.get("client") for event in refused] == ["wiki", "wiki", None]
+    assert {(event["instance"], event["address"]) for event in refused} == {("oidc", "127.0.0.1")}
+    assert "nobody" not in caplog.text

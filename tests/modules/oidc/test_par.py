@@ -3,7 +3,9 @@
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.modules.oidc.provider import CHALLENGE, REDIRECT, Provider
+from tests.modules.oidc.conftest import MakeProvider
+from tests.modules.oidc.provider import CHALLENGE, REDIRECT, SECRET, Provider
+from tests.modules.oidc.test_consent import decide
 
 ASKED: dict[str, Any] = {
     "response_type": "code",
@@ -66,7 +68,25 @@ def test_it_is_its_clients_alone_and_ends(provider: Provider) -> None:
     assert provider.gateway.sign_in("dwho").get(url(uri)).status_code == 400
 
 
+def test_what_the_pages_need_is_pushed_too(make_provider: MakeProvider) -> None:
+    provider = make_provider(clients={"wiki": {"secret": SECRET, "redirect_uris": [REDIRECT]}})
+    uri = pushed(provider, login_hint="rtyler", ui_locales="de", state="s")
+    browser = provider.gateway.client()
+    on = browser.get(str(browser.get(url(uri)).location))
+    page = browser.get(str(on.location)).text
+    assert '<html lang="de">' in page
+    assert 'value="rtyler"' in page
+    signed_in = provider.gateway.sign_in("dwho")
+    consent = signed_in.get(str(signed_in.get(url(uri)).location))
+    assert '<html lang="de">' in consent.text
+    answer = decide(signed_in, consent, "allow")
+    assert provider.told(answer)["state"] == "s"
+    long = pushed(provider, login_hint="x" * 8000)
+    assert browser.get(url(long)).location.startswith("/login")
+
+
 def test_no_secret_is_kept(provider: Provider) -> None:
-    pushed(provider)
+    pushed(provider, id_token_hint="an-id-token")
     data = provider.gateway.parts.settings.data_dir
-    assert not any(provider.secrets["wiki"].encode() in file.read_bytes() for file in data.glob("issuer.db*"))
+    for secret in (provider.secrets["wiki"].encode(), b"an-id-token"):
+        assert not any(secret in file.read_bytes() for file in data.glob("issuer.db*"))
