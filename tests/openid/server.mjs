@@ -20,6 +20,7 @@ let number = 0;
 let keys;
 let provider;
 let once = {};
+let careless = false;
 let seen = [];
 
 function newKeys() {
@@ -64,7 +65,7 @@ const configuration = () => ({
     backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true, logoutSource },
   },
   ttl: { Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 600, IdToken: 600, AuthorizationCode: 60 },
-  pkce: { required: () => true, methods: ['S256'] },
+  pkce: { required: () => !careless, methods: ['S256'] },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_, sub) => ({ accountId: sub, claims: () => claimsOf(sub) }),
   loadExistingGrant: grantEverything,
@@ -109,6 +110,7 @@ const controls = {
   once: async (wanted) => { once = { ...once, ...wanted }; },
   token: async ({ header, claims }) => sign({ kid: keys[0].kid, alg: 'RS256', ...header }, claims),
   kept: async ({ name }) => kept.get(name),
+  careless: async (wanted) => { careless = wanted.on; },
   seen: async () => { const found = seen; seen = []; return found; },
 };
 
@@ -147,11 +149,25 @@ function misbehave(path, response) {
   };
 }
 
+// As a provider that has never heard of PKCE: neither the challenge nor the verifier reaches it.
+async function forgetPkce(request) {
+  const url = new URL(request.url, issuer);
+  for (const name of ['code_challenge', 'code_challenge_method']) url.searchParams.delete(name);
+  request.url = `${url.pathname}${url.search}`;
+  if (request.method !== 'POST') return;
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  const form = new URLSearchParams(text);
+  form.delete('code_verifier');
+  request.body = Object.fromEntries(form);
+}
+
 const server = createServer(async (request, response) => {
   const { pathname } = new URL(request.url, issuer);
   const [, first, second] = pathname.split('/');
   if (first !== 'control' && first !== 'interaction') {
     seen.push(`${request.method} ${pathname}`);
+    if (careless && ['/auth', '/token'].includes(pathname)) await forgetPkce(request);
     misbehave(pathname, response);
     provider.callback()(request, response);
     return;
