@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from flask import has_request_context, request
+from flask import has_request_context
 from flask.typing import ResponseReturnValue
 
 from issuer import audit
@@ -22,6 +22,7 @@ from issuer.metrics import Metrics
 from issuer.rules import Rule, Scope
 from issuer.settings.models import TokenSettings
 from issuer.signing import Signer
+from issuer.site import request_in_hand
 from issuer.store import Change, Store
 from issuer.store import Issuance as IssuanceRow
 from issuer.world import Clock, Randomness
@@ -164,7 +165,7 @@ class Issuance:
 
     def _record(self, rows: Sequence[IssuanceRow], change: Change | None, *, later: bool) -> None:
         """Record now, or, when the request may be answered `later`, let its answer wait for that."""
-        deferral = offered(request.environ) if later and has_request_context() else None
+        deferral = offered(request_in_hand().environ) if later and has_request_context() else None
         if deferral is None:
             self._rows.record(*rows, change=change)
             self._note(rows)

@@ -1,13 +1,46 @@
 """The Flask application at its one address, without the parts of Flask that it has no use for."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, request
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def request_in_hand() -> Request:
+    """Return the request in hand itself; every use of Flask's `request` looks for it anew.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]  # werkzeug.local, "Proxy"
+    return found
+
+
+class Complete(Response):
+    """An answer with all its headers; werkzeug would copy them, and look for what to add."""
+
+    default_mimetype = None
+
+    def __init__(
+        self,
+        content: bytes = b"",
+        status: str = "200 OK",
+        headers: Iterable[tuple[str, str]] | None = None,
+    ) -> None:
+        """Keep all of it; a `Location` must be a URI (RFC 3986) already."""
+        super().__init__([content], status, headers)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer with the headers as they are; to HEAD without content (RFC 9110 §9.3.2)."""
+        start_response(self.status, list(self.headers))
+        return () if environ["REQUEST_METHOD"] == "HEAD" else self.response  # type: ignore[return-value]
 
 
 class NoSessions(SessionInterface):
@@ -49,6 +82,11 @@ class Site(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: no view is a coroutine, and Flask would look at each anew."""
         return func
+
+    def do_teardown_request(self, *error: BaseException | None) -> None:
+        """Run what is registered to run after a request, if anything is."""
+        if self.teardown_request_funcs:
+            super().do_teardown_request(*error)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run what is registered to run before a request, if anything is."""

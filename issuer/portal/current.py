@@ -11,6 +11,7 @@ from issuer.portal.ambient import Ambient
 from issuer.portal.cookies import Cookies
 from issuer.portal.urls import origin, requested
 from issuer.sessions import Session, Sessions, Visitor
+from issuer.site import request_in_hand
 
 
 class SignInRequiredError(GatewayError):
@@ -65,7 +66,7 @@ class Current:
         Raises:
             ForbiddenError: the request says who sends it, and must not.
         """
-        environ = request.environ
+        environ = request_in_hand().environ
         if SESSION not in environ:
             session_id = self._cookies.session(environ)
             environ[SESSION] = None
@@ -82,7 +83,7 @@ class Current:
         """
         session = self.session()
         if session is not None:
-            request.environ[SESSION] = session = self._freshness.session(session)
+            request_in_hand().environ[SESSION] = session = self._freshness.session(session)
         return session
 
     def require(self) -> Session:
@@ -117,7 +118,7 @@ class Current:
 
     def address(self) -> str:
         """Return the address of the client."""
-        return request.remote_addr or ""
+        return request_in_hand().remote_addr or ""
 
     def visitor(self) -> Visitor:
         """Return what the request shows of the browser."""

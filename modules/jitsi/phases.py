@@ -1,10 +1,10 @@
 """Jitsi's own part of each phase of an issuance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask import Response, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from issuer.identity import Identity
@@ -12,32 +12,14 @@ from issuer.issuance import Phases, Subject, Token
 from issuer.module import Gateway
 from issuer.rules import Compiler, Rule, Scope
 from issuer.signing import RingSigner, SecretSigner, Signer
+from issuer.site import Complete
 from modules.jitsi.asked import Asked
 from modules.jitsi.claims import Claims
 from modules.jitsi.redirect import app_link, meeting_url
 from modules.jitsi.settings import JitsiSettings
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
 KEY_USE = "jitsi"
 VARIABLES = ("room", "tenant")
-
-
-class Found(Response):
-    """A redirect to an address that is a URI already; werkzeug would take it apart to make it one."""
-
-    default_mimetype = None
-
-    def __init__(self, url: str) -> None:
-        """Lead to an address."""
-        super().__init__(status="302 FOUND")
-        self.headers.add("Location", url)
-
-    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer with the headers as they are, and nothing else."""
-        start_response(self.status, list(self.headers))
-        return ()
 
 
 class Meetings:
@@ -125,5 +107,5 @@ class JitsiPhases(Phases):
         )
         platform = asked.state.platform
         if platform is None:
-            return Found(url)
+            return Complete(status="302 FOUND", headers=[("Location", url)])
         return render_template("jitsi/app.html", room=asked.room.name, app=app_link(platform, url), url=url)

@@ -14,6 +14,7 @@ from issuer.matrix.answers import error_body
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
 from issuer.signing import HMAC_BYTES
+from issuer.site import request_in_hand
 from issuer.store import Tables
 from modules.livekit import cors
 from modules.livekit.bodies import Asked, parse_delegation, parse_get_token, parse_sfu_get
@@ -113,9 +114,10 @@ class LiveKitModule(Module):
         """Answer people who are signed in here, or who have a bearer token."""
         if not self._people:
             raise NotFoundError
-        if request.method == "OPTIONS":
-            return Response(status=204, headers=self._people.origins.preflight(request))
-        phases = PeoplePhases(self._people, request)
+        asking = request_in_hand()
+        if asking.method == "OPTIONS":
+            return Response(status=204, headers=self._people.origins.preflight(asking))
+        phases = PeoplePhases(self._people, asking)
         return self.gateway.issuance.respond(phases, self.gateway.address())
 
     def delegate(self) -> ResponseReturnValue:

@@ -1,6 +1,5 @@
 """LiveKit's own part of each phase, for people."""
 
-import json
 import logging
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ from issuer.issuance import Phases, Subject, Token
 from issuer.module import ConfigurationError, Gateway
 from issuer.rules import Compiler, Rule, Scope
 from issuer.signing import SecretSigner, Signer
+from issuer.site import Complete
 from modules.livekit.people.body import Asked, parse_body
 from modules.livekit.people.caller import Caller
 from modules.livekit.people.errors import FieldError, error_body
@@ -43,8 +43,10 @@ GRANTS = {
 
 def fitting(roles: list[str]) -> list[str]:
     """Return the first roles, as many as have at most `ROOM_FOR_ROLES` characters as JSON."""
-    ends = accumulate(len(json.dumps(role)) + len(", ") for role in roles)
-    return [role for role, end in zip(roles, ends, strict=True) if end <= ROOM_FOR_ROLES]
+    if len(jsontext.dump(roles)) <= ROOM_FOR_ROLES:
+        return roles
+    ends = accumulate(len(jsontext.dump(role)) + len(",") for role in roles)
+    return [role for role, end in zip(roles, ends, strict=True) if len("[") + end <= ROOM_FOR_ROLES]
 
 
 class People:
@@ -101,9 +103,8 @@ class People:
 
     def answer(self, body: dict[str, str], request: Request) -> Response:
         """Return a body as JSON, for the page that asks to read."""
-        answer = Response(jsontext.dump(body), content_type="application/json")
-        answer.headers.update(self.origins.headers(request))
-        return answer
+        headers = {"Content-Type": "application/json", **self.origins.headers(request)}
+        return Complete(jsontext.dump(body), headers=headers.items())
 
     def refusal(self, refusal: Refusal, request: Request) -> Response:
         """Return the answer to an error; who is not known is forbidden too, and never sent to a page."""
@@ -180,7 +181,8 @@ class PeoplePhases(Phases):
                 len(found),
                 len(kept),
             )
-        return json.dumps({"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": kept})
+        about = {"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": kept}
+        return jsontext.dump(about).decode()
 
     def signer(self) -> Signer:
         """Return what signs for this SFU."""
