@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 from issuer.rules.functions import FUNCTIONS, MATCHES
 from issuer.rules.library import cel
@@ -94,11 +95,15 @@ class Program:
         except Exception as failure:  # the library raises many kinds, and everything that fails is a "no"
             raise FailureError(self._cause(failure)) from None
 
-    def without_library(self, scope: Scope) -> str | int | None:
+    def without_library(self, scope: Scope) -> str | int | list[Any] | None:
         """Return the value of a literal or of a bare attribute, as most claims are; None of all else."""
         value = self._bare(scope) if self._bare else self._literal
         # What is not ASCII the library judges, which refuses half a surrogate pair.
-        return value if isinstance(value, int) or (isinstance(value, str) and value.isascii()) else None
+        if isinstance(value, int) or (isinstance(value, str) and value.isascii()):
+            return value
+        if isinstance(value, list) and all(isinstance(text, str) and text.isascii() for text in value):
+            return value
+        return None
 
     @staticmethod
     def _require_short(values: dict[str, object]) -> None:

@@ -179,6 +179,16 @@ def test_no_attribute_turns_a_no_into_a_yes(text: str, attributes: dict[str, Att
 
 
 @unhurried
+@given(st.lists(VALUES | st.text(st.characters(exclude_categories=()))))
+def test_groups_are_what_the_library_makes_of_them(groups: list[str]) -> None:
+    expression = compile_expression("groups", option="test", warn=silent)
+    library = compile_expression("groups.filter(group, true)", option="test", warn=silent)
+    where = scope(groups=tuple(groups))
+    assert expression.value(where) == library.value(where)
+    assert expression.text_value(where) == library.text_value(where)
+
+
+@unhurried
 @given(attributes=ATTRIBUTES, room=VALUES, groups=st.lists(VALUES), ip=VALUES, expression=expressions())
 def test_judging_never_raises(
     attributes: dict[str, Attribute], room: str, groups: list[str], ip: str, expression: str
