@@ -36,8 +36,10 @@ class TrustedProxies:
         return self._app(environ, start_response)
 
     def _client(self, peer: str, forwarded: str) -> str:
+        if not forwarded:
+            return _written(peer)
         address = parse(peer)
-        hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
+        hops = [hop.strip() for hop in forwarded.split(",")]
         while address is not None and hops and self._is_trusted(address):
             before = parse(hops.pop())
             if before is None:
@@ -52,6 +54,13 @@ class TrustedProxies:
 def within(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
     """Tell whether an address is in one of the networks."""
     return any(address in network for network in networks)
+
+
+@lru_cache(maxsize=4096)
+def _written(text: str) -> str:
+    """Return an address in its usual form (RFC 5952); a text that is none as it is."""
+    address = parse(text)
+    return text if address is None else str(address)
 
 
 @lru_cache(maxsize=4096)

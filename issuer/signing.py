@@ -1,11 +1,12 @@
 """Signers: what makes a JWT of claims (RFC 7519), with a shared secret or with the key ring."""
 
 import base64
-import hmac
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
 from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
 
@@ -14,6 +15,7 @@ from issuer.keys import KeyRing
 
 HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Least length of a shared secret, in bytes (RFC 7518 §3.2)."""
+HASHES = {"HS256": hashes.SHA256(), "HS384": hashes.SHA384(), "HS512": hashes.SHA512()}
 
 
 class Signer(Protocol):
@@ -30,8 +32,7 @@ class SecretSigner:
     def __init__(self, algorithm: str, secret: SecretStr) -> None:
         """Keep the secret; its length is the settings' business."""
         self._algorithm = algorithm
-        self._digest = f"sha{algorithm.removeprefix('HS')}"
-        self._secret = secret.get_secret_value().encode()
+        self._begun = HMAC(secret.get_secret_value().encode(), HASHES[algorithm])
 
     def sign(self, claims: Mapping[str, Any]) -> tuple[str, None]:
         """Return the token and no `kid`."""
@@ -39,7 +40,9 @@ class SecretSigner:
 
     def _signature(self, text: bytes) -> bytes:
         """RFC 7518 §3.2."""
-        return hmac.digest(self._secret, text, self._digest)
+        begun = self._begun.copy()
+        begun.update(text)
+        return begun.finalize()
 
 
 class RingSigner:

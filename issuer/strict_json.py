@@ -12,7 +12,7 @@ def strict_json(body: bytes) -> Any:
     """
     try:
         # RFC 8259 §8.1: UTF-8, without a byte order mark
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
+        return _DECODER.decode(body.decode())
     except RecursionError:
         raise ValueError("nested too deep") from None
 
@@ -26,3 +26,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(_text: str) -> NoReturn:
     raise ValueError("JSON has no NaN and no infinity (RFC 8259 §6)")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_number)

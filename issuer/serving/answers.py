@@ -96,6 +96,6 @@ def _run(app: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
             close()
     if not started.status:
         raise RuntimeError("the application did not call start_response")
-    if not all(value.isascii() for _, value in started.headers):
+    if not "".join([value for _, value in started.headers]).isascii():
         raise RuntimeError("the application set a header that is not ASCII")
     return Answer(started.status, started.headers, content)

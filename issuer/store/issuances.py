@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, and_, func, insert, literal, select, tuple_
@@ -72,6 +73,7 @@ class _Unit(NamedTuple):
 PART = 500
 """Rows that are read at once."""
 COLUMNS = tuple(column.name for column in issuances.c)
+VALUES = attrgetter(*COLUMNS)
 
 
 class Issuances:
@@ -104,7 +106,7 @@ class Issuances:
         return _Unit([self._parameters(issuance) for issuance in issuances], change)
 
     def _parameters(self, issuance: Issuance) -> Any:
-        return self._insert.parameters({name: getattr(issuance, name) for name in COLUMNS})
+        return self._insert.parameters(dict(zip(COLUMNS, VALUES(issuance), strict=True)))
 
     def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         with self._database.turn:
