@@ -3,6 +3,7 @@
 A request is judged anew at each step, from its own text: nothing of it is kept in a session or a cookie.
 """
 
+import json
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -202,8 +203,19 @@ def _details(asked: Asked, acr: str, sid: str) -> Details:
         resources=asked.resources,
         id_token_claims=asked.wishes.id_token,
         userinfo_claims=asked.wishes.userinfo,
-        state=asked.state if asked.client.is_jitsi else None,
+        state=_place(asked.state) if asked.client.is_jitsi else None,
     )
+
+
+def _place(state: str | None) -> str | None:
+    """Return a state of Jitsi's page with nothing but the room: it may hold a refresh token, too."""
+    try:
+        found = json.loads(state or "")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    return json.dumps({name: found[name] for name in ("room", "tenant") if name in found})
 
 
 def _readable(encoded: bytes) -> Parameters:

@@ -76,6 +76,22 @@ def test_a_refresh_runs_the_rule_again_and_has_an_id_token(
     assert findings(provider, second["access_token"], "my%20room") == []
 
 
+def test_of_the_state_only_the_room_is_kept(provider: Provider) -> None:
+    """Jitsi's page lays the refresh token that it has into the state of the next sign-in."""
+    state = json.dumps({**json.loads(STATE), "tenant": "school", "refreshToken": "r3fr3sh-t0k3n"})
+    asked = {**ASKED, "state": state}
+    browser = provider.gateway.sign_in("dwho")
+    told = provider.told(browser.get(provider.url("meet", **asked)))
+    assert told["state"] == state
+    data = provider.gateway.parts.settings.data_dir
+    assert not any(b"r3fr3sh-t0k3n" in file.read_bytes() for file in data.glob("issuer.db*"))
+    first = provider.exchange(told["code"], "meet", redirect_uri=SSO).get_json()
+    second = provider.refresh(first["refresh_token"], "meet").get_json()
+    for tokens in (first, second):
+        claims = claims_of(tokens["access_token"])
+        assert (claims["room"], claims["sub"]) == ("my%20room", "school")
+
+
 def test_sign_out_ends_the_family(provider: Provider) -> None:
     browser = provider.gateway.sign_in("dwho")
     tokens = provider.tokens(browser, "meet", **ASKED)
