@@ -18,8 +18,10 @@ from issuer.sessions import ID_BYTES, hash_id
 from issuer.store import PendingStep, Store
 from issuer.world import Clock, Randomness
 
-LIFETIME = 600.0
-"""Seconds in which a step must be finished."""
+CODE_LIFETIME = 300.0
+"""Seconds in which a code must be given: a step does not hear of a new password in a directory."""
+SET_UP_LIFETIME = 600.0
+"""Seconds in which an app must be set up; whoever has none installs one meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,10 @@ class PendingSteps:
         """Keep a step, and give the browser its id."""
         step_id = base64.urlsafe_b64encode(self._randomness.bytes(ID_BYTES)).rstrip(b"=").decode()
         who = pending.identity
-        expires = self._clock.now() + LIFETIME
+        lifetime = SET_UP_LIFETIME if pending.sealed else CODE_LIFETIME
+        expires = self._clock.now() + lifetime
         self._rows.add(PendingStep(hash_id(step_id), who.backend, who.subject, _dumped(pending), expires))
-        self._cookies.set_pending(answer, step_id, int(LIFETIME))
+        self._cookies.set_pending(answer, step_id, int(lifetime))
 
     def current(self) -> Pending | None:
         """Return the step of the browser, None when it has none or took too long."""

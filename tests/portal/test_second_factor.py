@@ -138,7 +138,7 @@ def test_a_step_belongs_to_its_browser_and_is_done_once(gateway: LocalGateway) -
     assert location(post(stranger, "/second-factor/code", code=person.code())) == "/login"
     step = client.get_cookie("__Host-issuer_step")
     assert step
-    assert (step.http_only, step.secure, step.same_site, step.max_age) == (True, True, "Lax", 600)
+    assert (step.http_only, step.secure, step.same_site, step.max_age) == (True, True, "Lax", 300)
     assert step.value.encode() not in str(gateway.parts.store.sessions.all(10)).encode()
     assert location(post(client, "/second-factor/code", code=person.code())) == "/"
     assert client.get_cookie("__Host-issuer_step") is None
@@ -149,10 +149,20 @@ def test_a_step_belongs_to_its_browser_and_is_done_once(gateway: LocalGateway) -
 
 
 def test_a_step_must_be_done_in_time(gateway: LocalGateway) -> None:
+    """A code in five minutes: a new password in a directory ends no step. An app takes longer to set up."""
     person = enrol(gateway)
     client = person.password()
-    gateway.clock.advance(601)
+    gateway.clock.advance(301)
     assert location(post(client, "/second-factor/code", code=person.code())) == "/login"
+    assert location(client.get("/second-factor/set-up")) == "/login"
+
+
+def test_an_app_must_be_set_up_in_time(gateway: LocalGateway) -> None:
+    client = gateway.client()
+    gateway.send_form(client, "dwho")
+    gateway.clock.advance(599)
+    assert client.get("/second-factor/set-up").status_code == 200
+    gateway.clock.advance(2)
     assert location(client.get("/second-factor/set-up")) == "/login"
 
 
