@@ -25,4 +25,4 @@ def factor_pages(
     check = CodeCheck(factors, sign_in, cookies, current, world.metrics)
     steps = PendingSteps(house.store, cookies, world.clock, world.randomness)
     step = SecondStep(current, steps, factors, check, completion, house.settings.portal.name)
-    return FactorPages(current, factors, check, step)
+    return FactorPages(current, factors, check, step, world.clock)

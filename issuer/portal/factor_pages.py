@@ -14,14 +14,22 @@ from issuer.identity import Identity
 from issuer.portal.code_check import CodeCheck
 from issuer.portal.current import Current
 from issuer.portal.second_step import SecondStep, recovery_page, too_many
+from issuer.portal.urls import local
 from issuer.second_factor import Factors
+from issuer.world import Clock
+
+RECENT = 300.0
+"""Seconds after a sign-in in which an app can be set up at will."""
 
 
 class FactorPages:
     """Set up, new recovery codes, remove."""
 
-    def __init__(self, current: Current, factors: Factors, check: CodeCheck, step: SecondStep) -> None:
+    def __init__(
+        self, current: Current, factors: Factors, check: CodeCheck, step: SecondStep, clock: Clock
+    ) -> None:
         """Keep what the pages need."""
+        self._clock = clock
         self._current = current
         self._factors = factors
         self._check = check
@@ -44,6 +52,10 @@ class FactorPages:
             raise NotFoundError("second_factor.key is not set")
         return self._page(self._current.require().identity)
 
+    def _recent(self) -> bool:
+        """Tell whether the sign-in was so lately that it is surely the person who sits there."""
+        return self._clock.now() - self._current.require().auth_time <= RECENT
+
     def _person(self) -> Identity:
         """Return who is signed in, if they have a second factor or can have one here."""
         identity = self._current.require().identity
@@ -58,17 +70,20 @@ class FactorPages:
             covered=self._factors.covers_person(identity),
             since=datetime.fromtimestamp(factor.created_at, UTC) if factor else None,
             left=self._factors.codes_left(identity),
+            recent=self._recent(),
             required=self._factors.requires(identity, self._current.address()),
             error=error,
             about=about,
         )
 
     def begin(self) -> ResponseReturnValue:
-        """Begin to set an app up."""
+        """Begin to set an app up, or let the person sign in again first."""
         self._current.check_origin()
         identity = self._person()
         if self._factors.get(identity) is not None:
             return redirect("/second-factor", 303)
+        if not self._recent():
+            return redirect(local("/login", since=int(self._clock.now()), next="/second-factor"), 303)
         return self.step.begin_at_will(identity)
 
     def renew(self) -> ResponseReturnValue:

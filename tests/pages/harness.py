@@ -97,7 +97,15 @@ def _set_up(**changes: object) -> dict[str, object]:
 
 
 def _factor(**changes: object) -> dict[str, object]:
-    values = {"covered": True, "since": MOMENT, "left": 9, "required": False, "error": None, "about": ""}
+    values = {
+        "covered": True,
+        "recent": True,
+        "since": MOMENT,
+        "left": 9,
+        "required": False,
+        "error": None,
+        "about": "",
+    }
     return values | changes
 
 
@@ -162,6 +170,7 @@ CASES = {
     "recovery": Case("second_factor_recovery.html", {"codes": ["abcd-efgh-2345-6777"] * 10, "onward": "/"}),
     "factor": Case("second_factor.html", _factor(about="remove", error="It is wrong.", left=1)),
     "factor-off": Case("second_factor.html", _factor(since=None, required=True)),
+    "factor-off-later": Case("second_factor.html", _factor(since=None, recent=False)),
     "error": Case("error.html", _error()),
     "error-unknown": Case(
         "error.html",

@@ -105,6 +105,21 @@ def test_new_recovery_codes_need_a_fresh_code_and_replace_the_old(gateway: Local
     assert location(post(person.password(), "/second-factor/code", recovery=fresh[0])) == "/"
 
 
+def test_setting_up_at_will_needs_a_recent_sign_in(gateway: LocalGateway) -> None:
+    """Whoever finds a browser that is signed in does not make the account their own."""
+    client = gateway.sign_in("rtyler")
+    gateway.clock.advance(301)
+    assert "Sign in again" in client.get("/second-factor").text
+    login = location(post(client, "/second-factor/begin"))
+    assert login.startswith("/login?since=")
+    goal = re.search(r'name="next" value="([^"]+)"', client.get(login).text)
+    assert goal
+    answer = gateway.send_form(client, "rtyler", html.unescape(goal[1]))
+    assert location(client.get(location(answer))) == "/second-factor"
+    assert "Sign in again" not in client.get("/second-factor").text
+    assert location(post(client, "/second-factor/begin")) == "/second-factor/set-up"
+
+
 def test_setting_up_at_will_belongs_to_who_began(gateway: LocalGateway) -> None:
     client = gateway.sign_in("rtyler")
     post(client, "/second-factor/begin")
