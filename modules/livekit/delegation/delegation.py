@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from issuer.errors import GatewayError
 from issuer.matrix import Homeservers
@@ -13,11 +14,11 @@ from issuer.upstream import Party, Upstream
 from modules.livekit.delegation import redis_layout
 from modules.livekit.delegation.copier import Copier
 from modules.livekit.delegation.homeserver import DelayedEvents
-from modules.livekit.delegation.job import Asked, Job, Pair
-from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.job import Asked, Change, Job, Pair
+from modules.livekit.delegation.jobs import IsWanted, Jobs, always
 from modules.livekit.delegation.keeper import Keeper
 from modules.livekit.delegation.leases import Leases
-from modules.livekit.delegation.machine import begin, step
+from modules.livekit.delegation.machine import begin, dropped, step
 from modules.livekit.delegation.model import Action, State
 from modules.livekit.delegation.participants import Participants
 from modules.livekit.delegation.redis_layout import Mirror, NoMirror, RedisMirror, Started
@@ -69,9 +70,10 @@ class Delegation:
             self._copier.touch([asked.pair])
             raise
 
-    def _add(self, job: Job, actions: Iterable[Action]) -> None:
+    def _add(self, job: Job, actions: Iterable[Action], is_wanted: IsWanted = always) -> None:
         with self._in_order:
-            self.jobs.add(job)
+            if not self.jobs.add(job, is_wanted):
+                return
             self._post(lambda runner: runner.take(job, actions))
         self._watcher.changed(job, None, job.state)
 
@@ -150,23 +152,28 @@ class Delegation:
 
     def _read_mirror(self) -> None:
         """Go on with jobs that are in Redis alone: another program's, or of a store that was lost."""
-        dead = set(self._leases.dead(self._owner))
+        dead = frozenset(self._leases.dead(self._owner))
         known = {job.asked.pair: job for job in self.jobs.all()}
         found = {started[0].pair: started for started in self.mirror.read()}
         for pair, started in found.items():
-            job = known.get(pair)
-            if job is None or _is_other(job, started, job.owner in dead):
-                self._import(started)
-        for pair, job in known.items():
-            if pair not in found and job.owner in dead:
-                self.jobs.remove(job)
+            is_wanted = partial(_is_newer, started, dead)
+            if is_wanted(known.get(pair)):
+                self._import(started, is_wanted)
+        if found:  # else it has lost them
+            self._drop(job for pair, job in known.items() if pair not in found and job.owner in dead)
 
-    def _import(self, started: Started) -> None:
+    def _import(self, started: Started, is_wanted: IsWanted) -> None:
         asked, restarted_at = started
         if restarted_at + asked.timeout <= self._gateway.clock.now():
-            self._copier.touch([asked.pair])
+            self._copier.touch([asked.pair])  # which is removed, unless somebody has brought another job
             return
-        self._add(*self._new_job(asked, restarted_at))
+        self._add(*self._new_job(asked, restarted_at), is_wanted)
+
+    def _drop(self, jobs: Iterable[Job]) -> None:
+        """Forget jobs that another program has ended, unless they have changed meanwhile."""
+        for job in jobs:
+            ended = dropped(job.state, "another program ended it", self._gateway.clock.now())
+            self.jobs.settle([Change(job, ended)], [], (), self._owner)
 
     def _new_id(self) -> str:
         return self._gateway.randomness.bytes(ID_BYTES).hex()
@@ -211,11 +218,13 @@ class _Running:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-def _is_other(job: Job, started: Started, is_dead: bool) -> bool:
-    """Tell whether what Redis has is another job than ours, or was run by another program since."""
+def _is_newer(started: Started, dead: frozenset[str], job: Job | None) -> bool:
+    """Tell whether what Redis has is newer than ours: another job, or one that another program ran since."""
+    if job is None:
+        return True
     asked, restarted_at = started
-    is_later = restarted_at > job.state.restarted_at + ROUNDING
-    return job.asked.delay_id != asked.delay_id or (is_dead and is_later)
+    is_other = job.asked.delay_id != asked.delay_id
+    return restarted_at > job.state.restarted_at + ROUNDING and (is_other or job.owner in dead)
 
 
 def _mirror(settings: LiveKitSettings) -> Mirror:

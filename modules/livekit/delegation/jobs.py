@@ -21,8 +21,15 @@ T = TypeVar("T")
 CHUNK = 500
 React = Callable[[Job], State | None]
 """Returns what an event makes of a job; None when nothing."""
+IsWanted = Callable[[Job | None], bool]
+"""Tells whether a job is to be kept, in view of the one whose place it takes; None when there is none."""
 Touch = Callable[[Iterable[Pair]], None]
 """Hears, after the commit, whose jobs came, ended, were restarted, or were replaced."""
+
+
+def always(_: Job | None) -> bool:
+    """Tell that a job is wanted, whatever it replaces."""
+    return True
 
 
 class Jobs:
@@ -49,19 +56,36 @@ class Jobs:
         self._touch = touch
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, is_wanted: IsWanted = always) -> bool:
         """Keep a job, in the place of the one that the same participant has; it is committed at the return.
+
+        Return whether it is kept.
+
+        Args:
+            job: the job.
+            is_wanted: tells whether it is to be kept after all.
 
         Raises:
             issuer.store.StoreError: it cannot be kept.
         """
-        with self._database.write() as connection:
-            self._leases.hold(connection, job.owner)
-            row = self._row(job)
-            pair = [jobs.c.instance, jobs.c.room, jobs.c.identity]
-            again = self._insert(jobs).values(row)
-            connection.execute(again.on_conflict_do_update(index_elements=pair, set_=row))
+        done = False
+        while not done:
+            with self._database.write() as connection:
+                row = self._row_of(connection, job.asked.pair)
+                if not is_wanted(self._job(row) if row else None):
+                    return False
+                self._leases.hold(connection, job.owner)
+                done = self._put(connection, job, row)
         self._touch([job.asked.pair])
+        return True
+
+    def _put(self, connection: Connection, job: Job, row: Row[Any] | None) -> bool:
+        """Write a job over a row that nobody else can change; or else, unless one has just come."""
+        values = self._row(job)
+        if row:
+            return connection.execute(update(jobs).where(jobs.c.id == row.id).values(values)).rowcount > 0
+        first = self._insert(jobs).values(values).on_conflict_do_nothing()
+        return connection.execute(first.returning(jobs.c.id)).first() is not None
 
     def react(
         self, pair: Pair, owner: str, seen: tuple[bytes, float], react: React
@@ -77,7 +101,7 @@ class Jobs:
             first = self._insert(webhooks).values(row).on_conflict_do_nothing()
             if connection.execute(first.returning(webhooks.c.body_hash)).first() is None:
                 return None
-            found = connection.execute(select(jobs).where(self._is(pair)).with_for_update()).first()
+            found = self._row_of(connection, pair)
             before = self._job(found) if found else None
             state = react(before) if before else None
             if before is None or state is None:
@@ -174,9 +198,11 @@ class Jobs:
         with self._database.read() as connection:
             return [job for row in connection.execute(found) if (job := self._job(row))]
 
-    def _is(self, pair: Pair) -> Any:
-        room, identity = pair
-        return and_(jobs.c.instance == self._instance, jobs.c.room == room, jobs.c.identity == identity)
+    def _row_of(self, connection: Connection, pair: Pair) -> Row[Any] | None:
+        """Return what there is of a pair; on PostgreSQL it stays so until the end of the transaction."""
+        this = zip((jobs.c.instance, jobs.c.room, jobs.c.identity), (self._instance, *pair), strict=True)
+        found = select(jobs).where(*(column == value for column, value in this)).with_for_update()
+        return connection.execute(found).first()
 
     def _row(self, job: Job) -> dict[str, Any]:
         asked = job.asked

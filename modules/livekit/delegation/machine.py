@@ -70,6 +70,11 @@ def step(state: State, event: Event, now: float) -> Step:
     return by_phase[state.phase](state, event, now)
 
 
+def dropped(state: State, why: str, now: float) -> State:
+    """Return a job that is given up, for a reason that is none of the machine's."""
+    return _ended(state, Ending.DROPPED, why, now)[0]
+
+
 def _resume(state: State, now: float) -> Step:
     if now >= state.deadline:
         return _ended(state, Ending.DROPPED, "its time was up when nobody ran it", now)

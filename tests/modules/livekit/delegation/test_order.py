@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from modules.livekit.delegation.job import Job
-from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.jobs import IsWanted, Jobs
 from modules.livekit.delegation.runner import Runner
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
@@ -63,11 +63,12 @@ def test_two_requests_at_once_run_one_job(worker: Worker, monkeypatch: pytest.Mo
     committed, told = threading.Event(), threading.Event()
     add = Jobs.add
 
-    def late(jobs: Jobs, job: Job) -> None:
-        add(jobs, job)
+    def late(jobs: Jobs, job: Job, is_wanted: IsWanted) -> bool:
+        done = add(jobs, job, is_wanted)
         if job.asked.delay_id == "syd_first":
             committed.set()
             told.wait(0.5)  # in vain: nobody else comes in between
+        return done
 
     monkeypatch.setattr(Jobs, "add", late)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.livekit.delegation.job import Asked
-from modules.livekit.delegation.redis_layout import field_of, parse, value_of
+from modules.livekit.delegation.redis_layout import Started, field_of, parse, value_of
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
@@ -134,6 +134,63 @@ def test_a_switch_and_back(
     assert (after["syd_kept"].id, after["syd_kept"].state.phase) == (ids["syd_kept"], "connected")
     assert after["syd_restarted"].id != ids["syd_restarted"]
     assert after["syd_begun"].state.phase == "waiting"
+
+
+@pytest.mark.parametrize("age", [1.0, 8.5], ids=["a job", "an expired one"])
+def test_a_job_that_is_accepted_meanwhile(
+    build_worker: BuildWorker, jobs: RedisServer, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    """It is newer than the one that was read from Redis for the same participant."""
+    one, other = build_worker(redis_url=jobs.url), build_worker(redis_url=jobs.url)
+    put(jobs, one.identity("xyz"), "syd_old", age, server=one.homeserver.name)
+    mirror = one.module.delegation.mirror
+    read = mirror.read
+
+    def late() -> list[Started]:
+        found = read()
+        other.delegate(delay_id="syd_new")
+        return found
+
+    monkeypatch.setattr(mirror, "read", late)
+    one.start()
+    wait_for(one.module.delegation._copier.has_begun.is_set, "the start")
+    one.stop()
+    assert [job.asked.delay_id for job in one.jobs] == ["syd_new"]
+    assert set(found(jobs)) == {"syd_new"}
+
+
+def test_a_job_that_is_taken_meanwhile(
+    build_worker: BuildWorker, jobs: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in Redis no more, and its worker is dead; but a webhook brings it to another worker."""
+    dead, other, worker = (build_worker(redis_url=jobs.url) for _ in range(3))
+    for name in ("taken", "kept"):
+        dead.delegate(name, delay=600.0, delay_id=f"syd_{name}")
+    jobs.client.hdel(HASH, field_of((LIVEKIT_ROOM, dead.identity("taken"))))
+    wait_for(lambda: bool(dead.module.delegation._leases.dead("nobody")), "the end of the lease")
+    mirror = worker.module.delegation.mirror
+    read = mirror.read
+
+    def late() -> list[Started]:
+        found = read()
+        other.hook("participant_joined", "taken")
+        return found
+
+    monkeypatch.setattr(mirror, "read", late)
+    worker.start()
+    wait_for(worker.module.delegation._copier.has_begun.is_set, "the start")
+    assert {job.asked.delay_id for job in worker.jobs} == {"syd_taken", "syd_kept"}
+
+
+def test_a_redis_that_lost_its_jobs(build_worker: BuildWorker, jobs: RedisServer) -> None:
+    dead = build_worker(redis_url=jobs.url)
+    event = dead.delegate()
+    dead.sfu.participants[LIVEKIT_ROOM, dead.identity("xyz")] = "PA_1"
+    jobs.client.flushall()
+    wait_for(lambda: bool(dead.module.delegation._leases.dead("nobody")), "the end of the lease")
+    build_worker(redis_url=jobs.url).start()
+    wait_for_restart(event)
+    wait_for(lambda: len(found(jobs)) == 1, "the job")
 
 
 def test_a_store_that_was_lost(build_worker: BuildWorker, jobs: RedisServer, tmp_path: Path) -> None:
