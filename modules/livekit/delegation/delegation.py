@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from functools import partial
 from issuer.errors import GatewayError
 from issuer.matrix import Homeservers
 from issuer.module import Gateway
+from issuer.store import StoreError
 from issuer.upstream import Party, Upstream
 from modules.livekit.delegation import redis_layout
 from modules.livekit.delegation.copier import Copier
@@ -27,6 +29,8 @@ from modules.livekit.delegation.sealing import Sealer
 from modules.livekit.delegation.watcher import Watcher
 from modules.livekit.delegation.webhooks import receive
 from modules.livekit.settings import LiveKitSettings
+
+_log = logging.getLogger(__name__)
 
 ID_BYTES = 8
 ROUNDING = 0.01
@@ -158,9 +162,17 @@ class Delegation:
         for pair, started in found.items():
             is_wanted = partial(_is_newer, started, dead)
             if is_wanted(known.get(pair)):
-                self._import(started, is_wanted)
+                self._try_import(started, is_wanted)
         if found:  # else it has lost them
             self._drop(job for pair, job in known.items() if pair not in found and job.owner in dead)
+
+    def _try_import(self, started: Started, is_wanted: IsWanted) -> None:
+        try:
+            self._import(started, is_wanted)
+        except StoreError:  # nothing can be kept now
+            raise
+        except Exception as error:  # the others must go on
+            _log.error("a job in Redis is left alone: %s", type(error).__name__)
 
     def _import(self, started: Started, is_wanted: IsWanted) -> None:
         asked, restarted_at = started

@@ -3,7 +3,7 @@
 On PostgreSQL the times are the database's, so that the clocks of machines need not agree to the tenth.
 """
 
-from sqlalchemy import Connection, delete, func, literal, select, update
+from sqlalchemy import Connection, case, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from issuer.store import Database
@@ -65,8 +65,10 @@ class Leases:
         ids = list(connection.scalars(batch.with_for_update(skip_locked=True)))
         if ids:
             self.hold(connection, owner)
-            taken = update(jobs).where(jobs.c.id.in_(ids))
-            connection.execute(taken.values(owner=owner, version=jobs.c.version + 1))
+            now = self._now(connection)  # another machine's clock may have been ahead
+            at = case((jobs.c.restarted_at > now, now), else_=jobs.c.restarted_at)
+            values = {"owner": owner, "version": jobs.c.version + 1, "restarted_at": at}
+            connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(values))
         self._bury(connection, dead)
         return ids
 

@@ -44,9 +44,9 @@ def begin(timeout: float, now: float, sanity: float = 0.0, restarted_at: float |
         timeout: the delay of the event, in seconds.
         now: the time.
         sanity: seconds between two sanity checks; 0 for none.
-        restarted_at: the last restart, for a job that somebody else began.
+        restarted_at: the last restart, for a job that somebody else began; at most now.
     """
-    last = now if restarted_at is None else restarted_at
+    last = now if restarted_at is None else min(restarted_at, now)
     state = State(Phase.WAITING, timeout, now, last, sanity, look=1, why="asked for")
     return state, (Action.LOOK,)
 
@@ -76,6 +76,7 @@ def dropped(state: State, why: str, now: float) -> State:
 
 
 def _resume(state: State, now: float) -> Step:
+    state = replace(state, restarted_at=min(state.restarted_at, now))
     if now >= state.deadline:
         return _ended(state, Ending.DROPPED, "its time was up when nobody ran it", now)
     look = state.look + 1
@@ -139,7 +140,7 @@ def _connected(state: State, event: Event, now: float) -> Step:
 def _restarting(state: State, event: Event, now: float) -> Step:
     match event:
         case Restarted(began):
-            last = max(state.restarted_at, began)
+            last = max(state.restarted_at, began) if state.restarted_at <= now else began
             due = last + HEARTBEAT * state.timeout
             return replace(state, restarted_at=last, call_due=due, tries=0), ()
         case Gone(Action.RESTART):

@@ -1,7 +1,9 @@
 """Whose jobs are whose, in both databases."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -32,9 +34,10 @@ class Shelf:
     def with_secret(self, secret: str) -> Jobs:
         return Jobs(self.leases, "livekit", Sealer(secret, FakeRandomness()), touch=lambda _: None)
 
-    def add(self, number: int, owner: str) -> Job:
+    def add(self, number: int, owner: str, ahead: float = 0.0) -> Job:
         asked = Asked("room", f"p{number}", "hs", f"syd_{number}", 8.0)
         state, _ = begin(8.0, self.clock.now())
+        state = replace(state, restarted_at=time.time() + ahead if ahead else state.restarted_at)
         job = Job(f"{number:016x}", asked, state, owner)
         self.jobs.add(job)
         return job
@@ -84,6 +87,14 @@ def test_a_lease_that_is_renewed_is_left_alone(shelf: Shelf) -> None:
     assert shelf.jobs.take_over("other", 10) == []
     shelf.leases.release("one")
     assert len(shelf.jobs.take_over("other", 10)) == 1
+
+
+def test_a_restart_ahead_of_the_clock_is_set_back(shelf: Shelf) -> None:
+    job = shelf.add(1, "one", ahead=1e9)
+    shelf.end_lease("one")
+    (taken,) = shelf.jobs.take_over("other", 10)
+    assert taken.state.restarted_at < job.state.restarted_at - 1e8
+    assert shelf.jobs.all() == [taken]
 
 
 def test_a_change_is_written_once(shelf: Shelf) -> None:

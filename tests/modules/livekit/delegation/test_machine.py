@@ -1,7 +1,5 @@
 """Every cell of the state machine's table."""
 
-from dataclasses import replace
-
 import pytest
 
 from modules.livekit.delegation.machine import begin, step
@@ -269,27 +267,3 @@ def test_an_ended_job_does_nothing() -> None:
     ):
         assert step(ended, event, NOW + 100) == (ended, ())
     assert ended.wakes_at == float("inf")
-
-
-class TestResumed:
-    """A job that another worker ran, of which only phase, times and sid are known."""
-
-    def test_waiting(self) -> None:
-        state = replace(waiting(), look=0)
-        after, actions = step(state, Resumed(), NOW + 1)
-        assert (after.phase, actions) == (Phase.WAITING, (Action.LOOK,))
-        assert after.phase_ends == NOW + DELAY
-
-    def test_connected(self) -> None:
-        state = State(Phase.CONNECTED, DELAY, NOW, NOW, sid="PA_1")
-        early, actions = step(state, Resumed(), NOW + 1)
-        assert (early.wakes_at, actions) == (NOW + 0.8 * DELAY, ())
-        assert outcome(state, Resumed(), NOW + 7) == (Phase.CONNECTED, None, (Action.RESTART,))
-
-    def test_disconnected(self) -> None:
-        state = State(Phase.DISCONNECTED, DELAY, NOW, NOW)
-        assert outcome(state, Resumed(), NOW + 1) == DISCONNECTS
-
-    @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.CONNECTED, Phase.DISCONNECTED])
-    def test_too_late(self, phase: Phase) -> None:
-        assert outcome(State(phase, DELAY, NOW, NOW), Resumed(), NOW + DELAY) == DROPS

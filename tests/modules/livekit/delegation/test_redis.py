@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.livekit.delegation.job import Asked
+from modules.livekit.delegation.job import Asked, Job
+from modules.livekit.delegation.jobs import IsWanted, Jobs
 from modules.livekit.delegation.redis_layout import Started, field_of, parse, value_of
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
@@ -117,10 +118,12 @@ def test_what_is_sent_to_redis(build_worker: BuildWorker, jobs: RedisServer) -> 
 def test_a_switch_and_back(
     build_worker: BuildWorker, jobs: RedisServer, homeserver: DelayingHomeserver
 ) -> None:
-    """The other program has had the jobs meanwhile: restarted one, ended one, begun one."""
+    """The other program, whose clock is ahead, has restarted one job meanwhile, ended one, and begun one."""
     worker = build_worker(redis_url=jobs.url)
     for name in ("kept", "ended", "restarted"):
         worker.delegate(name, delay=600.0, delay_id=f"syd_{name}")
+    worker.sfu.participants[LIVEKIT_ROOM, worker.identity("restarted")] = "PA_1"
+    event = homeserver.schedule("syd_restarted", 8.0)
     worker.hook("participant_joined", "kept")
     put(jobs, worker.identity("restarted"), "syd_restarted", -5.0, server=homeserver.name)
     put(jobs, worker.identity("begun"), "syd_begun", 0.0, server=homeserver.name)
@@ -134,6 +137,42 @@ def test_a_switch_and_back(
     assert (after["syd_kept"].id, after["syd_kept"].state.phase) == (ids["syd_kept"], "connected")
     assert after["syd_restarted"].id != ids["syd_restarted"]
     assert after["syd_begun"].state.phase == "waiting"
+    wait_for_restart(event, 2)
+    assert event.restarts[1] - event.restarts[0] < 8.0
+    assert not event.has_fired
+
+
+def test_what_cannot_be_taken_on_is_left_alone(
+    build_worker: BuildWorker,
+    jobs: RedisServer,
+    homeserver: DelayingHomeserver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither a time of far away nor a job that fails stops the others, or the takeover."""
+    dead, worker = build_worker(redis_url=jobs.url), build_worker(redis_url=jobs.url)
+    dead.delegate("taken", delay=600.0, delay_id="syd_taken")
+    for name in ("a", "b", "fails"):
+        put(jobs, dead.identity(name), f"syd_{name}", 0.0, server=homeserver.name)
+    far, field = "9999-12-31T23:59:59-14:00", field_of((LIVEKIT_ROOM, dead.identity("a")))
+    jobs.client.hset(
+        HASH, field, json.dumps({**json.loads(jobs.client.hget(HASH, field)), "RestartedAt": far})
+    )
+    add = Jobs.add
+
+    def fail(self: Jobs, job: Job, is_wanted: IsWanted) -> bool:
+        if job.asked.delay_id == "syd_fails":
+            raise ValueError("who knows")
+        return add(self, job, is_wanted)
+
+    monkeypatch.setattr(Jobs, "add", fail)
+    worker.start()
+    owner = worker.module.delegation._owner
+    expected = {"syd_a", "syd_b", "syd_taken"}
+    wait_for(
+        lambda: {job.asked.delay_id for job in worker.jobs if job.owner == owner} == expected, "the jobs"
+    )
+    assert all(job.state.restarted_at <= time.time() for job in worker.jobs)
+    assert set(found(jobs)) == {*expected, "syd_fails"}
 
 
 @pytest.mark.parametrize("age", [1.0, 8.5], ids=["a job", "an expired one"])
