@@ -88,11 +88,14 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     """Opens a window with cookies of its own: `open_page(url, width=390, dark=True, lang="de")`."""
     contexts = []
 
-    def open_(url: str, *, width: int = 1280, dark: bool = False, lang: str = "en") -> Window:
+    def open_(
+        url: str, *, width: int = 1280, dark: bool = False, lang: str = "en", any_certificate: bool = False
+    ) -> Window:
         context = browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",
             locale=lang,
+            ignore_https_errors=any_certificate,
         )
         contexts.append(context)
         window = Window(context.new_page())

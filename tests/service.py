@@ -97,8 +97,11 @@ class Service:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([ISSUER, "--config", str(self.file), "serve"], stderr=log)
-        wait_for(lambda: answers(self.url + "/readyz") or self.process.poll() is not None, "readyz")
+        wait_for(lambda: self.is_ready() or self.process.poll() is not None, "readyz")
         assert self.process.poll() is None, self.log.read_text()
+
+    def is_ready(self) -> bool:
+        return answers(self.url + "/readyz")
 
     def run(self, *arguments: str) -> str:
         command = [ISSUER, "--config", str(self.file), *arguments]

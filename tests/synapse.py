@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -56,12 +57,17 @@ class Synapse:
         self.url = f"https://{self.name}"
         self.http = client()
         self.http.verify = str(authority.path)
+        self.files = [directory / "homeserver.yaml"]
+        self._environ = {**os.environ, "SSL_CERT_FILE": str(authority.path)}
         self._write(authority.file("localhost"))
 
     def start(self) -> None:
-        command = [str(PYTHON), "-m", "synapse.app.homeserver", "-c", str(self.directory / "homeserver.yaml")]
+        command = [str(PYTHON), "-m", "synapse.app.homeserver"]
+        command += [word for file in self.files for word in ("-c", str(file))]
         with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=self.directory, env=self._environ, stdout=log, stderr=log
+            )
         wait_for(lambda: self._is_up() or self.process.poll() is not None, "Synapse")
         assert self.process.poll() is None, (self.directory / "log").read_text()
 

@@ -1,4 +1,4 @@
-"""Jitsi's page in a real browser, from another origin."""
+"""Jitsi's page in a real browser, from another origin, with the settings that docs/oidc-jitsi.md shows."""
 
 import json
 from collections.abc import Iterator
@@ -9,68 +9,54 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from issuer.commands.init import make_keys
 from tests.browser import OpenPage, Window, browser, open_page
-from tests.modules.oidc.jitsi_page import jitsi_page
+from tests.docs.pages import page
+from tests.modules.oidc.jitsi_page import JitsiPage, jitsi_page
 from tests.modules.oidc.provider import claims_of
-from tests.service import PASSWORD, Service
+from tests.modules.oidc.relying.office import SECRET, Secure, start_page
+from tests.service import PASSWORD
+from tests.upstream.authority import Authority
+from tests.upstream.fixtures import authority
 
-__all__ = ["browser", "open_page"]
+__all__ = ["authority", "browser", "open_page"]
 
-CONFIGURATION = """\
-public_url = "http://127.0.0.1:{{port}}/"
-
-[server]
-bind = "127.0.0.1:{{port}}"
-workers = 1
-
-[modules.jitsi]
-server_url = "{page}"
-app_id = "jitsi"
-algorithm = "RS256"
-
-[modules.oidc.clients.meet]
-kind = "jitsi"
-redirect_uris = ["{page}/static/sso.html"]
+PAGE = page("docs/oidc-jitsi.md")
+WIKI = f"""
+[modules.oidc.clients.wiki]
+secret = "{SECRET}"
+redirect_uris = ["https://wiki.example.com/callback"]
 """
+"""Another client, which is not trusted."""
 STATE = json.dumps({"room": "My Room", "roomSafe": "my%20room", "tenant": "", "refreshToken": None})
 
 
 @pytest.fixture(scope="module")
-def page_url() -> Iterator[str]:
-    with jitsi_page() as url:
-        yield url
+def meeting() -> Iterator[JitsiPage]:
+    with jitsi_page() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, page_url: str) -> Iterator[Service]:
-    directory: Path = tmp_path_factory.mktemp("meet")
-    running = Service(directory, CONFIGURATION.format(page=page_url))
-    make_keys(running.shell.key_directory(), "oidc", running.shell.clock)
-    running.shell.parts.store.migrate()
-    running.add_users("dwho")
-    running.start()
+def service(
+    tmp_path_factory: pytest.TempPathFactory, meeting: JitsiPage, authority: Authority
+) -> Iterator[Secure]:
+    (toml,), (js,) = PAGE.blocks("toml"), PAGE.blocks("js")
+    text = toml.replace("https://meet.example.com", meeting.url) + WIKI
+    running = start_page(tmp_path_factory.mktemp("meet"), text, authority)
+    js = js.replace("https://meet.example.com", meeting.url)
+    meeting.config = js.replace("auth.example.com", running.url.removeprefix("https://"))
     yield running
     running.stop()
 
 
-def start(service: Service, page_url: str) -> str:
-    config = {
-        "ssoService": f"{service.url}/oidc/authorize",
-        "tokenService": f"{service.url}/oidc",
-        "clientId": "meet",
-        "state": STATE,
-        "nonce": "n-0S6_WzA2Mj",
-    }
-    return f"{page_url}/#{quote(json.dumps(config))}"
+def start(meeting: JitsiPage) -> str:
+    return f"{meeting.url}/#{quote(STATE)}"
 
 
 def sign_in(page: Page) -> None:
-    """Fill in the form, and let Jitsi know who it is."""
     page.get_by_label("User name").fill("dwho")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Allow", exact=True).click()
 
 
 def tokens_in(page: Page, where: str = "#tokens") -> dict[str, Any]:
@@ -80,19 +66,21 @@ def tokens_in(page: Page, where: str = "#tokens") -> dict[str, Any]:
     return found
 
 
-def check(service: Service, tokens: dict[str, Any]) -> None:
-    """The access token passes `issuer verify`; the ID token has the nonce."""
+def check(service: Secure, tokens: dict[str, Any]) -> None:
+    """The access token passes `issuer verify`; the ID token is the client's."""
     verdict = service.run("verify", tokens["access_token"], "--room", "My Room")
     assert "BAD" not in verdict
     assert claims_of(tokens["access_token"])["room"] == "my%20room"
     assert claims_of(tokens["id_token"])["aud"] == "meet"
 
 
-def test_in_a_popup_the_opener_gets_the_tokens(service: Service, page_url: str, open_page: OpenPage) -> None:
+def test_in_a_popup_the_opener_gets_the_tokens(
+    service: Secure, meeting: JitsiPage, open_page: OpenPage
+) -> None:
     """Jitsi's page: a test page of our own that performs exactly the requests of the contract (popup and full
     page, refresh) in a real browser on another origin; the resulting access token passes `issuer verify`.
     """
-    window = open_page(start(service, page_url))
+    window = open_page(start(meeting), any_certificate=True)
     with window.page.expect_popup() as popup:
         window.page.locator("#popup").click()
     with popup.value.expect_event("close"):
@@ -100,17 +88,17 @@ def test_in_a_popup_the_opener_gets_the_tokens(service: Service, page_url: str, 
     tokens = tokens_in(window.page)
     check(service, tokens)
     assert tokens["state"] == STATE
-    assert claims_of(tokens["id_token"])["nonce"] == "n-0S6_WzA2Mj"
+    assert claims_of(tokens["id_token"])["nonce"] == tokens["nonce"]
     assert window.problems == []
 
 
-def test_with_the_whole_page_and_a_refresh(service: Service, page_url: str, open_page: OpenPage) -> None:
+def test_with_the_whole_page_and_a_refresh(service: Secure, meeting: JitsiPage, open_page: OpenPage) -> None:
     """Jitsi's page: a test page of our own that performs exactly the requests of the contract (popup and full
     page, refresh) in a real browser on another origin; the resulting access token passes `issuer verify`.
     """
-    window = open_page(start(service, page_url))
+    window = open_page(start(meeting), any_certificate=True)
     window.page.locator("#page").click()
-    sign_in_or_go_on(window.page)
+    sign_in(window.page)
     tokens = tokens_in(window.page)
     check(service, tokens)
     assert tokens["state"] == STATE
@@ -121,36 +109,22 @@ def test_with_the_whole_page_and_a_refresh(service: Service, page_url: str, open
     assert window.problems == []
 
 
-def sign_in_or_go_on(page: Page) -> None:
-    """Sign in; whether the consent is asked for depends on the test before."""
-    page.get_by_label("User name").fill("dwho")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    allow = page.get_by_role("button", name="Allow", exact=True)
-    expect(allow.or_(page.locator("#tokens")).first).to_be_attached()
-    if allow.is_visible():
-        allow.click()
-
-
 LOOKS = [(1280, False), (390, True)]
 
 
 @pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_the_pages_of_consent_are_for_people(
-    service: Service, page_url: str, open_page: OpenPage, tmp_path: Path, width: int, dark: bool
+    service: Secure, open_page: OpenPage, tmp_path: Path, width: int, dark: bool
 ) -> None:
     """In a real browser, and with independent clients that the fixture starts: `openid-client` from npm
     (code + PKCE, refresh, device, introspection), Debian's `libapache2-mod-auth-openidc` in front of a
     page, a real Synapse with our module as its SSO provider (a user signs in to Matrix through us).
     """
-    window = open_page(f"{service.url}/login", width=width, dark=dark)
-    window.page.get_by_label("User name").fill("dwho")
-    window.page.get_by_label("Password").fill(PASSWORD)
-    window.page.get_by_role("button", name="Sign in").click()
+    window = open_page(f"{service.url}/login", width=width, dark=dark, any_certificate=True)
+    sign_in(window.page)
     window.page.goto(
-        f"{service.url}/oidc/authorize?response_type=code&client_id=meet&prompt=consent&scope=openid"
-        f"&state={quote(STATE)}"
-        f"&code_challenge={'a' * 43}&code_challenge_method=S256&redirect_uri={page_url}/static/sso.html"
+        f"{service.url}/oidc/authorize?response_type=code&client_id=wiki&prompt=consent&scope=openid"
+        f"&code_challenge={'a' * 43}&code_challenge_method=S256&redirect_uri=https://wiki.example.com/callback"
     )
     expect(window.page.get_by_role("heading", name="Continue to")).to_be_visible()
     assert_good(window, tmp_path / "consent.png")

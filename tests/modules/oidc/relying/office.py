@@ -10,6 +10,7 @@ import requests
 
 from issuer.commands.init import make_keys
 from tests.service import PASSWORD, Service, client
+from tests.upstream.authority import Authority
 
 PATIENCE = 30.0
 SECRET = "k7Zq2mWx9Tb4Vd8Rf1Lc6Yp3"
@@ -23,11 +24,54 @@ workers = 1
 [modules.oidc]
 
 """
+HTTPS = """\
+public_url = "https://127.0.0.1:{port}/"
+
+[server]
+bind = "127.0.0.1:{port}"
+workers = 1
+tls_certificate = "{certificate}"
+tls_key = "{certificate}"
+
+[upstream]
+ca_file = "{authority}"
+
+"""
 
 
 def start(directory: Path, clients: str) -> Service:
     """Start a provider with these clients, and one person, `dwho`."""
     service = Service(directory, CONFIGURATION + clients.replace("{", "{{").replace("}", "}}"))
+    make_keys(service.shell.key_directory(), "oidc", service.shell.clock)
+    service.shell.parts.store.migrate()
+    service.add_users("dwho")
+    service.start()
+    return service
+
+
+class Secure(Service):
+    """The product behind https, with what a page of the documentation says."""
+
+    def __init__(self, directory: Path, text: str, authority: Authority) -> None:
+        self.authority = authority
+        certificate = authority.file("127.0.0.1")
+        head = HTTPS.format(port="{port}", certificate=certificate, authority=authority.path)
+        super().__init__(directory, head + text.replace("{", "{{").replace("}", "}}"))
+        self.url = f"https://127.0.0.1:{self.port}"
+
+    def is_ready(self) -> bool:
+        http = client()
+        try:
+            return http.get(self.url + "/readyz", verify=str(self.authority.path), timeout=5).ok
+        except requests.RequestException:
+            return False
+
+
+def start_page(directory: Path, text: str, authority: Authority, *secrets: str) -> Secure:
+    """Start a provider with the configuration of a page, one person, `dwho`, and the files of secrets."""
+    for name in secrets:
+        (directory / name).write_text(SECRET + "\n")
+    service = Secure(directory, text, authority)
     make_keys(service.shell.key_directory(), "oidc", service.shell.clock)
     service.shell.parts.store.migrate()
     service.add_users("dwho")
