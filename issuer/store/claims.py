@@ -4,13 +4,14 @@ A name is looked up by its SHA-256, as a stranger may have chosen it; how it is 
 caller's.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from issuer.store.database import Database
+from issuer.store.kept import Statement
 from issuer.store.tables import uid_claims
 from issuer.store.values import digest
 
@@ -30,11 +31,12 @@ class UidClaims:
     def __init__(self, database: Database) -> None:
         """Use a database."""
         self._database = database
+        self._named = Statement(_NAMED, database.engine.dialect)
 
     def holds(self, key: str, wish: UidClaim, same: Collection[str]) -> bool:
         """Tell whether somebody has the name already, with nobody of another backend before them."""
-        with self._database.read() as connection:
-            return self._judge(connection, digest(key), wish, same) == wish
+        rows = self._database.kept.all(self._named, {"hash": digest(key)})
+        return self._judge(rows, wish, same) == wish
 
     def of(self, key: str, backends: Collection[str]) -> list[UidClaim]:
         """Return who has a name in these backends, the first one first."""
@@ -56,20 +58,19 @@ class UidClaims:
             if not self._database.is_sqlite:
                 number = int.from_bytes(name[:8], signed=True)
                 connection.execute(select(func.pg_advisory_xact_lock(number)))
-            found = self._judge(connection, name, wish, same)
+            found = self._judge(connection.execute(_NAMED, {"hash": name}), wish, same)
             if found is None:
                 values = {"uid_hash": name, "claimed_at": now, **_values(wish)}
                 connection.execute(insert(uid_claims), values)
             return None if found == wish else found
 
     @staticmethod
-    def _judge(connection: Connection, name: bytes, wish: UidClaim, same: Collection[str]) -> UidClaim | None:
+    def _judge(rows: Iterable[Any], wish: UidClaim, same: Collection[str]) -> UidClaim | None:
         """Return the claim in the way, the wish when it is there already, None when nothing is in the way."""
-        named = select(uid_claims).where(uid_claims.c.uid_hash == name).order_by(uid_claims.c.claimed_at)
-        rows = [UidClaim(row.uid, row.backend, row.subject) for row in connection.execute(named)]
-        if rows and rows[0].backend not in same:
-            return rows[0]
-        own = next((row for row in rows if row.backend == wish.backend), None)
+        claims = [UidClaim(*row) for row in rows]
+        if claims and claims[0].backend not in same:
+            return claims[0]
+        own = next((claim for claim in claims if claim.backend == wish.backend), None)
         return wish if own is not None and own.subject == wish.subject else own
 
     def move(self, key: str, old: UidClaim, new: UidClaim) -> bool:
@@ -87,3 +88,10 @@ class UidClaims:
 
 def _values(claim: UidClaim) -> dict[str, Any]:
     return {"backend": claim.backend, "subject": claim.subject, "uid": claim.uid}
+
+
+_NAMED = (
+    select(uid_claims.c.uid, uid_claims.c.backend, uid_claims.c.subject)
+    .where(uid_claims.c.uid_hash == bindparam("hash"))
+    .order_by(uid_claims.c.claimed_at)
+)

@@ -1,4 +1,4 @@
-"""The short way to the database for the two calls that every login makes.
+"""The short way to the database for the few calls that every login makes.
 
 A statement is compiled to SQL once, and runs on a driver's connection that is kept for the next caller. What
 SQLAlchemy does around a statement (checkout, transaction, result, return) costs several times what SQLite
@@ -39,6 +39,14 @@ class Kept:
         self._engine = engine
         self._driver = engine.dialect.loaded_dbapi
         self._idle: deque[PoolProxiedConnection] = deque()
+
+    def first(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Return the first row that a statement finds; None when there is none."""
+        return self.run(lambda driver: _found(driver, statement, values).fetchone())
+
+    def all(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Return every row that a statement finds."""
+        return self.run(lambda driver: _found(driver, statement, values).fetchall())
 
     def run(self, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a driver's connection is given.
@@ -95,6 +103,12 @@ class Kept:
         """Close the connections that nobody uses."""
         while self._idle:
             self._idle.pop().invalidate()
+
+
+def _found(driver: Any, statement: Statement, values: dict[str, Any]) -> Any:
+    cursor = driver.cursor()
+    cursor.execute(statement.sql, statement.parameters(values))
+    return cursor
 
 
 class _GoneError(Exception):

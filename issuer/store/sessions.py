@@ -65,17 +65,12 @@ class Sessions:
 
     def get(self, id_hash: bytes) -> SessionRow | None:
         """Return the living session with this hash."""
-        row = self._database.kept.run(lambda driver: self._fetch(driver, id_hash))
+        row = self._database.kept.first(self._get, {"id_hash": id_hash})
         if row is None:
             return None
         session = _session(row)
         now = self._clock.now()
         return session if session.expires_at > now and session.idle_expires_at > now else None
-
-    def _fetch(self, driver: Any, id_hash: bytes) -> Any:
-        cursor = driver.cursor()
-        cursor.execute(self._get.sql, self._get.parameters({"id_hash": id_hash}))
-        return cursor.fetchone()
 
     def touch(self, id_hash: bytes, seen_at: float, idle_expires_at: float) -> None:
         """Note that a session was used."""

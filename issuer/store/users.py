@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from issuer.identity import Attribute
 from issuer.store.database import Database
+from issuer.store.kept import Statement
 from issuer.store.tables import users
 from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups, storable
 
@@ -31,6 +32,8 @@ class Users:
     def __init__(self, database: Database) -> None:
         """Use a database."""
         self._database = database
+        by_id = select(users).where(users.c.id == bindparam("key"))
+        self._by_id = Statement(by_id, database.engine.dialect)
 
     def add(self, user: User) -> None:
         """Add a user.
@@ -47,7 +50,8 @@ class Users:
 
     def by_id(self, user_id: str) -> User | None:
         """Return the user with this id."""
-        return self._one(users.c.id == user_id) if storable(user_id) else None
+        row = self._database.kept.first(self._by_id, {"key": user_id}) if storable(user_id) else None
+        return _user(row) if row else None
 
     def all(self) -> list[User]:
         """Return every user, by uid."""
@@ -88,8 +92,16 @@ def _values(user: User) -> dict[str, Any]:
     }
 
 
-def _user(row: Row[Any]) -> User:
-    values = dict(row._mapping)
-    values["attributes"] = load_attributes(values["attributes"])
-    values["groups"] = load_groups(values["groups"])
-    return User(**values)
+def _user(row: Any) -> User:
+    """Return the user of a row, whose columns are in the table's order."""
+    user_id, uid, password_hash, attributes, groups, enabled, created, changed = row
+    return User(
+        user_id,
+        uid,
+        password_hash,
+        load_attributes(attributes),
+        load_groups(groups),
+        bool(enabled),
+        created,
+        changed,
+    )

@@ -3,7 +3,6 @@
 A grant that is revoked takes its refresh tokens with it, and its access tokens are no longer good here.
 """
 
-from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, exists, insert, select, update
 
@@ -40,7 +39,7 @@ class Grants:
 
     def by_code(self, code_hash: bytes) -> Grant | None:
         """Return the grant of a code, used or not."""
-        row = self._fetch(self._by_code, code_hash)
+        row = self._database.kept.first(self._by_code, {"hash": code_hash})
         return grant_of(row) if row else None
 
     def find(self, grant_id: str) -> Grant | None:
@@ -80,16 +79,8 @@ class Grants:
 
     def refresh_token(self, token_hash: bytes) -> RefreshToken | None:
         """Return a refresh token with its grant, used or not, expired or not."""
-        row = self._fetch(self._by_token, token_hash)
+        row = self._database.kept.first(self._by_token, {"hash": token_hash})
         return RefreshToken(token_hash, grant_of(row[:-2]), *row[-2:]) if row else None
-
-    def _fetch(self, statement: Statement, hashed: bytes) -> Any:
-        def fetch(driver: Any) -> Any:
-            cursor = driver.cursor()
-            cursor.execute(statement.sql, statement.parameters({"hash": hashed}))
-            return cursor.fetchone()
-
-        return self._database.kept.run(fetch)
 
     def revoke(self, grant_id: str) -> bool:
         """Revoke a grant; tell whether it held until now."""
