@@ -101,9 +101,11 @@ def person_claims(
     provider: Provider, client: Client, identity: Identity, names: Iterable[str], *, own: bool = True
 ) -> dict[str, Any]:
     """Return claims of a person by name; with `own` the client's further ones too."""
-    scope = Scope(identity, {"client_id": client.client_id}, provider.clock.now())
     wanted = frozenset(names)
     claims: dict[str, Any] = {}
+    if not wanted and not (own and client.rules.claims):
+        return claims
+    scope = Scope(identity, {"client_id": client.client_id}, provider.clock.now())
     for name in STANDARD:
         if name in wanted and (value := _value(provider, name, scope)) is not None:
             claims[name] = value

@@ -2,6 +2,7 @@
 
 from flask import Response, request
 
+from issuer.site import request_in_hand
 from modules.oidc.clients.client import Client
 from modules.oidc.clients.registry import Registry
 
@@ -11,9 +12,9 @@ MAX_AGE = "600"
 
 
 def allow(answer: Response, client: Client | None) -> Response:
-    """Let the client's own pages read an answer."""
-    answer.vary.add("Origin")
-    origin = request.headers.get("Origin")
+    """Let the client's own pages read an answer, which has no `Vary` yet."""
+    answer.headers.add("Vary", "Origin")
+    origin = request_in_hand().headers.get("Origin")
     if origin and client and origin in client.origins:
         answer.headers["Access-Control-Allow-Origin"] = origin
     return answer

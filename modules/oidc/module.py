@@ -17,6 +17,7 @@ from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, RootRoute, Tile
 from issuer.sessions import Session
 from issuer.settings.problems import ConfigError, Problem
+from issuer.site import request_in_hand
 from issuer.store import StoreError, Tables
 from modules.oidc import audit, cors
 from modules.oidc.applications import Applications
@@ -134,7 +135,11 @@ class OidcModule(Module):
         }
 
     def _with_preflight(self, view: View) -> View:
-        return lambda: cors.preflight(self.provider.registry) if request.method == "OPTIONS" else view()
+        def answer() -> ResponseReturnValue:
+            asked = request_in_hand().method
+            return cors.preflight(self.provider.registry) if asked == "OPTIONS" else view()
+
+        return answer
 
     def root_routes(self) -> Iterable[RootRoute]:
         """Return where RFC 8414 §3.1 looks for the metadata."""

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from issuer.identity import Identity
 from issuer.module import Gateway
@@ -87,12 +87,15 @@ class Provider:
 
     def subject(self, identity: Identity) -> str:
         """Return a person's `sub` (OIDC Core §8): by the expression, or a hash of the person's key."""
-        scope = Scope(identity, {}, self.clock.now())
-        given = self._subject.text_value(scope) if self._subject else None
-        if given:
+        if self._subject and (given := self._subject.text_value(Scope(identity, {}, self.clock.now()))):
             return given[:255]
-        key = f"{identity.backend}\0{identity.subject}".encode("utf-8", "surrogatepass")
-        return _text(hashlib.sha256(key).digest())
+        return _hashed(identity.backend, identity.subject)
+
+
+@lru_cache(maxsize=4096)
+def _hashed(backend: str, subject: str) -> str:
+    key = f"{backend}\0{subject}".encode("utf-8", "surrogatepass")
+    return _text(hashlib.sha256(key).digest())
 
 
 def _text(data: bytes) -> str:

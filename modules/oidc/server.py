@@ -4,16 +4,17 @@ Authlib's own integration with Flask reads its settings from the application, le
 answers with what clients sent: so its framework-free core is used.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, JsonRequest, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, OAuth2Error
-from flask import Request, Response, request
+from flask import Request, Response
 from flask.typing import ResponseReturnValue
 
+from issuer import jsontext
+from issuer.site import Complete, request_in_hand
 from modules.oidc import cors
 from modules.oidc.clients.authentication import (
     METHODS,
@@ -30,6 +31,9 @@ FORM = "application/x-www-form-urlencoded"
 NO_STORE = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]
 
 OnRefusal = Callable[[str | None, str], None]
+
+BLANK = vars(OAuth2Request("POST", "https://localhost/"))
+"""What Authlib's own constructor sets; it takes the address apart for every request."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,9 +64,10 @@ class Payload(OAuth2Payload):
 class ProviderRequest(OAuth2Request):
     """A request whose parameters are read."""
 
-    def __init__(self, method: str, parameters: Parameters, headers: Any) -> None:
+    def __init__(self, parameters: Parameters, headers: Any) -> None:
         """Keep them. Whether the way here was safe is the gateway's business: its public URL says so."""
-        super().__init__(method, "https://localhost/", headers=headers)
+        self.__dict__.update(BLANK)
+        self.headers = headers
         self.parameters = parameters
         self.payload = Payload(parameters)
 
@@ -87,7 +92,7 @@ def read_form(incoming: Request) -> ProviderRequest:
         raise InvalidRequestError("Parameters belong into the body.")
     if incoming.mimetype != FORM:
         raise InvalidRequestError(f"The body must be {FORM}.")
-    found = ProviderRequest("POST", Parameters.parse(incoming.get_data(cache=False)), incoming.headers)
+    found = ProviderRequest(Parameters.parse(incoming.get_data(cache=False)), incoming.headers)
     refuse_several(found)
     return found
 
@@ -131,8 +136,8 @@ class Server(AuthorizationServer):
 
     def handle_response(self, status: int, body: Any, headers: Any) -> Response:
         """Return an answer of Flask, which nobody keeps (RFC 6749 §5.1)."""
-        text = body if isinstance(body, str) else json.dumps(body)
-        return Response(text, status, headers=[*NO_STORE, *_further(headers)])
+        content = body.encode() if isinstance(body, str) else jsontext.dump(body)
+        return Complete(content, str(status), [*NO_STORE, *_further(headers)])
 
     def handle_error_response(self, request: ProviderRequest | None, error: OAuth2Error) -> Response:
         """Answer with an error; no word of the client's is in it."""
@@ -156,7 +161,7 @@ class Server(AuthorizationServer):
 def form_endpoint(server: Server, answer: Any) -> ResponseReturnValue:
     """Answer the request in hand with what `answer(request)` returns as (status, body, headers)."""
     try:
-        incoming = read_form(request)
+        incoming = read_form(request_in_hand())
     except OAuth2Error as error:
         return server.handle_error_response(None, error)
     try:

@@ -1,9 +1,9 @@
 """The token endpoint (RFC 6749 §3.2): every grant answers here."""
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
-from flask import request
 from flask.typing import ResponseReturnValue
 
+from issuer.site import request_in_hand
 from modules.oidc import cors
 from modules.oidc.server import Server, read_form
 
@@ -18,7 +18,7 @@ class TokenEndpoint:
     def answer(self) -> ResponseReturnValue:
         """Answer a client."""
         try:
-            incoming = read_form(request)
+            incoming = read_form(request_in_hand())
         except OAuth2Error as error:
             return self._server.handle_error_response(None, error)
         answer = self._server.create_token_response(incoming)

@@ -60,14 +60,15 @@ def named_client(request: OAuth2Request) -> str:
 def refuse_several(request: OAuth2Request) -> None:
     """Raise InvalidRequestError when a request uses more than one method (RFC 6749 §2.3)."""
     form = request.payload.data
+    authorization = request.headers.get("Authorization", "")
     used = [
-        bool(request.headers.get("Authorization")),
+        bool(authorization),
         "client_secret" in form,
         "client_assertion" in form or "client_assertion_type" in form,
     ]
     if sum(used) > 1:
         raise InvalidRequestError("Use one way to authenticate the client.")
-    named = basic_credentials(request.headers.get("Authorization", ""))
+    named = basic_credentials(authorization)
     if named and form.get("client_id", named[0]) != named[0]:
         raise InvalidRequestError("Two clients are named.")
 

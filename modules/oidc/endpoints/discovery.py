@@ -1,16 +1,17 @@
 """What clients find out by themselves (OpenID Connect Discovery §3, RFC 8414 §2), and the keys."""
 
-import json
 from collections.abc import Callable
 
 from flask import Response
 
+from issuer import jsontext
+from issuer.site import Complete
 from modules.oidc.claims import STANDARD
 from modules.oidc.cors import ANY
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
 
-CACHE = "public, max-age=300"
+HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *ANY.items()]
 LOOK_EVERY = 1.0
 """Seconds for which the key set is kept; a key is published long before it signs."""
 
@@ -21,8 +22,8 @@ class Discovery:
     def __init__(self, provider: Provider) -> None:
         """Keep where they come from."""
         self._provider = provider
-        self._metadata = json.dumps(metadata(provider))
-        self._keys = ""
+        self._metadata = jsontext.dump(metadata(provider))
+        self._keys = b""
         self._keys_until = 0.0
 
     def configuration(self) -> Response:
@@ -34,7 +35,7 @@ class Discovery:
         now = self._provider.clock.monotonic()
         if not self._keys or now >= self._keys_until:
             keys = [key.jwk for key in self._provider.gateway.keys.public_keys(KEY_USE)]
-            self._keys, self._keys_until = json.dumps({"keys": keys}), now + LOOK_EVERY
+            self._keys, self._keys_until = jsontext.dump({"keys": keys}), now + LOOK_EVERY
         return _public(self._keys)
 
 
@@ -90,6 +91,5 @@ def metadata(provider: Provider) -> dict[str, object]:
     }
 
 
-def _public(text: str) -> Response:
-    headers = {**ANY, "Cache-Control": CACHE}
-    return Response(text, content_type="application/json", headers=headers)
+def _public(text: bytes) -> Response:
+    return Complete(text, headers=HEADERS)

@@ -3,7 +3,6 @@
 A grant that is revoked takes its refresh tokens with it, and its access tokens are no longer good here.
 """
 
-
 from sqlalchemy import ColumnElement, bindparam, exists, insert, select, update
 
 from issuer.identity import Identity
