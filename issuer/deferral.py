@@ -1,7 +1,8 @@
 """Answers that are sent later: a thread makes one and goes on, and it leaves when a write is committed.
 
-So threads do not sleep through commits. Our server offers a `Deferral` in the environment of each request,
-for those that may be answered anew; elsewhere there is none, and the application waits by itself.
+So threads do not sleep through commits; nor through calls to other servers, after which only the content of
+an answer is still to be said. Our server offers a `Deferral` in the environment of each request, for those
+that may be answered anew; elsewhere there is none, and the application waits by itself.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 KEY = "issuer.deferral"
 
-Done = Callable[[Exception | None], None]
-"""Hears that the answer may leave, or what happened instead."""
+Done = Callable[[bytes | Exception | None], None]
+"""Hears that the answer may leave: as it is (None), or with this content; or what happened instead."""
 
 
 class Deferral:

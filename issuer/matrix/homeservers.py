@@ -85,13 +85,17 @@ class Homeservers:
             issuer.upstream.TooManyCallsError: when too many calls are in flight.
             issuer.upstream.UpstreamError: when the homeserver gives no usable answer.
         """
-        name = _parsed(server_name)
-        if not access_token.isascii() or not 0 < len(access_token) <= LONGEST_TOKEN:
-            raise OpenIdRefusedError("an OpenID token is empty, too long, or not ASCII")
-        answer = self._wait(name, lambda: self._userinfo(name, access_token))
-        if answer.status != 200:
-            raise OpenIdRefusedError(f"{name.text} refused an OpenID token with status {answer.status}")
-        return _user_of(name, answer)
+        name = _checked(server_name, access_token)
+        return _user_of(name, self._wait(name, lambda: self._userinfo(name, access_token)))
+
+    async def find_openid_user(self, server_name: str, access_token: str, patience: float) -> str:
+        """Return the same for a coroutine on the loop, which waits for its turn at most `patience` seconds.
+
+        It raises the same.
+        """
+        name = _checked(server_name, access_token)
+        async with self._upstream.in_flight(name.text, self.party(name.text), patience):
+            return _user_of(name, await self._in_time(name, self._userinfo(name, access_token)))
 
     def client_server_api(self, server_name: str) -> str:
         """Return the base URL of a homeserver's client-server API, without a final slash.
@@ -195,7 +199,15 @@ def _parsed_for_clients(server_name: str) -> ServerName:
         raise NoClientApiError(f"not a server name: {error}") from None
 
 
+def _checked(server_name: str, access_token: str) -> ServerName:
+    if not access_token.isascii() or not 0 < len(access_token) <= LONGEST_TOKEN:
+        raise OpenIdRefusedError("an OpenID token is empty, too long, or not ASCII")
+    return _parsed(server_name)
+
+
 def _user_of(name: ServerName, answer: Answer) -> str:
+    if answer.status != 200:
+        raise OpenIdRefusedError(f"{name.text} refused an OpenID token with status {answer.status}")
     found = answer.json()
     sub = found.get("sub") if isinstance(found, dict) else None
     try:

@@ -1,5 +1,6 @@
 """Who is in a room, as the homeservers of the configuration say."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from issuer.matrix.names import parse_user_id
 from issuer.matrix.power import STATE_DEFAULT, UNKNOWN
 from issuer.matrix.reading import READERS, Reader, Room
 from issuer.settings.models import MatrixSettings
-from issuer.upstream import Party, Upstream, UpstreamError
+from issuer.upstream import MOMENT, Party, UnreachableError, Upstream, UpstreamError
 from issuer.world import Clock
 
 ANY = "*"
@@ -41,7 +42,7 @@ class _Seen:
 
 
 class Memberships:
-    """Asks the homeservers of the configuration. Its methods are for request threads, and wait."""
+    """Asks the homeservers of the configuration. Methods that are no coroutines are for request threads."""
 
     def __init__(self, settings: MatrixSettings, upstream: Upstream, clock: Clock) -> None:
         """Ask nobody yet."""
@@ -63,10 +64,17 @@ class Memberships:
             issuer.upstream.TooManyCallsError: when too many calls are in flight.
             issuer.upstream.UpstreamError: when no homeserver could say.
         """
+        return self._upstream.call(self.find_standing(user_id, room_id), None)
+
+    async def find_standing(self, user_id: str, room_id: str, patience: float = MOMENT) -> Standing:
+        """Return the same for a coroutine on the loop, which waits for its turn at most `patience` seconds.
+
+        It raises the same.
+        """
         failure: UpstreamError | None = None
         for reader in self._asked(user_id, room_id) if is_room_id(room_id) else ():
             try:
-                room = self._room(reader, room_id, user_id)
+                room = await self._room(reader, room_id, user_id, patience)
             except UpstreamError as error:
                 failure = error
                 continue
@@ -85,13 +93,17 @@ class Memberships:
         order = sorted(self._readers, key=lambda name: (name == ANY, name != founder))
         return [self._readers[name] for name in order]
 
-    def _room(self, reader: Reader, room_id: str, user_id: str) -> Room | None:
+    async def _room(self, reader: Reader, room_id: str, user_id: str, patience: float) -> Room | None:
         key = f"{reader.name} {room_id}"
         seen = self._cache.peek(key)
         if seen is None or self._is_stale(seen, user_id):
-            with self._upstream.held(reader.url, Party.OPERATOR):
-                deadline = self._upstream.settings.total_timeout + 1
-                seen = self._upstream.call(self._fresh(key, reader, room_id, user_id), deadline)
+            seconds = self._upstream.settings.total_timeout
+            async with self._upstream.in_flight(reader.url, Party.OPERATOR, patience):
+                try:
+                    async with asyncio.timeout(seconds):
+                        seen = await self._fresh(key, reader, room_id, user_id)
+                except TimeoutError:
+                    raise UnreachableError(f"{reader.name}: no answer in {seconds:g} s") from None
         return seen.room
 
     async def _fresh(self, key: str, reader: Reader, room_id: str, user_id: str) -> _Seen:

@@ -63,6 +63,12 @@ class Answer(NamedTuple):
         """Send it; from any thread."""
         exchange.response_bytes(self.status, self.headers, self.content)
 
+    def filled(self, content: bytes) -> "Answer":
+        """Return the same answer with another content."""
+        headers = [field for field in self.headers if field[0].lower() != "content-length"]
+        headers.append(("content-length", str(len(content))))
+        return Answer(self.status, headers, content)
+
 
 def answer(app: "WSGIApplication", scope: Scope, body: bytes, deferral: Deferral | None) -> Answer:
     """Return the answer to a request, complete before it is sent: so a failure is always a clean 500."""

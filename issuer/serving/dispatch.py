@@ -43,6 +43,7 @@ class Dispatcher:
         self._options = options
         self._loop = loop
         self._queue: SimpleQueue[tuple[Request, bytes, bool]] = SimpleQueue()
+        self._deferred: set[Request] = set()
         self._readers: set[asyncio.Task[None]] = set()
         for number in range(options.threads):
             threading.Thread(target=self._work, name=f"request-{number + 1}", daemon=True).start()
@@ -72,7 +73,7 @@ class Dispatcher:
             self._enqueue(request, body)
 
     def _enqueue(self, request: Request, body: bytes) -> None:
-        if self._queue.qsize() >= self._options.waiting:
+        if self._queue.qsize() + len(self._deferred) >= self._options.waiting:
             _finish(request, error_answer(503))
         else:
             self._queue.put((request, body, True))
@@ -84,21 +85,26 @@ class Dispatcher:
                 self._answer(request, body, Deferral() if may_wait else None)
             except BaseException:
                 _log.exception("a request was given up")
+                self._deferred.discard(request)
                 request.done()
             del request, body
 
     def _answer(self, request: Request, body: bytes, deferral: Deferral | None) -> None:
         complete = answer(self._app, request.scope, body, deferral)
         if deferral and deferral.begin:
-            deferral.begin(lambda error: self._leave(request, body, complete, error))
+            self._deferred.add(request)
+            deferral.begin(lambda outcome: self._leave(request, body, complete, outcome))
         else:
             _finish(request, complete)
 
-    def _leave(self, request: Request, body: bytes, complete: Answer, error: Exception | None) -> None:
-        if error is None:
-            _finish(request, complete)
-        else:
+    def _leave(
+        self, request: Request, body: bytes, complete: Answer, outcome: bytes | Exception | None
+    ) -> None:
+        self._deferred.discard(request)
+        if isinstance(outcome, Exception):
             self._queue.put((request, body, False))
+        else:
+            _finish(request, complete if outcome is None else complete.filled(outcome))
 
 
 def _finish(request: Request, complete: Answer) -> None:

@@ -25,7 +25,8 @@ class ServeOptions:
     body_seconds: float = 5.0
     """Seconds in which a request body must have arrived; later is answered with 408."""
     waiting: int = 512
-    """Requests that may wait for a thread, in each worker; more are answered with 503."""
+    """Requests that may wait, in each worker, for a thread or for what their answers need; more are answered
+    with 503."""
     stop_seconds: float = 10.0
     """Seconds that requests in flight get to finish when the server stops."""
 

@@ -10,6 +10,7 @@ counted by destination (`issuer.upstream.bulkheads`). Whom to ask what is up to 
 
 from issuer.settings.models import UpstreamSettings
 from issuer.upstream.answer import Answer
+from issuer.upstream.bulkheads import MOMENT
 from issuer.upstream.errors import (
     BadAnswerError,
     RefusedError,
@@ -22,6 +23,7 @@ from issuer.upstream.party import Party
 from issuer.upstream.upstream import Upstream
 
 __all__ = [
+    "MOMENT",
     "Answer",
     "BadAnswerError",
     "Call",

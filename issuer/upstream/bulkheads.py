@@ -3,12 +3,15 @@
 All destinations that strangers can name hold together at most half of the request threads of a worker, and
 one of them at most a quarter; beyond it a call is refused at once. A destination of the configuration holds
 at most three quarters. There, a call beyond it waits a moment for its turn: a healthy server finishes others.
+Calls that hold no thread, because their request is answered later, count as well; they may wait longer.
 """
 
+import asyncio
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Protocol, TypeVar
 
 from issuer.upstream.errors import TooManyCallsError
 from issuer.upstream.party import Party
@@ -18,6 +21,48 @@ MOMENT = 0.5
 
 Key = tuple[str, bool]
 """A destination, and whether a stranger named it."""
+
+
+class Turn(Protocol):
+    """What a call waits for; `threading.Event` for those of threads."""
+
+    def set(self) -> None:
+        """Give the turn; from any thread."""
+        ...
+
+    def is_set(self) -> bool:
+        """Tell whether it was given."""
+        ...
+
+
+T = TypeVar("T", bound=Turn)
+
+
+class LoopTurn:
+    """The turn of a coroutine."""
+
+    def __init__(self) -> None:
+        """Wait on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._given = False
+
+    def set(self) -> None:
+        """Give the turn; from any thread."""
+        self._given = True
+        if asyncio._get_running_loop() is self._loop:
+            self._event.set()
+        else:
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    def is_set(self) -> bool:
+        """Tell whether it was given."""
+        return self._given
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for it; raise `TimeoutError` when it does not come."""
+        async with asyncio.timeout(seconds):
+            await self._event.wait()
 
 
 class Bulkheads:
@@ -30,7 +75,7 @@ class Bulkheads:
         self._for_strangers = max(1, threads // 2)
         self._strangers = 0
         self._calls: Counter[Key] = Counter()
-        self._queues: defaultdict[Key, deque[threading.Event]] = defaultdict(deque)
+        self._queues: defaultdict[Key, deque[Turn]] = defaultdict(deque)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -41,7 +86,7 @@ class Bulkheads:
             TooManyCallsError: when no further one may.
         """
         key = destination, named_by is Party.STRANGER
-        turn = self._enter(key)
+        turn = self._enter(key, threading.Event)
         if turn and not turn.wait(MOMENT):
             self._give_up(key, turn)
         try:
@@ -49,7 +94,28 @@ class Bulkheads:
         finally:
             self._leave(key)
 
-    def _enter(self, key: Key) -> threading.Event | None:
+    @asynccontextmanager
+    async def in_flight(self, destination: str, named_by: Party, patience: float) -> AsyncIterator[None]:
+        """Count the coroutine in hand in the same way; it waits at most `patience` seconds for its turn.
+
+        Raises:
+            TooManyCallsError: when no further one may.
+        """
+        key = destination, named_by is Party.STRANGER
+        if turn := self._enter(key, LoopTurn):
+            try:
+                await turn.wait(patience)
+            except TimeoutError:
+                self._give_up(key, turn)
+            except asyncio.CancelledError:
+                self._abandon(key, turn)
+                raise
+        try:
+            yield
+        finally:
+            self._leave(key)
+
+    def _enter(self, key: Key, make_turn: Callable[[], T]) -> T | None:
         """Count a call, or return what to wait for."""
         destination, by_stranger = key
         with self._lock:
@@ -61,15 +127,22 @@ class Bulkheads:
                 return None
             if by_stranger:
                 raise TooManyCallsError(f"{self._calls[key]} calls to {destination} are in flight")
-            turn = threading.Event()
+            turn = make_turn()
             self._queues[key].append(turn)
             return turn
 
-    def _give_up(self, key: Key, turn: threading.Event) -> None:
+    def _give_up(self, key: Key, turn: Turn) -> None:
+        """Wait no longer; raise `TooManyCallsError` unless the turn came meanwhile."""
         with self._lock:
             if not turn.is_set():
                 self._queues[key].remove(turn)
                 raise TooManyCallsError(f"{self._calls[key]} calls to {key[0]} are in flight")
+
+    def _abandon(self, key: Key, turn: Turn) -> None:
+        """Wait no longer, and pass the turn on if it came meanwhile."""
+        with suppress(TooManyCallsError):
+            self._give_up(key, turn)
+            self._leave(key)
 
     def _leave(self, key: Key) -> None:
         with self._lock:

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from issuer.upstream.errors import UnreachableError
+from issuer.upstream.jobs import Done, Inbox, Job
 
 T = TypeVar("T")
 
@@ -20,46 +21,66 @@ class LoopThread:
     def __init__(self) -> None:
         """Start nothing."""
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._running: _Running | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], seconds: float | None) -> T:
         """Run a coroutine on the loop; the calling thread waits.
 
         Raises:
-            UnreachableError: when it takes longer than `seconds`; it is cancelled then.
+            UnreachableError: when it takes longer than `seconds`; it is cancelled then. None is for one that
+                ends by itself.
         """
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.start())
+        outcome: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
+        job = self.begin(coroutine, lambda *ended: outcome.put(ended))
         try:
-            return future.result(seconds)
-        except TimeoutError:
-            if future.done():  # the coroutine's own timeout
-                raise UnreachableError("the time was up") from None
-            future.cancel()
+            value, error = outcome.get(timeout=seconds)
+        except Empty:
+            job.cancel()
             raise UnreachableError(f"no answer in {seconds:g} s") from None
-        except CancelledError:
-            raise UnreachableError("this process is ending") from None
+        if error is None:
+            return value
+        try:
+            raise UnreachableError("the time was up") if isinstance(error, TimeoutError) else error
+        finally:
+            del error  # which holds this frame
 
-    def start(self) -> asyncio.AbstractEventLoop:
-        """Return the loop; the first call starts it."""
+    def begin(self, coroutine: Coroutine[Any, Any, T], done: Done[T]) -> Job[T]:
+        """Run a coroutine on the loop, and return at once; `done` hears there how it ends."""
+        running = self._running or self._start()
+        job = Job(running.loop, coroutine, done)
+        running.inbox.put(job)
+        return job
+
+    def _start(self) -> "_Running":
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._loop.set_exception_handler(_say_little)
-                self._thread = threading.Thread(target=self._loop.run_forever, name="upstream", daemon=True)
-                self._thread.start()
-            return self._loop
+            if self._running is None:
+                self._running = _Running()
+            return self._running
 
     def stop(self) -> None:
-        """Cancel what runs, and end the thread."""
+        """Cancel what runs, and end the thread. A later use starts another."""
         with self._lock:
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop and thread:
-            asyncio.run_coroutine_threadsafe(_cancel_others(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+            running, self._running = self._running, None
+        if running:
+            running.stop()
+
+
+class _Running:
+    """A loop, its thread, and the jobs that wait for it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(_say_little)
+        self.inbox = Inbox(self.loop)
+        self._thread = threading.Thread(target=self.loop.run_forever, name="upstream", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.inbox.close()
+        self.loop.close()
 
 
 async def _cancel_others() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Coroutine, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, TypeVar
 
 import aiohttp
@@ -12,9 +12,10 @@ from yarl import URL
 
 from issuer.settings.models import UpstreamSettings
 from issuer.upstream.answer import Answer
-from issuer.upstream.bulkheads import Bulkheads
+from issuer.upstream.bulkheads import MOMENT, Bulkheads
 from issuer.upstream.errors import UnreachableError
 from issuer.upstream.exchange import Call, exchange, where
+from issuer.upstream.jobs import Done
 from issuer.upstream.loop import LoopThread
 from issuer.upstream.party import Party
 from issuer.upstream.pools import Lookup, Pools
@@ -62,8 +63,10 @@ class Upstream:
             self._pools = None
         self._loop.stop()
 
-    def call(self, coroutine: Coroutine[Any, Any, T], deadline: float) -> T:
+    def call(self, coroutine: Coroutine[Any, Any, T], deadline: float | None) -> T:
         """Run a coroutine on the loop, and wait at most `deadline` seconds for it; then it is cancelled.
+
+        None is for one that ends by itself.
 
         Raises:
             UnreachableError: when the time is up.
@@ -75,6 +78,18 @@ class Upstream:
             raise
         return self._loop.run(coroutine, deadline)
 
+    def begin(self, coroutine: Coroutine[Any, Any, T], done: Done[T]) -> None:
+        """Run a coroutine on the loop, and return at once; `done` hears there how it ends.
+
+        Nobody waits for it, so it must end by itself.
+        """
+        try:
+            self._open()
+        except BaseException:
+            coroutine.close()
+            raise
+        self._loop.begin(coroutine, done)
+
     def held(self, destination: str, named_by: Party) -> AbstractContextManager[None]:
         """Count the request thread in hand, within a `with`, as waiting for a destination.
 
@@ -84,6 +99,21 @@ class Upstream:
             TooManyCallsError: when too many wait already.
         """
         return self._bulkheads.held(destination, named_by)
+
+    def in_flight(
+        self, destination: str, named_by: Party, patience: float = MOMENT
+    ) -> AbstractAsyncContextManager[None]:
+        """Count the coroutine in hand, within an `async with`, among the same calls.
+
+        Args:
+            destination: whom it calls.
+            named_by: who named that.
+            patience: seconds for which it may wait for its turn; short when a thread waits for it.
+
+        Raises:
+            TooManyCallsError: when too many are in flight already.
+        """
+        return self._bulkheads.in_flight(destination, named_by, patience)
 
     def get(
         self,
@@ -142,6 +172,8 @@ class Upstream:
             return self.call(self.fetch(call), self.settings.total_timeout + SPARE)
 
     def _open(self) -> Pools:
+        if (pools := self._pools) is not None:
+            return pools
         with self._opening:
             if self._pools is None:
                 self._pools = self._loop.run(self._new_pools(), OPENING)

@@ -8,13 +8,15 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
+from issuer import later
 from issuer.errors import Refusal
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
 from modules.matrix.bodies import BadApiTokenError, BadBodyError, parse
 from modules.matrix.settings import TOKEN_BYTES, VerificationSettings
-from modules.matrix.verification import Verification
+from modules.matrix.verification import Verification, Verify
 
+JSON = "application/json"
 WELL_KNOWN = "/.well-known/element/jitsi"
 ELEMENT = {"auth": "openidtoken-jwt"}
 TEXTS = {404: "there is nothing at this path", 405: "this path does not take this method"}
@@ -68,15 +70,21 @@ class MatrixModule(Module):
 
     def user(self) -> ResponseReturnValue:
         """Answer whose OpenID token it is."""
-        self._require_api_token()
-        body = request.get_data(cache=False)
-        return _json(self._verification.user(parse(body, self._default_server, with_room=False)))
+        return self._verified(self._verification.user, with_room=False)
 
     def user_in_room(self) -> ResponseReturnValue:
         """Answer the same, and where that user stands in a room."""
+        return self._verified(self._verification.user_in_room, with_room=True)
+
+    def _verified(self, verify: Verify, *, with_room: bool) -> ResponseReturnValue:
         self._require_api_token()
-        body = request.get_data(cache=False)
-        return _json(self._verification.user_in_room(parse(body, self._default_server, with_room=True)))
+        asked = parse(request.get_data(cache=False), self._default_server, with_room=with_room)
+        address = self.gateway.address()
+
+        async def find(patience: float) -> bytes:
+            return json.dumps(await verify(asked, address, patience)).encode()
+
+        return later.respond(self.gateway.upstream, find, JSON)
 
     def health(self) -> ResponseReturnValue:
         """Say that this process is alive."""
@@ -117,4 +125,4 @@ class MatrixModule(Module):
 
 
 def _json(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(json.dumps(body), status, headers, content_type="application/json")
+    return Response(json.dumps(body), status, headers, content_type=JSON)

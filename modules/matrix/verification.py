@@ -1,7 +1,7 @@
 """Who somebody is, and whether they are in a room; a doubt is a no."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from issuer import audit
@@ -20,6 +20,7 @@ BACKEND = "matrix"
 VARIABLES = ("user_id", "localpart", "server_name", "room_id")
 
 Results = Mapping[str, Any]
+Verify = Callable[[Asked, str, float], Coroutine[Any, Any, Results]]
 NOBODY: Results = {"results": {"user": False}, "user_id": None}
 NOBODY_IN_ROOM: Results = {
     "results": {"room_membership": False, "user": False},
@@ -29,7 +30,11 @@ NOBODY_IN_ROOM: Results = {
 
 
 class Verification:
-    """Verifies users of an instance, and answers as the User Verification Service does."""
+    """Verifies users of an instance, and answers as the User Verification Service does.
+
+    Its methods are for coroutines on the loop of outgoing calls. They are told what is asked, by whom (the
+    client's address, for the rule), and how many seconds they may wait for their turn at a homeserver.
+    """
 
     def __init__(self, settings: VerificationSettings, gateway: Gateway) -> None:
         """Compile the rule; raise `RuleError` when it does not."""
@@ -46,20 +51,20 @@ class Verification:
         )
         self._memberships = Memberships(gateway.settings.matrix, gateway.upstream, gateway.clock)
 
-    def user(self, asked: Asked) -> Results:
+    async def user(self, asked: Asked, address: str, patience: float) -> Results:
         """Return whose OpenID token it is."""
-        user_id = self._user(asked)
+        user_id = await self._user(asked, address, patience)
         if user_id is None:
             return NOBODY
         audit.user_verified(self._gateway.instance, user_id)
         return {"results": {"user": True}, "user_id": user_id}
 
-    def user_in_room(self, asked: Asked) -> Results:
+    async def user_in_room(self, asked: Asked, address: str, patience: float) -> Results:
         """Return whose OpenID token it is, and where that user stands in the room."""
-        user_id = self._user(asked)
+        user_id = await self._user(asked, address, patience)
         if user_id is None:
             return NOBODY_IN_ROOM
-        standing = self._standing(user_id, asked.room_id)
+        standing = await self._standing(user_id, asked.room_id, patience)
         audit.user_verified(
             self._gateway.instance, user_id, asked.room_id, standing.is_member, standing.power_level
         )
@@ -70,25 +75,25 @@ class Verification:
             "power_levels": levels if standing.is_member else None,
         }
 
-    def _user(self, asked: Asked) -> str | None:
+    async def _user(self, asked: Asked, address: str, patience: float) -> str | None:
         names = self._settings.server_names
         if names and asked.server_name not in names:
             self._refused("the server_name is not one of server_names")
             return None
         try:
-            user_id = self._homeservers.verify_openid(asked.server_name, asked.token)
+            user_id = await self._homeservers.find_openid_user(asked.server_name, asked.token, patience)
         except (OpenIdRefusedError, UpstreamError) as error:
             self._refused(str(error))
             return None
-        return user_id if self._is_allowed(user_id, asked) else None
+        return user_id if self._is_allowed(user_id, asked, address) else None
 
-    def _is_allowed(self, user_id: str, asked: Asked) -> bool:
+    def _is_allowed(self, user_id: str, asked: Asked, address: str) -> bool:
         request: dict[str, object] = {
             "user_id": user_id,
             "localpart": parse_user_id(user_id).localpart,
             "server_name": asked.server_name,
             "room_id": asked.room_id,
-            "ip": self._gateway.address(),
+            "ip": address,
             "module": BACKEND,
         }
         identity = Identity(BACKEND, user_id, user_id)
@@ -97,9 +102,9 @@ class Verification:
             self._refused(decision.reason, user_id)
         return decision.allowed
 
-    def _standing(self, user_id: str, room_id: str) -> Standing:
+    async def _standing(self, user_id: str, room_id: str, patience: float) -> Standing:
         try:
-            return self._memberships.standing(user_id, room_id)
+            return await self._memberships.find_standing(user_id, room_id, patience)
         except UpstreamError as error:
             _log.warning("who is in a room cannot be found out, so the answer is no: %s", error)
             return Standing()

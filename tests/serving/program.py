@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 from flask import Flask, Response, request
@@ -65,6 +65,13 @@ def _add_deferrals(app: Flask) -> None:
         error = None if outcome == "good" else OSError(outcome)
         deferral.until(lambda done: Thread(target=done, args=[error]).start())
         return "deferred"
+
+    @app.post("/content-later/<float:seconds>")
+    def content_later(seconds: float) -> str:
+        deferral, content = offered(request.environ), request.get_data()
+        assert deferral
+        deferral.until(lambda done: Timer(seconds, done, [content]).start())
+        return "nothing yet"
 
     @app.get("/later-and-fail")
     def later_and_fail() -> Response:

@@ -1,5 +1,6 @@
 """How many request threads may wait for whom."""
 
+import asyncio
 import threading
 from contextlib import ExitStack
 
@@ -92,3 +93,71 @@ def test_a_healthy_listed_server_refuses_nobody() -> None:
     for thread in threads:
         thread.join()
     assert refused == []
+
+
+class TestCoroutines:
+    """Calls that hold no thread count as those of threads do, and may wait longer."""
+
+    def test_they_wait_for_their_turn_in_order(self) -> None:
+        bulkheads, served = Bulkheads(16, 2), list[int]()
+
+        async def call(number: int) -> None:
+            async with bulkheads.in_flight("hs.example", Party.LISTED, 60):
+                served.append(number)
+                await asyncio.sleep(0)
+
+        async def calls() -> None:
+            await asyncio.gather(*(call(number) for number in range(50)))
+
+        asyncio.run(calls())
+        assert served == list(range(50))
+
+    def test_patience_ends(self) -> None:
+        bulkheads = Bulkheads(1, 0)
+
+        async def call(named_by: Party, patience: float) -> None:
+            async with bulkheads.in_flight("hs.example", named_by, patience):
+                pass
+
+        for named_by, patience in ((Party.LISTED, 0.01), (Party.STRANGER, 60)):
+            with bulkheads.held("hs.example", named_by), pytest.raises(TooManyCallsError):
+                asyncio.run(call(named_by, patience))
+            asyncio.run(call(named_by, 0))
+
+    def test_a_thread_gives_its_turn_to_a_coroutine(self) -> None:
+        bulkheads, waits = Bulkheads(1, 0), threading.Event()
+
+        async def call() -> None:
+            asyncio.get_running_loop().call_later(0.05, waits.set)
+            async with bulkheads.in_flight("hs.example", Party.LISTED, 60):
+                pass
+
+        thread = threading.Thread(target=asyncio.run, args=(call(),))
+        with bulkheads.held("hs.example", Party.LISTED):
+            thread.start()
+            assert waits.wait(10)
+        thread.join(10)
+        assert not thread.is_alive()
+
+    @pytest.mark.parametrize("given", [False, True])
+    def test_who_is_cancelled_takes_no_turn(self, given: bool) -> None:
+        bulkheads = Bulkheads(1, 0)
+
+        async def call() -> None:
+            async with bulkheads.in_flight("hs.example", Party.LISTED, 60):
+                pass
+
+        async def main() -> None:
+            with ExitStack() as held:
+                held.enter_context(bulkheads.held("hs.example", Party.LISTED))
+                tasks = [asyncio.create_task(call()) for _ in range(2)]
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                if given:
+                    held.close()
+                tasks[0].cancel()
+            await asyncio.wait_for(tasks[1], 10)
+
+        asyncio.run(main())
+        with ExitStack() as held:
+            assert fill(bulkheads, "hs.example", Party.LISTED, held) == 1

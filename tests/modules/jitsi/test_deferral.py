@@ -19,9 +19,9 @@ def gateway(build_gateway: BuildGateway) -> LocalGateway:
     return build_gateway(instance(), users={"dwho": ("users",)}, keys=())
 
 
-def begun(deferral: Deferral) -> Exception | None:
+def begun(deferral: Deferral) -> bytes | Exception | None:
     """Let the deferral begin, and return what it says in the end."""
-    heard: SimpleQueue[Exception | None] = SimpleQueue()
+    heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
     assert deferral.begin
     deferral.begin(heard.put)
     return heard.get(timeout=PATIENCE)

@@ -45,12 +45,17 @@ def rooms(home: Homeserver) -> Rooms:
 def build_caller(build_gateway: BuildGateway, authority: Authority) -> BuildCaller:
     """Builds a gateway with one instance, whose homeservers are Synapses or a table of sections."""
 
-    def build(*homes: Homeserver, matrix: dict[str, Any] | None = None, **changes: Any) -> Caller:
+    def build(
+        *homes: Homeserver,
+        matrix: dict[str, Any] | None = None,
+        connect_timeout: str = "1s",
+        **changes: Any,
+    ) -> Caller:
         sections = {home.synapse.name: section(home) for home in homes}
         data = {
             "matrix": {"homeservers": sections, **(matrix or {})},
             "modules": {"matrix": _present({"api_token": API_TOKEN, **changes})},
-            "upstream": {"ca_file": str(authority.path), "connect_timeout": "1s"},
+            "upstream": {"ca_file": str(authority.path), "connect_timeout": connect_timeout},
         }
         return Caller(build_gateway(data, keys=()))
 

@@ -15,9 +15,9 @@ from tests.modules.oidc.provider import REDIRECT, VERIFIER, Provider, claims_of
 PATIENCE = 10.0
 
 
-def begun(deferral: Deferral) -> Exception | None:
+def begun(deferral: Deferral) -> bytes | Exception | None:
     """Let the deferral begin, and return what it says in the end."""
-    heard: SimpleQueue[Exception | None] = SimpleQueue()
+    heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
     assert deferral.begin
     deferral.begin(heard.put)
     return heard.get(timeout=PATIENCE)
