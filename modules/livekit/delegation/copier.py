@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
-from issuer.errors import GatewayError
 from modules.livekit.delegation.job import Job, Pair
 from modules.livekit.delegation.jobs import Jobs, chunks
 from modules.livekit.delegation.redis_layout import Mirror, RedisError, Started
+from modules.livekit.delegation.watcher import text_of
 
 _log = logging.getLogger(__name__)
 
@@ -100,11 +100,10 @@ class Copier:
         try:
             work()
         except Exception as error:  # the thread lives on
-            text = str(error) if isinstance(error, GatewayError) else type(error).__name__
             _log.log(
                 logging.DEBUG if self._fails else logging.ERROR,
                 "jobs of delegated leave are not copied to Redis: %s",
-                text,
+                text_of(error),
             )
             self._fails = True
             self._news.set()

@@ -14,6 +14,7 @@ from issuer.module import Gateway
 from issuer.store import StoreError
 from issuer.upstream import Party, Upstream
 from modules.livekit.delegation import redis_layout
+from modules.livekit.delegation.calls import Calls
 from modules.livekit.delegation.copier import Copier
 from modules.livekit.delegation.homeserver import DelayedEvents
 from modules.livekit.delegation.job import Asked, Change, Job, Pair
@@ -152,7 +153,8 @@ class Delegation:
             gateway.upstream, self._homeservers, gateway.clock, self._luck, tokens, gateway.instance
         )
         participants = Participants(settings, gateway.upstream, self._luck)
-        return Runner(self.jobs, self._owner, gateway.clock, (events, participants), store, self._watcher)
+        calls = Calls(events, participants)
+        return Runner(self.jobs, self._owner, gateway.clock, calls, store, self._watcher)
 
     def _read_mirror(self) -> None:
         """Go on with jobs that are in Redis alone: another program's, or of a store that was lost."""

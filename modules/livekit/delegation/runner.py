@@ -13,15 +13,13 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from issuer.errors import GatewayError
 from issuer.world import Clock
-from modules.livekit.delegation.homeserver import DelayedEvents
+from modules.livekit.delegation.calls import Calls
 from modules.livekit.delegation.job import Change, Job, Pair
 from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.machine import step
 from modules.livekit.delegation.model import Action, Event, Phase, Replaced, Resumed, Tick
-from modules.livekit.delegation.participants import Participants
-from modules.livekit.delegation.watcher import Watcher
+from modules.livekit.delegation.watcher import Watcher, text_of
 from modules.livekit.delegation.work import Entry, Work
 
 T = TypeVar("T")
@@ -45,7 +43,7 @@ class Runner:
         jobs: Jobs,
         owner: str,
         clock: Clock,
-        calls: tuple[DelayedEvents, Participants],
+        calls: Calls,
         store: Executor,
         watcher: Watcher,
     ) -> None:
@@ -53,7 +51,7 @@ class Runner:
         self._jobs = jobs
         self._owner = owner
         self._clock = clock
-        self._events, self._participants = calls
+        self._calls = calls
         self._store = store
         self._watcher = watcher
         self._entries: dict[str, Entry] = {}
@@ -62,8 +60,6 @@ class Runner:
         self._news: list[tuple[str, Event]] = []
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._waiting: set[str] = set()
-        """Jobs whose calls wait for their turn."""
 
     def __len__(self) -> int:
         """Return how many jobs are ours."""
@@ -118,8 +114,8 @@ class Runner:
                 try:
                     await self._sleep()
                     await self._round()
-                except Exception as error:  # the others' jobs must go on
-                    _log.error("a round of delegated leave failed: %s", type(error).__name__)
+                except Exception as error:  # the jobs must go on
+                    _log.error("a round of delegated leave failed: %s", text_of(error))
                 await asyncio.sleep(GATHER)
         finally:
             for task in self._tasks:
@@ -151,8 +147,8 @@ class Runner:
         round_ = self._stepped(news, now)
         try:
             lost = await self._settled(round_)
-        except GatewayError as error:
-            _log.error("jobs of delegated leave cannot be written: %s", error)
+        except Exception as error:  # whatever it is: what happened must not be forgotten
+            _log.error("jobs of delegated leave cannot be written: %s", text_of(error))
             self._carry_on(round_)
             await asyncio.sleep(AFTER_FAILURE)
             return
@@ -171,7 +167,14 @@ class Runner:
             entry = self._entries.get(job_id)
             if entry is not None:
                 work = found.setdefault(job_id, Work(entry, entry.state, [], []))
-                work.state, actions = step(work.state, event, now)
+                try:
+                    work.state, actions = step(work.state, event, now)
+                except Exception as error:  # that of one job
+                    _log.error(
+                        "a job of delegated leave took no %s: %s", type(event).__name__, text_of(error)
+                    )
+                    self._again(entry, [event])
+                    continue
                 work.events.append(event)
                 work.actions += actions
         return found
@@ -198,8 +201,7 @@ class Runner:
         if entry is None:
             return
         if is_lost or entry is not work.entry:  # or a webhook has changed it meanwhile
-            self._news += [(job_id, event) for event in work.events if not isinstance(event, Tick)]
-            self._schedule(entry)
+            self._again(entry, work.events)
             return
         job = replace(entry.job, version=entry.job.version + 1) if work.is_change else entry.job
         if work.is_change:
@@ -210,6 +212,11 @@ class Runner:
         entry = self._enter(replace(job, state=work.state))
         for action in work.actions:
             self._begin(entry, action)
+
+    def _again(self, entry: Entry, events: Iterable[Event]) -> None:
+        """Let the next round see to what happened; a timer comes back by itself."""
+        self._news += [(entry.job.id, event) for event in events if not isinstance(event, Tick)]
+        self._schedule(entry)
 
     async def _look_after(self, lost: Iterable[str]) -> None:
         """Read jobs again that are not as we thought: gone, somebody else's, or changed by a webhook."""
@@ -257,18 +264,16 @@ class Runner:
 
     async def _look(self, entry: Entry) -> None:
         job = entry.job
-        self._hear(job.id, await self._participants.look(job.asked, entry.state.look))
+        self._hear(job.id, await self._calls.look(job.asked, entry.state.look))
 
     async def _act(self, entry: Entry, action: Action) -> None:
         job, state = entry.job, entry.state
 
         def is_ours() -> bool:
-            self._waiting.discard(job.id)
             current = self._entries.get(job.id)
             return current is not None and current.state.phase is state.phase
 
-        self._waiting.add(job.id)
-        event = await self._events.act(action, job.asked, state.deadline, is_ours)
+        event = await self._calls.act(action, job.id, job.asked, state, is_ours)
         if event is not None:
             self._watcher.answered(action, event, state, self._clock.now())
             self._hear(job.id, event)
@@ -277,14 +282,14 @@ class Runner:
         """Look after jobs whose calls wait for their turn, so long that others may have taken them."""
         while True:
             await asyncio.sleep(UNCERTAIN)
-            waiting = set(self._waiting)
+            waiting = set(self._calls.waiting)
             try:
                 lost = (
                     await self._in_store(self._jobs.settle, [], [], waiting, self._owner) if waiting else ()
                 )
                 await self._look_after(lost)
-            except GatewayError:
-                continue  # nobody else can take them either
+            except Exception as error:  # nobody else can take them either
+                _log.debug("jobs of delegated leave cannot be read: %s", text_of(error))
 
     def _hear(self, job_id: str, event: Event) -> None:
         self._news.append((job_id, event))

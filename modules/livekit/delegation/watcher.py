@@ -2,6 +2,7 @@
 
 import logging
 
+from issuer.errors import GatewayError
 from issuer.metrics import Metrics
 from modules.livekit.delegation.job import Job
 from modules.livekit.delegation.machine import restart_due
@@ -77,3 +78,8 @@ def _outcome(event: Event) -> str:
             return "gone"
         case _:
             return "ok"
+
+
+def text_of(error: Exception) -> str:
+    """Return what the log may say of an error: the message of ours, and of others the type alone."""
+    return str(error) if isinstance(error, GatewayError) else type(error).__name__

@@ -170,13 +170,15 @@ def test_redis_has_the_newest_job_whoever_writes_last(
 
     def late(jobs: list[redis_layout.Started]) -> None:
         mine = [asked for asked, _ in jobs if asked.delay_id == "syd_old"]
-        if mine and one.jobs and not written.is_set():
-            written.set()
-            other.delegate(delay_id="syd_new")
+        if not (mine and one.jobs) or written.is_set():
+            write(jobs)
+            return
+        other.delegate(delay_id="syd_new")
         write(jobs)
+        written.set()
 
     monkeypatch.setattr(mirror, "write", late)
     one.delegate(delay_id="syd_old")
-    wait_for(written.is_set, "a copy")
+    wait_for(written.is_set, "a copy that is old")
     wait_for(lambda: set(found(server)) == {"syd_new"}, "the newest job")
     assert [job.asked.delay_id for job in one.jobs] == ["syd_new"]
