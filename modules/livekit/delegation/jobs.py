@@ -7,7 +7,7 @@ from. What is written without a look at the version is the time of the last rest
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, select, tuple_, update
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modules.livekit.delegation.job import Asked, Change, Job, Pair
@@ -129,7 +129,7 @@ class Jobs:
         with self._database.write() as connection:
             lost = {change.job.id for change in changes if not self._write(connection, change, owner)}
             lost |= self._lost(connection, {*held}, owner)
-            self._write_restarts(connection, restarts)
+            self._write_restarts(connection, restarts, owner)
         ended = [change.job for change in changes if change.state.phase is Phase.ENDED]
         self._touch([job.asked.pair for job in (*restarts, *ended)])
         return lost
@@ -143,11 +143,12 @@ class Jobs:
         values = {**_state_values(state), "owner": owner, "version": job.version + 1}
         return connection.execute(update(jobs).where(this).values(values)).rowcount > 0
 
-    def _write_restarts(self, connection: Connection, restarted: Sequence[Job]) -> None:
+    def _write_restarts(self, connection: Connection, restarted: Sequence[Job], owner: str) -> None:
         if restarted:
             rows = [{"this": job.id, "at": job.state.restarted_at} for job in restarted]
-            later = update(jobs).where(jobs.c.id == bindparam("this"))
-            connection.execute(later.values(restarted_at=bindparam("at")), rows)
+            at: BindParameter[float] = bindparam("at")
+            earlier = and_(jobs.c.id == bindparam("this"), jobs.c.owner == owner, jobs.c.restarted_at < at)
+            connection.execute(update(jobs).where(earlier).values(restarted_at=at), rows)
 
     def _lost(self, connection: Connection, ids: set[str], owner: str) -> set[str]:
         """Return which of these jobs are gone, or somebody else's."""

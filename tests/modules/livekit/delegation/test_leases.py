@@ -111,6 +111,23 @@ def test_a_change_is_written_once(shelf: Shelf) -> None:
     assert shelf.jobs.all() == []
 
 
+def test_the_time_of_a_restart_only_grows(shelf: Shelf) -> None:
+    """What somebody writes who has lost the job meanwhile, or late, changes nothing."""
+    job = shelf.add(1, "one")
+    began = job.state.restarted_at
+
+    def write(later: float, owner: str) -> float:
+        restarted = replace(job, state=replace(job.state, restarted_at=began + later))
+        shelf.jobs.settle([], [restarted], set(), owner)
+        (found,) = shelf.jobs.all()
+        return found.state.restarted_at - began
+
+    assert write(6.0, "one") == 6.0
+    assert write(3.0, "one") == 6.0
+    assert write(9.0, "other") == 6.0
+    assert write(12.0, "one") == 12.0
+
+
 def test_what_is_not_ours_is_told(shelf: Shelf) -> None:
     mine, theirs = shelf.add(1, "one"), shelf.add(2, "other")
     gone = {mine.id, theirs.id, "nothing"}
