@@ -44,7 +44,7 @@ def figures(directory: Path) -> Iterator[Figure]:
             return result.rate
 
         def bare() -> float:
-            return put(FULL, f"http://127.0.0.1:{port}/json", SESSIONS, SCRIPT).rate
+            return put(FULL, f"http://127.0.0.1:{port}/token", SESSIONS, SCRIPT).rate
 
         values, note = ratios(tokens, bare)
         yield Figure("livekit-token : bare Flask JSON route", 0.40, values, f"{note} /s", is_ratio=True)

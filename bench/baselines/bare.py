@@ -2,7 +2,7 @@
 
 import sys
 
-from flask import Flask, Response, jsonify, redirect
+from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from issuer.serving import ServeOptions, serve
@@ -26,6 +26,11 @@ def bare_app() -> Flask:
     @app.get("/text")
     def text() -> Response:
         return Response(TEXT, content_type="text/plain")
+
+    @app.post("/token")
+    def token() -> Response:
+        request.get_json()
+        return jsonify(TOKEN)
 
     @app.post("/json")
     def json() -> Response:
