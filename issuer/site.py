@@ -1,13 +1,16 @@
 """The Flask application at its one address, without the parts of Flask that it has no use for."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
+
+from issuer.received import Received
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -21,6 +24,16 @@ def request_in_hand() -> Request:
     """
     found: Request = request._get_current_object()  # type: ignore[attr-defined]  # werkzeug.local, "Proxy"
     return found
+
+
+class Asking(Request):
+    """A request whose body our server has read and counted before anybody asks for it."""
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body; of another server with werkzeug's guards around it."""
+        received = self.environ.get("wsgi.input")
+        return received if isinstance(received, Received) else super().stream
 
 
 class Complete(Response):
@@ -54,6 +67,7 @@ class NoSessions(SessionInterface):
 class Site(Flask):
     """A Flask application whose scheme and host the configuration names; no request's `Host` is asked."""
 
+    request_class = Asking
     session_interface = NoSessions()
 
     def __init__(self, name: str, public_url: str) -> None:

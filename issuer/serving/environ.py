@@ -1,8 +1,9 @@
 """The WSGI environment (PEP 3333) of a request that Granian hands over as an RSGI scope."""
 
-import io
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
+
+from issuer.received import Received
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -61,7 +62,7 @@ def environ_of(scope: Scope, body: bytes) -> "WSGIEnvironment":
         "SERVER_PORT": port,
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
         "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": Received(body),
         "wsgi.errors": sys.stderr,
     }
     if body:

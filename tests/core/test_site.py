@@ -1,8 +1,14 @@
 """What the application leaves out of Flask changes nothing for a browser."""
 
+import io
+
 import pytest
 from flask import request
+from werkzeug.test import create_environ
 
+from issuer.app import BODY_LIMIT
+from issuer.received import Received
+from issuer.serving import ServeOptions
 from issuer.site import Complete, Site, request_in_hand
 
 
@@ -56,3 +62,22 @@ def test_what_is_registered_for_the_end_of_a_request_runs(site: Site) -> None:
     site.teardown_request(ended.append)
     site.test_client().get("/text")
     assert ended == [None]
+
+
+def test_a_body_that_our_server_has_read_is_taken_as_it_is_and_another_s_with_care(site: Site) -> None:
+    environ = create_environ(method="POST", data=b"12345678")
+    with site.request_context({**environ, "wsgi.input": Received(b"12345678")}):
+        assert request.get_data() == b"12345678"
+    with site.request_context({**environ, "wsgi.input": io.BytesIO(b"12345678 and more")}):
+        assert request.get_data() == b"12345678"
+
+
+def test_our_server_takes_bodies_no_larger_than_the_application_does() -> None:
+    assert ServeOptions("127.0.0.1:0", 1, 1).body_limit == BODY_LIMIT
+
+
+def test_a_form_is_read_from_a_body_that_our_server_has_read(site: Site) -> None:
+    environ = create_environ(method="POST", data={"room": "b"})
+    body = environ["wsgi.input"].read()
+    with site.request_context({**environ, "wsgi.input": Received(body)}):
+        assert request.form["room"] == "b"
