@@ -4,7 +4,6 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -13,7 +12,6 @@ import click
 from issuer.cli import Shell
 from issuer.settings.types import DURATION, UNITS
 from issuer.store import Filter, Issuance
-from issuer.store.issuances import COLUMNS
 from issuer.store.values import storable
 
 LEADS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -95,7 +93,7 @@ def export(shell: Shell, /, since: float | None, until: float | None, form: str,
 def _write_csv(rows: Iterable[Issuance]) -> None:
     """Write CSV (RFC 4180) that a spreadsheet takes for text: a formula of a stranger is not one there."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(Issuance._fields)
     for row in rows:
         writer.writerow(_text_cell(value) for value in _values(row).values())
 
@@ -106,7 +104,7 @@ def _write_json_lines(rows: Iterable[Issuance]) -> None:
 
 
 def _values(row: Issuance) -> dict[str, str | None]:
-    found = {field.name: getattr(row, field.name) for field in fields(row)}
+    found = row._asdict()
     return {**found, **{name: _time(found[name]) for name in TIMES}}
 
 

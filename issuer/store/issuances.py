@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, and_, func, insert, literal, select, tuple_
@@ -16,9 +15,8 @@ from issuer.store.kept import Statement
 from issuer.store.tables import issuances
 
 
-@dataclass(frozen=True, slots=True)
-class Issuance:
-    """A token that was given out; `token_id` is its `jti`."""
+class Issuance(NamedTuple):
+    """A token that was given out, with the columns in the table's order; `token_id` is its `jti`."""
 
     token_id: str
     issued_at: float
@@ -72,8 +70,6 @@ class _Unit(NamedTuple):
 
 PART = 500
 """Rows that are read at once."""
-COLUMNS = tuple(column.name for column in issuances.c)
-VALUES = attrgetter(*COLUMNS)
 
 
 class Issuances:
@@ -83,6 +79,7 @@ class Issuances:
         """Use a database."""
         self._database = database
         self._insert = Statement(insert(issuances), database.engine.dialect)
+        self._as_it_is = self._insert.order == Issuance._fields
         self._group = GroupCommit(self._write)
 
     def record(self, *issuances: Issuance, change: Change | None = None) -> None:
@@ -106,7 +103,7 @@ class Issuances:
         return _Unit([self._parameters(issuance) for issuance in issuances], change)
 
     def _parameters(self, issuance: Issuance) -> Any:
-        return self._insert.parameters(dict(zip(COLUMNS, VALUES(issuance), strict=True)))
+        return issuance if self._as_it_is else self._insert.parameters(issuance._asdict())
 
     def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         with self._database.turn:

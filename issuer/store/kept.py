@@ -24,11 +24,13 @@ class Statement:
         """Compile the statement."""
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
-        self._order: list[str] | None = getattr(compiled, "positiontup", None)
+        places = getattr(compiled, "positiontup", None)
+        self.order: tuple[str, ...] | None = None if places is None else tuple(places)
+        """The names of the parameters by their places; None when the driver takes names."""
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """Return the parameters as the driver wants them."""
-        return values if self._order is None else [values[name] for name in self._order]
+        return values if self.order is None else [values[name] for name in self.order]
 
 
 class Kept:

@@ -17,9 +17,9 @@ class IssuancesContract:
 
     def test_search_takes_every_filter(self, store: Store) -> None:
         rows = [issuance(f"t{number}", issued_at=NOW + number) for number in range(6)]
-        rows[1] = replace(rows[1], uid="rtyler")
-        rows[2] = replace(rows[2], instance="other")
-        rows[3] = replace(rows[3], room=None)
+        rows[1] = rows[1]._replace(uid="rtyler")
+        rows[2] = rows[2]._replace(instance="other")
+        rows[3] = rows[3]._replace(room=None)
         for row in rows:
             store.issuances.record(row)
         search = store.issuances.search

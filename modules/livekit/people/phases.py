@@ -195,6 +195,7 @@ class PeoplePhases(Phases):
 
     def answer(self, token: Token) -> ResponseReturnValue:
         """Return the token, until when it is good (RFC 3339 §5.6), and where."""
-        expires = datetime.fromtimestamp(token.claims["exp"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = {"token": token.text, "expiresAt": expires, "url": self._people.sfu.url}
+        expires = datetime.fromtimestamp(token.claims["exp"], UTC).isoformat()
+        at = expires.replace("+00:00", "Z")
+        body = {"token": token.text, "expiresAt": at, "url": self._people.sfu.url}
         return self._people.answer(body, self._request)
