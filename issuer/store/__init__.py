@@ -1,10 +1,10 @@
 """The store: what must outlive a process, in one SQLite file or a PostgreSQL database.
 
 It owns the tables, the connections and the migrations, and has one small repository for each kind of thing:
-`users`, `sessions`, `attempts`, `browsers`, `issuances`, `claims`, `second_factors`, `pending_steps`. It
-leaves to others what the rows mean: when a session begins or ends, how many attempts are too many, which
-token is given out. Modules bring tables of their own (`Tables`), and have repositories on `Store.database`.
-Nothing here has routes.
+`users`, `sessions`, `attempts`, `browsers`, `issuances`, `claims`, `second_factors`, `pending_steps`,
+`upstream_grants`. It leaves to others what the rows mean: when a session begins or ends, how many attempts
+are too many, which token is given out. Modules bring tables of their own (`Tables`), and have repositories on
+`Store.database`. Nothing here has routes.
 
 What a method has done when it returns survives the end of the process, `kill -9` included. Absent is None.
 Times are seconds since 1970, as a `Clock` gives them. A session's id is never here, only its SHA-256.
@@ -28,6 +28,7 @@ from issuer.store.pending_steps import PendingStep, PendingSteps
 from issuer.store.second_factors import SecondFactor, SecondFactors
 from issuer.store.sessions import SessionRow, Sessions
 from issuer.store.store import Store
+from issuer.store.upstream_grants import UpstreamGrant, UpstreamGrants
 from issuer.store.users import User, Users
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "Tables",
     "UidClaim",
     "UidClaims",
+    "UpstreamGrant",
+    "UpstreamGrants",
     "User",
     "Users",
     "ValueRefusedError",

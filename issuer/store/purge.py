@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, tuple_
 
 from issuer.store.database import Database
-from issuer.store.tables import attempts, issuances, known_browsers, pending_steps, sessions
+from issuer.store.tables import attempts, issuances, known_browsers, pending_steps, sessions, upstream_grants
 
 
 def expired_in_core(now: float, issuance_retention: float) -> dict[Table, ColumnElement[bool]]:
@@ -15,6 +15,7 @@ def expired_in_core(now: float, issuance_retention: float) -> dict[Table, Column
         sessions: or_(sessions.c.expires_at <= now, sessions.c.idle_expires_at <= now),
         attempts: attempts.c.forget_at <= now,
         pending_steps: pending_steps.c.expires_at <= now,
+        upstream_grants: upstream_grants.c.expires_at <= now,
         known_browsers: known_browsers.c.expires_at <= now,
         issuances: and_(issuances.c.issued_at <= gone, issuances.c.expires_at <= gone),
     }

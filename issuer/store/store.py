@@ -14,6 +14,7 @@ from issuer.store.pending_steps import PendingSteps
 from issuer.store.purge import expired_in_core, purge
 from issuer.store.second_factors import SecondFactors
 from issuer.store.sessions import Sessions
+from issuer.store.upstream_grants import UpstreamGrants
 from issuer.store.users import Users
 from issuer.world import Clock
 
@@ -40,6 +41,7 @@ class Store:
         self.claims = UidClaims(database)
         self.second_factors = SecondFactors(database)
         self.pending_steps = PendingSteps(database, clock)
+        self.upstream_grants = UpstreamGrants(database, clock)
 
     @classmethod
     def open(

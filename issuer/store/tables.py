@@ -5,7 +5,7 @@ Every index is paid for at each insert: there is one only where a request or the
 
 from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration, known without importing Alembic."""
 
 NAMING = {
@@ -112,6 +112,19 @@ pending_steps = Table(
     Column("subject", Text, nullable=False),
     Column("content", Text, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+)
+
+upstream_grants = Table(
+    "upstream_grants",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("backend", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("asked_at", Double, nullable=False),
+    Column("busy_until", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+    Index(None, "backend", "subject"),
 )
 
 issuances = Table(

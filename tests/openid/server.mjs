@@ -21,6 +21,7 @@ let keys;
 let provider;
 let once = {};
 let careless = false;
+const gone = new Set();
 let seen = [];
 
 function newKeys() {
@@ -64,10 +65,12 @@ const configuration = () => ({
     devInteractions: { enabled: false }, registration: { enabled: true }, claimsParameter: { enabled: true },
     backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true, logoutSource },
   },
-  ttl: { Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 600, IdToken: 600, AuthorizationCode: 60 },
+  ttl: { Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 600, IdToken: 7200, AuthorizationCode: 60, RefreshToken: 3600 },
   pkce: { required: () => !careless, methods: ['S256'] },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-  findAccount: (_, sub) => ({ accountId: sub, claims: () => claimsOf(sub) }),
+  findAccount: (_, sub) => (gone.has(sub) ? undefined : { accountId: sub, claims: () => claimsOf(sub) }),
+  issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
+  rotateRefreshToken: true,
   loadExistingGrant: grantEverything,
   renderError: (ctx, out) => { ctx.body = out; },
 });
@@ -107,6 +110,7 @@ async function sign(header, claims) {
 const controls = {
   keys: async () => { newKeys(); restart(); },
   person: async ({ sub, claims }) => { people.set(sub, claims); },
+  gone: async ({ sub }) => { gone.add(sub); },
   once: async (wanted) => { once = { ...once, ...wanted }; },
   token: async ({ header, claims }) => sign({ kid: keys[0].kid, alg: 'RS256', ...header }, claims),
   kept: async ({ name }) => kept.get(name),

@@ -16,6 +16,7 @@ from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_issuances import IssuancesContract
 from tests.store.contract_second_factor import PendingStepsContract, SecondFactorContract
 from tests.store.contract_sign_in import SignInContract
+from tests.store.contract_upstream_grants import UpstreamGrantsContract
 from tests.store.samples import NOW, at_once, id_hash, identity, issuance, session, user
 
 
@@ -243,5 +244,6 @@ class StoreContract(
     UpkeepContract,
     SecondFactorContract,
     PendingStepsContract,
+    UpstreamGrantsContract,
 ):
     """Everything."""

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import after_this_request, jsonify, redirect, request
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from issuer.backend import Arrival, BackendServices, Departure, RedirectBackend, RedirectRoute
 from issuer.backends.oidc.age import Age
-from issuer.backends.oidc.claims import identity_of, merged
+from issuer.backends.oidc.claims import identity_of
 from issuer.backends.oidc.client import ProviderClient, printable
 from issuer.backends.oidc.doctor import Doctor
 from issuer.backends.oidc.errors import (
@@ -25,10 +26,11 @@ from issuer.backends.oidc.errors import (
 from issuer.backends.oidc.logout import BackChannel
 from issuer.backends.oidc.metadata import Discovery, Metadata
 from issuer.backends.oidc.pending import Pending, PendingCookies
+from issuer.backends.oidc.renewal import Renewal, Said
 from issuer.backends.oidc.settings import OidcSettings
 from issuer.backends.oidc.tokens import Claims, TokenJudge
 from issuer.check import Check
-from issuer.errors import GatewayError
+from issuer.errors import GatewayError, UnavailableError
 from issuer.identity import Identity
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError
@@ -56,9 +58,20 @@ class OidcBackend(RedirectBackend):
         self._discovery = Discovery(services.upstream, clock, settings.issuer)
         self._judge = TokenJudge(clock, settings.issuer, settings.client_id, settings.clock_skew)
         self._age = Age(clock, settings.session_lifetime, settings.clock_skew)
+        self._renewal = self._new_renewal() if settings.reads_again else None
         secure = services.settings.secure
         self._pending = PendingCookies(clock, services.randomness, secure, settings.own_secret)
         self._back_channel = BackChannel(services.store, instance, settings.clock_skew)
+
+    def _new_renewal(self) -> Renewal:
+        return Renewal(
+            self.instance,
+            self.services,
+            self._discovery,
+            self._client,
+            self._judge,
+            self.settings.own_secret,
+        )
 
     def begin(self, departure: Departure) -> ResponseReturnValue:
         """Send the browser to the provider."""
@@ -92,6 +105,9 @@ class OidcBackend(RedirectBackend):
     def _wishes(self, departure: Departure, metadata: Metadata) -> dict[str, str]:
         """Return what else a request says (OIDC Core §3.1.2.1)."""
         wishes = {"ui_locales": str(get_locale()), **self._age.wishes(departure)}
+        consent = "consent" in self.settings.parameters.get("prompt", "").split()
+        if consent and wishes.get("prompt") == "login":
+            wishes["prompt"] = "login consent"
         strong = [acr for acr, level in self.settings.acr_levels.items() if level >= (departure.level or 101)]
         if strong:
             wishes["acr_values"] = " ".join(strong)
@@ -108,9 +124,12 @@ class OidcBackend(RedirectBackend):
             self._check_issuer(metadata)
             if error := _single("error"):
                 return self._refused(pending, printable(error))
-            claims = self._claims(pending, metadata, _single("code") or "")
+            said = self._said(pending, metadata, _single("code") or "")
+        claims = said.claims
         identity = identity_of(self.instance, claims, self.settings.uid_claim, self.settings.trust_email)
         sid, signed_in = claims.get("sid"), self._age.judged(claims, pending)
+        if self._renewal:
+            self._renewal.keep(identity.subject, said)
         sid = sid if isinstance(sid, str) else None
         return Arrival(identity, pending.wanted, sid, self._age.end(signed_in), signed_in)
 
@@ -142,13 +161,33 @@ class OidcBackend(RedirectBackend):
             raise ProviderDownError(f"the provider answers {error}")
         raise ProviderRefusedError(f"the provider answers {error}")
 
-    def _claims(self, pending: Pending, metadata: Metadata, code: str) -> Claims:
+    def _said(self, pending: Pending, metadata: Metadata, code: str) -> Said:
         tokens = self._client.exchange(metadata.token_endpoint, code, pending.verifier)
         access_token, keys = tokens["access_token"], self._discovery.keys()
         claims = self._judge.id_token(tokens["id_token"], keys, pending.nonce, access_token, pending.begun)
-        if not self.settings.userinfo or metadata.userinfo_endpoint is None:
-            return claims
-        return merged(claims, self._client.userinfo(metadata.userinfo_endpoint, access_token))
+        renewal = tokens.get("refresh_token")
+        endpoint = metadata.userinfo_endpoint if self.settings.userinfo else None
+        userinfo = self._client.userinfo(endpoint, access_token) if endpoint else None
+        return Said(claims, userinfo, renewal if isinstance(renewal, str) else "")
+
+    def refresh(self, identity: Identity) -> Identity | None:
+        """Read somebody again with a refresh token; without one, what the sign-in said goes on to count."""
+        if self._renewal is None or not self._renewal.is_kept(identity.subject):
+            return identity
+        try:
+            with self._turn():
+                said = self._renewal.read(identity.subject, self.settings.userinfo)
+            return self._renewed(identity, said.claims) if said else None
+        except UnavailableError:
+            raise
+        except GatewayError as error:
+            raise ProviderDownError(f"backends.{self.instance}: {error}") from None
+
+    def _renewed(self, known: Identity, claims: Claims) -> Identity:
+        found = identity_of(self.instance, claims, self.settings.uid_claim, self.settings.trust_email)
+        if found.subject != known.subject:
+            raise ProviderAnswerError("a refresh token was answered with somebody else's claims")
+        return found if claims.get(self.settings.uid_claim) else replace(found, uid=known.uid)
 
     def auth_level(self, identity: Identity) -> int:
         """Return the level of the `acr` that the provider says."""
@@ -198,6 +237,14 @@ class OidcBackend(RedirectBackend):
     def destinations(self) -> Iterable[str]:
         """Return where the provider's pages are."""
         return [self.settings.issuer, *self.settings.page_urls]
+
+    def warnings(self) -> Iterable[str]:
+        """Say when whoever is gone from the provider keeps a session here."""
+        if not self.settings.reads_again and self.settings.session_lifetime is None:
+            yield (
+                "nobody is read again here: whoever is gone from the provider keeps a session until it ends."
+                " Set refresh_tokens (with a client_secret) or session_lifetime"
+            )
 
     def doctor(self) -> Iterable[Check]:
         """Ask the provider what a sign-in needs."""

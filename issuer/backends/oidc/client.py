@@ -95,18 +95,36 @@ class ProviderClient:
             ProviderDownError: it does not answer.
             ProviderAnswerError: it answers no tokens.
         """
+        asked = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        found = self._tokens(self._client(), endpoint, **asked)
+        if not isinstance(found.get("id_token"), str):
+            raise ProviderAnswerError("the token endpoint gave no ID token")
+        return found
+
+    @staticmethod
+    def _tokens(client: OAuth2Client, endpoint: str, **asked: str) -> Mapping[str, Any]:
         try:
-            found: Mapping[str, Any] = self._client().fetch_token(
-                endpoint, grant_type="authorization_code", code=code, code_verifier=verifier
-            )
+            found: Mapping[str, Any] = client.fetch_token(endpoint, **asked)
         except UpstreamError as error:
             raise ProviderDownError(f"the token endpoint: {error}") from None
         except AuthlibBaseError as error:
             raise TokenRefusedError(printable(error.error)) from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProviderAnswerError(f"the token endpoint's answer: {type(error).__name__}") from None
-        if not all(isinstance(found.get(name), str) for name in ("id_token", "access_token")):
-            raise ProviderAnswerError("the token endpoint gave no ID token, or no access token")
+        if not isinstance(found.get("access_token"), str):
+            raise ProviderAnswerError("the token endpoint gave no access token")
+        return found
+
+    def refresh(self, endpoint: str, refresh_token: str) -> Mapping[str, Any]:
+        """Return the tokens for a refresh token, for the scope that it has (RFC 6749 §6).
+
+        There may be another refresh token among them, and an ID token. Raises as `exchange`.
+        """
+        client = self._client()
+        client.scope = None
+        found = self._tokens(client, endpoint, grant_type="refresh_token", refresh_token=refresh_token)
+        if not all(isinstance(found.get(name, ""), str) for name in ("id_token", "refresh_token")):
+            raise ProviderAnswerError("the token endpoint gave a token that is no text")
         return found
 
     def userinfo(self, endpoint: str, access_token: str) -> Mapping[str, Any]:

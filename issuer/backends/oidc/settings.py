@@ -82,6 +82,8 @@ class OidcSettings(RedirectSettings):
     """The `authLevel` of a sign-in by its `acr`; any other has `auth_level`."""
     sign_out: bool = True
     """Signing out here leads to the provider's sign-out too, where it has one."""
+    refresh_tokens: bool = True
+    """Keep the refresh token that the provider gives, encrypted, and read people again with it."""
     clock_skew: Duration = 60.0
     """By how much the provider's clock may differ from ours."""
 
@@ -91,6 +93,10 @@ class OidcSettings(RedirectSettings):
             raise ValueError(f"client_auth = {self.client_auth!r} needs client_secret")
         if self.client_auth == "private_key_jwt" and self.client_key is None:
             raise ValueError("client_auth = 'private_key_jwt' needs client_key")
+        if "refresh_after" in self.model_fields_set and not self.reads_again:
+            raise ValueError(
+                "refresh_after is of no use without refresh_tokens, which need a secret or a key"
+            )
         if taken := OURS & self.parameters.keys():
             raise ValueError(f"parameters cannot have {', '.join(sorted(taken))}: the gateway sets them")
         if any(not 1 <= level <= 100 for level in self.acr_levels.values()):
@@ -106,6 +112,11 @@ class OidcSettings(RedirectSettings):
         """Return what this gateway alone knows besides the provider; empty for `client_auth = "none"`."""
         own = self.client_secret or self.client_key
         return own.get_secret_value() if own else ""
+
+    @property
+    def reads_again(self) -> bool:
+        """Tell whether refresh tokens are kept: only where there is a secret to encrypt them with."""
+        return self.refresh_tokens and bool(self.own_secret)
 
     @property
     def scope(self) -> str:

@@ -62,6 +62,15 @@ class TokenJudge:
             raise ProviderAnswerError("an ID token is older than the sign-in that it answers")
         return claims
 
+    def renewed(self, token: str, keys: Keys, access_token: str) -> Claims:
+        """Return the claims of an ID token that came for a refresh token (OIDC Core §12.2).
+
+        It answers no sign-in: there is no nonce to look at. Raises as `id_token`.
+        """
+        header, claims = self._signed(token, keys)
+        self._judge(header, claims, {"client_id": self._client_id, "access_token": access_token})
+        return claims
+
     def logout_token(self, token: str, keys: Keys) -> Claims:
         """Return the claims of a logout token; whether it was used before is for others to say.
 

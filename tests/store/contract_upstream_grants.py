@@ -1,0 +1,65 @@
+"""The part of the contract that reading people again upstream stands on."""
+
+from dataclasses import replace
+
+from issuer.store import Store, UpstreamGrant
+from issuer.store.upstream_grants import MOST
+from tests.fakes import FakeClock
+from tests.store.samples import NOW, at_once, id_hash
+
+WHO = ("example", "https://idp.example.com rose")
+
+
+def grant(name: str = "one", asked_at: float = NOW, subject: str = WHO[1]) -> UpstreamGrant:
+    return UpstreamGrant(id_hash(name), WHO[0], subject, b"\0sealed\xff", asked_at, NOW + 1000)
+
+
+class UpstreamGrantsContract:
+    def test_a_grant_comes_back_as_it_went_in(self, store: Store) -> None:
+        assert store.upstream_grants.of(*WHO) == []
+        store.upstream_grants.add(grant())
+        store.upstream_grants.add(grant("other", subject="another"))
+        assert store.upstream_grants.of(*WHO) == [grant()]
+        assert b"sealed".decode() not in repr(grant())
+
+    def test_the_newest_come_first_and_the_oldest_go(self, store: Store) -> None:
+        grants = [grant(str(number), NOW + number) for number in range(MOST + 2)]
+        for one in grants:
+            store.upstream_grants.add(one)
+        assert store.upstream_grants.of(*WHO) == grants[:1:-1]
+
+    def test_an_ended_one_stays_until_a_sign_in(self, store: Store) -> None:
+        ended = replace(grant("old"), sealed=None)
+        for new in (grant("new"), None):
+            store.upstream_grants.add(grant("old", NOW + 1))
+            store.upstream_grants.put(ended)
+            assert ended in store.upstream_grants.of(*WHO)
+            if new:
+                store.upstream_grants.add(new)
+            else:
+                store.upstream_grants.forget_ended(*WHO)
+            assert store.upstream_grants.of(*WHO) == [grant("new")]
+
+    def test_one_caller_at_a_time_has_it(self, store: Store, clock: FakeClock) -> None:
+        store.upstream_grants.add(grant())
+        taken = at_once(4, lambda _: store.upstream_grants.take(grant(), 30))
+        assert sorted(map(str, taken)) == sorted(map(str, [grant(), None, None, None]))
+        store.upstream_grants.put(replace(grant(), sealed=b"next"), done=False)
+        assert store.upstream_grants.take(grant(), 30) is None
+        clock.advance(30)
+        assert store.upstream_grants.take(grant(), 30) == replace(grant(), sealed=b"next")
+        store.upstream_grants.let_go(grant())
+        assert store.upstream_grants.take(grant(), 30)
+        store.upstream_grants.put(replace(grant(), asked_at=NOW + 30))
+        assert store.upstream_grants.take(grant(), 30) == replace(grant(), asked_at=NOW + 30)
+
+    def test_one_that_was_given_up_meanwhile_is_ended(self, store: Store) -> None:
+        found = store.upstream_grants.take(grant(), 30)
+        assert found
+        assert found.sealed is None
+
+    def test_an_expired_one_is_not_there(self, store: Store, clock: FakeClock) -> None:
+        store.upstream_grants.add(grant())
+        clock.advance(1000)
+        assert store.upstream_grants.of(*WHO) == []
+        assert store.purge() == 1
