@@ -82,6 +82,6 @@ def show(job_id: str) -> None:
 def cancel(job_id: str) -> None:
     """Give up the job with this ID: the homeserver sends its event at the deadline."""
     _, delegation, job = _one(job_id)
-    if not delegation.jobs.remove(job):
+    if not delegation.cancel(job):
         raise click.ClickException("the job has just ended")
     click.echo(f"given up; the homeserver sends the event at {_time(job.state.deadline)}")

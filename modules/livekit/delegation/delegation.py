@@ -22,7 +22,7 @@ from modules.livekit.delegation.jobs import IsWanted, Jobs, always
 from modules.livekit.delegation.keeper import Keeper
 from modules.livekit.delegation.leases import Leases
 from modules.livekit.delegation.machine import begin, dropped, step
-from modules.livekit.delegation.model import Action, State
+from modules.livekit.delegation.model import Action, Replaced, State
 from modules.livekit.delegation.participants import Participants
 from modules.livekit.delegation.redis_layout import Mirror, NoMirror, RedisMirror, Started
 from modules.livekit.delegation.runner import Runner
@@ -76,10 +76,20 @@ class Delegation:
             raise
 
     def _add(self, job: Job, actions: Iterable[Action], is_wanted: IsWanted = always) -> None:
+        replaced: Job | None = None
+
+        def look(before: Job | None) -> bool:
+            nonlocal replaced
+            replaced = before
+            return is_wanted(before)
+
         with self._in_order:
-            if not self.jobs.add(job, is_wanted):
+            if not self.jobs.add(job, look):
                 return
             self._post(lambda runner: runner.take(job, actions))
+        if replaced:
+            ended, _ = step(replaced.state, Replaced(), self._gateway.clock.now())
+            self._watcher.changed(replaced, replaced.state, ended)
         self._watcher.changed(job, None, job.state)
 
     def _post(self, work: Callable[[Runner], None]) -> None:
@@ -142,9 +152,21 @@ class Delegation:
 
     def _take_over(self, limit: int) -> int:
         with self._in_order:
-            jobs = self.jobs.take_over(self._owner, limit)
+            jobs, unreadable = self.jobs.take_over(self._owner, limit)
             self._post(lambda runner: runner.take_over(jobs))
+        for job in unreadable:
+            self._given_up(job, "its delay id cannot be read: the API secret is another one")
         return len(jobs)
+
+    def cancel(self, job: Job) -> bool:
+        """Give up a job, whoever runs it; tell whether it was there."""
+        done = self.jobs.remove(job)
+        if done:
+            self._given_up(job, "an operator gave it up")
+        return done
+
+    def _given_up(self, job: Job, why: str) -> None:
+        self._watcher.changed(job, job.state, dropped(job.state, why, self._gateway.clock.now()))
 
     def _new_runner(self, store: ThreadPoolExecutor) -> Runner:
         gateway, settings = self._gateway, self._settings
@@ -186,8 +208,10 @@ class Delegation:
     def _drop(self, jobs: Iterable[Job]) -> None:
         """Forget jobs that another program has ended, unless they have changed meanwhile."""
         for job in jobs:
-            ended = dropped(job.state, "another program ended it", self._gateway.clock.now())
-            self.jobs.settle([Change(job, ended)], [], (), self._owner)
+            why = "another program ended it"
+            ended = dropped(job.state, why, self._gateway.clock.now())
+            if not self.jobs.settle([Change(job, ended)], [], (), self._owner):
+                self._given_up(job, why)
 
     def _new_id(self) -> str:
         return self._gateway.randomness.bytes(ID_BYTES).hex()

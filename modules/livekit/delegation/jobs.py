@@ -158,8 +158,11 @@ class Jobs:
             found.update(connection.scalars(mine))
         return ids - found
 
-    def take_over(self, owner: str, limit: int) -> list[Job]:
-        """Make jobs of the dead an owner's; return at most `limit`."""
+    def take_over(self, owner: str, limit: int) -> tuple[list[Job], list[Job]]:
+        """Make jobs of the dead an owner's, at most `limit`.
+
+        Return them, and those that are forgotten because their delay ids cannot be read: these are empty.
+        """
         with self._database.write() as connection:
             ids = self._leases.take_over(connection, owner, limit)
             rows = [
@@ -168,10 +171,11 @@ class Jobs:
                 for row in connection.execute(select(jobs).where(jobs.c.id.in_(chunk)))
             ]
             readable = [job for row in rows if (job := self._job(row))]
-            unreadable = {row.id for row in rows} - {job.id for job in readable}
-            connection.execute(delete(jobs).where(jobs.c.id.in_(unreadable)))
-        self._touch([(row.room, row.identity) for row in rows if row.id in unreadable])
-        return readable
+            known = {job.id for job in readable}
+            unreadable = [self._job_with(row, "") for row in rows if row.id not in known]
+            connection.execute(delete(jobs).where(jobs.c.id.in_([job.id for job in unreadable])))
+        self._touch([job.asked.pair for job in unreadable])
+        return readable, unreadable
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
@@ -223,8 +227,9 @@ class Jobs:
     def _job(self, row: Row[Any]) -> Job | None:
         """Return the job of a row; None when its delay id cannot be read."""
         delay_id = self._sealer.open(row.sealed, row.id)
-        if delay_id is None:
-            return None
+        return None if delay_id is None else self._job_with(row, delay_id)
+
+    def _job_with(self, row: Row[Any], delay_id: str) -> Job:
         asked = Asked(row.room, row.identity, row.server_name, delay_id, row.timeout)
         times = row.timeout, row.since, row.restarted_at
         state = State(Phase(row.phase), *times, sanity=self._sanity, sid=row.sid)

@@ -18,7 +18,7 @@ from modules.livekit.delegation.calls import Calls
 from modules.livekit.delegation.job import Change, Job, Pair
 from modules.livekit.delegation.jobs import Jobs
 from modules.livekit.delegation.machine import step
-from modules.livekit.delegation.model import Action, Event, Phase, Replaced, Resumed, Tick
+from modules.livekit.delegation.model import Action, Event, Phase, Resumed, Tick
 from modules.livekit.delegation.watcher import Watcher, text_of
 from modules.livekit.delegation.work import Entry, Work
 
@@ -69,11 +69,9 @@ class Runner:
         """Run a new job, or one that has just changed in the store, and begin its actions."""
         if self._knows(job):
             return
-        before = self._entries.get(self._ids.get(job.asked.pair, ""))
-        if before is not None and before.job.id != job.id:
-            ended, _ = step(before.state, Replaced(), self._clock.now())
-            self._watcher.changed(before.job, before.state, ended)
-            self._forget(before.job.id)
+        before = self._ids.get(job.asked.pair)
+        if before is not None and before != job.id:
+            self._forget(before)
         if job.state.phase is Phase.ENDED:
             self._forget(job.id)
             return
@@ -225,6 +223,8 @@ class Runner:
             job = await self._in_store(self._jobs.get, job_id)
             if entry is None or self._entries.get(job_id) is not entry:
                 continue
+            if job is None:
+                _log.info("job %s is not in the store any more: another process has ended it", job_id)
             if job is None or job.owner != self._owner:
                 self._forget(job_id)
             else:

@@ -132,7 +132,7 @@ def test_a_job_that_is_given_up(worker: Worker) -> None:
     worker.join()
     wait_for_restart(event, 2)
     (job,) = worker.jobs
-    assert worker.module.delegation.jobs.remove(job)
+    assert worker.module.delegation.cancel(job)
     wait_for(lambda: event.has_fired, "what nobody restarts")
     assert event.sent_at is None
 
