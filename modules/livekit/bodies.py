@@ -7,14 +7,13 @@ from typing import Any
 from issuer.matrix.answers import BadJsonError, NotJsonError
 from issuer.strict_json import strict_json
 from modules.livekit import names
+from modules.livekit.delegation.job import is_delay_id
 
 Shape = Mapping[str, Any]
 """The fields of an object: their types, and the shape of an object that is inside."""
 
 LONGEST_DELAY = 2**63 // 1_000_000 - 1
 """Milliseconds that lk-jwt-service can count (in nanoseconds)."""
-LONGEST_ID = 1024
-"""Characters of a delay id; Synapse's have 24."""
 NUMBER = (int, float)
 OPENID_TOKEN: Shape = {
     "access_token": str,
@@ -114,7 +113,7 @@ def _delay(data: dict[str, Any]) -> dict[str, Any]:
     delay_id, timeout = data.get("delay_id", ""), data.get("delay_timeout", 0)
     if bool(delay_id) != bool(timeout) or not 0 <= timeout <= LONGEST_DELAY:
         raise BadJsonError("delay_id and delay_timeout go together, and the timeout is more than 0")
-    if delay_id in {".", ".."} or len(delay_id) > LONGEST_ID:
+    if delay_id and not is_delay_id(delay_id):
         raise BadJsonError("a delay_id that cannot stand in a path")
     if delay_id and "\0" in data.get("device_id", ""):
         raise BadJsonError("a device_id that no SFU has")

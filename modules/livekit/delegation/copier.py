@@ -82,7 +82,7 @@ class Copier:
             self._pairs.update(pairs)
         self._news.set()
         if self._thread is None:  # a command: it waits
-            self._try(self._copy)
+            self._try(self._read_and_copy)
 
     def _run(self, begin: Callable[[], None]) -> None:
         def first() -> None:
@@ -108,6 +108,10 @@ class Copier:
             self._fails = True
             self._news.set()
             self._end.wait(PAUSE if self._thread else 0)
+
+    def _read_and_copy(self) -> None:
+        self._mirror.read()  # which learns how others spell
+        self._copy()
 
     def _copy(self) -> None:
         with self._lock:

@@ -182,7 +182,8 @@ class Delegation:
         """Go on with jobs that are in Redis alone: another program's, or of a store that was lost."""
         dead = frozenset(self._leases.dead(self._owner))
         known = {job.asked.pair: job for job in self.jobs.all()}
-        found = {started[0].pair: started for started in self.mirror.read()}
+        read = sorted(self.mirror.read(), key=lambda started: started[1])
+        found = {started[0].pair: started for started in read}  # the newest, if one is spelled in two ways
         for pair, started in found.items():
             is_wanted = partial(_is_newer, started, dead)
             if is_wanted(known.get(pair)):

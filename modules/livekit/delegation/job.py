@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from modules.livekit.delegation.model import State
 
+LONGEST_ID = 1024
+"""Characters of a delay id; Synapse's have 24."""
+
 Pair = tuple[str, str]
 """A LiveKit room and an identity in it: there is at most one job for each."""
 
@@ -45,3 +48,8 @@ class Change:
     """As it was."""
     state: State
     """As it is to be."""
+
+
+def is_delay_id(text: str) -> bool:
+    """Tell whether a homeserver can have called an event so: it is a segment of a path (RFC 3986 §3.3)."""
+    return 0 < len(text) <= LONGEST_ID and text not in {".", ".."}

@@ -7,12 +7,13 @@ SELECT, if the URL has a password or a database).
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from issuer.errors import UnavailableError
-from modules.livekit.delegation.job import Asked, Pair
+from modules.livekit.delegation.job import Asked, Pair, is_delay_id
 from modules.livekit.names import canonical_json
 
 if TYPE_CHECKING:
@@ -83,41 +84,55 @@ class RedisMirror(Mirror):
 
         self._client = client
         self._failures = (exceptions.RedisError, OSError)
+        self._spelled: dict[Pair, bytes] = {}
+        """Names of fields that another program spelled in another way: it would not find ours."""
 
     def write(self, jobs: Sequence[Started]) -> None:
         """Write jobs; raise `RedisError` when that fails."""
-        if jobs:
-            values: Any = {field_of(asked.pair): value_of(asked, at) for asked, at in jobs}
-            try:
+        pairs = [asked.pair for asked, _ in jobs]
+        values: Any = {self._field(asked.pair): value_of(asked, at) for asked, at in jobs}
+        with self._translated():
+            if values:
                 self._client.hset(HASH, mapping=values)
-            except self._failures as error:
-                raise RedisError(f"Redis: {type(error).__name__}") from None
+            if doubles := [field_of(pair) for pair in pairs if pair in self._spelled]:
+                self._client.hdel(HASH, *doubles)
 
     def remove(self, pairs: Iterable[Pair]) -> None:
         """Remove jobs that have ended; raise `RedisError` when that fails."""
-        try:
-            if fields := [field_of(pair) for pair in pairs]:
+        pairs = list(pairs)
+        fields = {name for pair in pairs for name in (field_of(pair), self._field(pair))}
+        with self._translated():
+            if fields:
                 self._client.hdel(HASH, *fields)
-        except self._failures as error:
-            raise RedisError(f"Redis: {type(error).__name__}") from None
+        for pair in pairs:
+            self._spelled.pop(pair, None)
 
     def read(self) -> list[Started]:
         """Return all jobs; what cannot be read as one is logged, and left alone."""
-        try:
+        with self._translated():
             found: Any = self._client.hgetall(HASH)
-        except self._failures as error:
-            raise RedisError(f"Redis: {type(error).__name__}") from None
-        jobs = [parse(name, value) for name, value in found.items()]
-        if bad := jobs.count(None):
+        jobs = {name: parse(name, value) for name, value in found.items()}
+        if bad := list(jobs.values()).count(None):
             _log.warning("%d entries of %s in Redis are no jobs, and are left alone", bad, HASH)
-        return [job for job in jobs if job]
+        for name, job in jobs.items():
+            if job and name != field_of(job[0].pair):
+                self._spelled[job[0].pair] = name
+        return [job for job in jobs.values() if job]
+
+    def _field(self, pair: Pair) -> bytes:
+        return self._spelled.get(pair) or field_of(pair)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            raise RedisError(f"Redis does not answer: {type(error).__name__}") from None
 
     def check(self) -> None:
         """Raise `RedisError` when it does not answer."""
-        try:
+        with self._translated():
             self._client.ping()
-        except self._failures as error:
-            raise RedisError(f"Redis does not answer: {type(error).__name__}") from None
 
 
 def connect(url: str) -> "Redis":
@@ -168,7 +183,7 @@ def parse(name: bytes, value: bytes) -> Started | None:
         asked = Asked(room, identity, server_name, delay_id, nanoseconds / NANO)
         # RFC 3339 §5.6; Python reads any number of fractional digits
         restarted_at = datetime.fromisoformat(data["RestartedAt"].upper())
-        if json.loads(name) != list(asked.pair) or restarted_at.tzinfo is None:
+        if json.loads(name) != list(asked.pair) or restarted_at.tzinfo is None or not is_delay_id(delay_id):
             return None
         return asked, restarted_at.timestamp()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
