@@ -1,4 +1,4 @@
-"""Reads the body of a request on the event loop: however slowly it comes, it holds no thread."""
+"""Reads a body that does not come whole on the event loop: however slowly it comes, it holds no thread."""
 
 import asyncio
 from contextlib import suppress
@@ -20,19 +20,23 @@ def has_body(headers: Headers) -> bool:
     return "content-length" in headers or "transfer-encoding" in headers
 
 
+def comes_whole(headers: Headers, limit: int) -> bool:
+    """Say whether a body has a declared length, of at most `limit` bytes."""
+    return "transfer-encoding" not in headers and int(headers.get("content-length")) <= limit
+
+
 async def read_body(exchange: Exchange, headers: Headers, limit: int, seconds: float) -> bytes:
-    """Return the whole body.
+    """Return the whole body of one that does not come whole.
 
     Raises:
         BodyError: 413 over `limit` bytes (RFC 9110 §15.5.14), 408 after `seconds` (§15.5.9), 400 when the
             client went away in the middle.
     """
-    chunked = "transfer-encoding" in headers
-    if not chunked and int(headers.get("content-length")) > limit:
+    if "transfer-encoding" not in headers:
         raise BodyError(413)
     try:
         async with asyncio.timeout(seconds):
-            return await _chunks(exchange, limit) if chunked else await exchange()
+            return await _chunks(exchange, limit)
     except TimeoutError:
         raise BodyError(408) from None
     except RuntimeError:  # Granian's, when the connection ends before the body does

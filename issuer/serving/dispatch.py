@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from issuer.deferral import Deferral
 from issuer.serving.answers import Answer, Exchange, answer, error_answer
-from issuer.serving.bodies import BodyError, drain, has_body, read_body
+from issuer.serving.arrivals import Arrivals
+from issuer.serving.bodies import BodyError, comes_whole, drain, has_body, read_body
 from issuer.serving.environ import Scope
 from issuer.serving.options import ServeOptions
 
@@ -44,16 +45,24 @@ class Dispatcher:
         self._loop = loop
         self._queue: SimpleQueue[tuple[Request, bytes, bool]] = SimpleQueue()
         self._deferred: set[Request] = set()
+        self._arrivals = Arrivals(loop, options.body_seconds)
         self._readers: set[asyncio.Task[None]] = set()
         for number in range(options.threads):
             threading.Thread(target=self._work, name=f"request-{number + 1}", daemon=True).start()
 
     def schedule(self, request: Request) -> None:
         """Take a request from Granian, on a thread of Granian's."""
-        if has_body(request.scope.headers):
-            self._loop.call_soon_threadsafe(self._read, request)
-        else:
+        headers = request.scope.headers
+        if not has_body(headers):
             self._enqueue(request, b"")
+        elif comes_whole(headers, self._options.body_limit):
+            self._arrivals.expect(
+                request.proto,
+                lambda body: self._enqueue(request, body),
+                lambda status: _finish(request, error_answer(status)),
+            )
+        else:
+            self._loop.call_soon_threadsafe(self._read, request)
 
     def _read(self, request: Request) -> None:
         reader = self._loop.create_task(self._receive(request))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import granian._granian
 from granian.http import HTTP1Settings
 
+from issuer.serving.arrivals import ArrivalLoop
 from issuer.serving.children import Ready
 from issuer.serving.dispatch import Dispatcher
 from issuer.serving.listen import BACKLOG
@@ -66,7 +67,7 @@ class Worker:
             self._on_stop(app)
 
     def _serve(self, app: "WSGIApplication", ready: Ready) -> None:
-        loop = asyncio.new_event_loop()
+        loop = ArrivalLoop()
         asyncio.set_event_loop(loop)
         finished = asyncio.Event()
         stop = engine.WorkerSignal()
@@ -86,7 +87,7 @@ class Worker:
             None,  # no pipe for Granian's own metrics
             1,  # threads of the HTTP engine
             1,  # threads for its files, of which we serve none
-            1,  # threads that call our scheduler
+            1,  # threads that call our scheduler: while it asks for a body, none can come
             30,  # seconds until such a thread ends
             _connections(),
             "1",  # HTTP/1.1 alone, as reverse proxies speak it
