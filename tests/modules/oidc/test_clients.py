@@ -67,6 +67,55 @@ def test_the_origins_of_a_client_are_as_browsers_name_them(make_provider: MakePr
         make_provider(clients={"wiki": {**WIKI, "origins": ["https://pages.example.com/x"]}})
 
 
+def test_pages_at_the_origins_of_a_client_may_read_its_answers_and_no_others(
+    make_provider: MakeProvider,
+) -> None:
+    mine, other = "https://pages.example.com", "https://other.example.com"
+    clients = {"wiki": {**WIKI, "origins": [mine]}, "other": {**WIKI, "origins": [other]}}
+    provider = make_provider(clients=clients)
+    token = provider.tokens(provider.gateway.sign_in("dwho"))["access_token"]
+    for origin, allowed in ((mine, mine), (other, None), ("null", None)):
+        headers = {"Origin": origin}
+        form = {"client_id": "wiki", "client_secret": SECRET, "token": token}
+        plain = provider.gateway.client()
+        answers = [
+            plain.post(f"/oidc/{path}", data=form, headers=headers) for path in ("token", "introspect")
+        ]
+        bearer = {**headers, "Authorization": f"Bearer {token}"}
+        answers.append(plain.get("/oidc/userinfo", headers=bearer))
+        found = {answer.headers.get("Access-Control-Allow-Origin") for answer in answers}
+        assert found == {allowed}, origin
+        assert all("Access-Control-Allow-Credentials" not in answer.headers for answer in answers)
+
+
+def test_the_rule_of_a_client_stands_in_the_place_of_the_instances(make_provider: MakeProvider) -> None:
+    api = "https://api.example.com/"
+    own = {
+        "open": {**WIKI, "rule": "accept"},
+        "closed": {**WIKI, "rule": "deny"},
+        "seeing": {
+            **WIKI,
+            "resources": [api],
+            "rule": f'client_id == "seeing" && scope == "openid" && resource == "{api}"',
+        },
+    }
+    provider = make_provider(clients={"wiki": WIKI, **own}, rule='inGroup("timelords")')
+    asked: dict[str, Any] = {"redirect_uri": REDIRECT, "scope": "openid"}
+
+    def error(uid: str, client: str, **more: Any) -> str | None:
+        browser = provider.gateway.sign_in(uid)
+        return provider.told(browser.get(provider.url(client, **asked, **more))).get("error")
+
+    assert [error("dwho", name) for name in ("wiki", "open", "closed")] == [None, None, "access_denied"]
+    assert [error("rtyler", name) for name in ("wiki", "open", "closed")] == [
+        "access_denied",
+        None,
+        "access_denied",
+    ]
+    assert error("rtyler", "seeing", resource=api) is None
+    assert error("dwho", "seeing") == "access_denied"
+
+
 def test_people_take_a_consent_back(make_provider: MakeProvider) -> None:
     provider = make_provider(clients=ASKING)
     browser, other = provider.gateway.sign_in("dwho"), provider.gateway.sign_in("rtyler")

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from modules.oidc.settings import DEVICE_CODE
+from tests.modules.oidc.attacks import attack
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import OURS, Provider, claims_of
 
@@ -77,6 +78,22 @@ def test_user_codes_cannot_be_guessed(make_provider: MakeProvider) -> None:
         browser.get(f"/oidc/device?user_code=BBBB-BBB{letter}").status_code for letter in "BCDFGHJKLMNP"
     }
     assert statuses == {404, 429}
+
+
+@attack
+def test_nobody_lets_a_device_in_by_opening_somebodys_page(make_provider: MakeProvider) -> None:
+    """CSRF on consent, of a device (RFC 8628 §5.4, RFC 9700 §4.7)."""
+    provider = make_provider(clients=TV)
+    begun, browser = begin(provider), provider.gateway.sign_in("dwho")
+    page = browser.get("/oidc/device", query_string={"user_code": begun["user_code"]})
+    assert page.headers["X-Frame-Options"] == "DENY"
+    fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)
+    data = {name: unescape(value) for name, value in fields} | {"decision": "allow"}
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}):
+        assert browser.post("/oidc/device", data=data, headers=headers).status_code == 403
+    other = provider.gateway.sign_in("rtyler")
+    assert other.post("/oidc/device", data=data, headers=OURS).location == "/oidc/device"
+    assert poll(provider, begun["device_code"]).get_json()["error"] == "authorization_pending"
 
 
 def test_another_client_gets_nothing_and_the_rule_is_asked(make_provider: MakeProvider) -> None:

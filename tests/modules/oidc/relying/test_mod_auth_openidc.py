@@ -1,19 +1,27 @@
 """Debian's libapache2-mod-auth-openidc in front of a page."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.browser import OpenPage, browser, open_page
 from tests.modules.oidc.relying.apache import Apache
 from tests.modules.oidc.relying.office import SECRET, Visitor, start
-from tests.service import Service
+from tests.service import PASSWORD, Service
+
+__all__ = ["browser", "open_page"]
 
 
 @pytest.fixture(scope="module")
-def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apache]:
-    server = Apache(tmp_path_factory.mktemp("apache"))
-    yield server
-    server.stop()
+def apache() -> Iterator[Apache]:
+    """Not below pytest's own directory, which every run of pytest closes to other users again."""
+    with TemporaryDirectory() as folder:
+        server = Apache(Path(folder))
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +51,24 @@ def test_a_page_behind_apache_is_for_those_who_signed_in(service: Service, apach
     assert "The private page" in page.text
     assert page.headers["X-Who"].startswith("dwho")
     assert page.headers["X-Mail"] == "dwho@example.com"
+
+
+def test_in_a_browser(service: Service, apache: Apache, open_page: OpenPage) -> None:
+    """In a real browser, and with independent clients that the fixture starts: `openid-client` from npm
+    (code + PKCE, refresh, device, introspection), Debian's `libapache2-mod-auth-openidc` in front of a
+    page, a real Synapse with our module as its SSO provider (a user signs in to Matrix through us).
+    """
+    window = open_page(f"{apache.url}/private/")
+    page = window.page
+    page.get_by_label("User name").fill("dwho")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    allow, private = (
+        page.get_by_role("button", name="Allow", exact=True),
+        page.get_by_text("The private page"),
+    )
+    expect(allow.or_(private)).to_be_visible()
+    if allow.is_visible():
+        allow.click()
+    expect(private).to_be_visible()
+    assert page.url == f"{apache.url}/private/"
