@@ -106,6 +106,12 @@ def wrong(**sections: Any) -> dict[str, Any]:
     return {"public_url": "https://auth.example.com/", **sections}
 
 
+def client(**options: Any) -> dict[str, Any]:
+    """A provider with one client."""
+    redirect = {"redirect_uris": ["https://wiki.example.com/callback"]}
+    return wrong(modules={"oidc": {"clients": {"wiki": {**redirect, **options}}}})
+
+
 LIVEKIT = {"url": "wss://sfu.example.com", "api_key": "k", "full_access_homeservers": ["example.com"]}
 SHORT = "ShOrTmArKeR"
 WRONG = [
@@ -124,6 +130,16 @@ WRONG = [
     wrong(modules={"livekit": {**LIVEKIT, "redis_url": f"redis://:{SECRET}@redis:port"}}),
     wrong(modules={"livekit": {**LIVEKIT, "homeservers": [{"name": "https://x", "as_token": SECRET}]}}),
     wrong(modules={"livekit": {**LIVEKIT, "homeservers": [{"name": "x", "as_token": f"{SECRET} x"}]}}),
+    client(secret=SHORT),
+    client(secret=[SECRET]),
+    client(secret={"value": SECRET}),
+    client(secrets=SECRET),
+    client(secret=SECRET, secret_file="x"),
+    client(secret_file=SECRET),
+    client(secret_env=SECRET),
+    client(secret=SECRET, jwks_file="keys.json"),
+    client(secret=SECRET, authentication="private_key_jwt"),
+    client(secret=SECRET, redirect_uris=[]),
     wrong(modules={"nothing": {"app_secret": SECRET}}),
     wrong(store={"url": f"mysql://issuer:{SECRET}@db/issuer"}),
     wrong(store={"url": f"postgresql://issuer:{SECRET}@[::/issuer"}),
