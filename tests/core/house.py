@@ -1,4 +1,4 @@
-"""The whole house: the portal, Jitsi with both kinds of keys, LiveKit between stubs, an OpenID Provider.
+"""The whole house: the portal, Jitsi with both kinds of keys, LiveKit, Matrix, an OpenID Provider, stubs.
 
 And all that it says.
 """
@@ -17,6 +17,8 @@ from issuer.testing import LocalGateway, open_gateway
 from tests.core.applications import provider_options
 from tests.modules.livekit.calls import Call, Homeserver, options, upstream_options
 from tests.modules.livekit.sfu import Sfu
+from tests.modules.matrix.calls import API_TOKEN, Caller
+from tests.modules.matrix.stub import ADMIN_TOKEN, Home
 from tests.upstream.authority import Authority
 
 SECRET = "SeCrEtMaRkEr0123456789abcdef0123456789abcdef"
@@ -33,8 +35,12 @@ class House:
         self.metrics = PrometheusMetrics()
         livekit = options(homeserver, sfu)
         provider = provider_options(folder, homeserver.name)
+        self.home = Home(authority)
+        server = {"url": self.home.url, "access_token": ADMIN_TOKEN}
+        matrix = {"api_token": API_TOKEN}
         data = {
-            "modules": {"hmac": HMAC, "jitsi": RING, "livekit": livekit, "oidc": provider},
+            "matrix": {"homeservers": {self.home.name: server}},
+            "modules": {"hmac": HMAC, "jitsi": RING, "livekit": livekit, "matrix": matrix, "oidc": provider},
             "upstream": upstream_options(authority),
         }
         self.gateway: LocalGateway = open_gateway(
@@ -42,6 +48,11 @@ class House:
         )
         self.gateway.add_user("dwho", ("users",), cn="The Doctor")
         self.call = Call(self.gateway, homeserver, sfu)
+        self.prosody = Caller(self.gateway)
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.home.close()
 
     def counted(self) -> str:
         return generate_latest(self.metrics.registry).decode()

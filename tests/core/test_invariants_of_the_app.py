@@ -65,7 +65,7 @@ OURS = {"auth.example.com", "meet.example.com"}
 def house(tmp_path: Path, authority: Authority, homeserver: Homeserver, sfu: Sfu) -> Iterator[House]:
     found = House(tmp_path, authority, homeserver, sfu)
     yield found
-    found.gateway.close()
+    found.close()
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def house(tmp_path: Path, authority: Authority, homeserver: Homeserver, sfu: Sfu
     found = House(tmp_path, authority, homeserver, sfu)
     homeserver.subs[OPENID] = homeserver.user
     yield found
-    found.gateway.close()
+    found.close()
 
 
 @pytest.fixture
