@@ -30,7 +30,7 @@ class Caller:
             CallerError: nobody who may.
             issuer.bearer.KeysUnavailableError: the keys of a trusted issuer cannot be had now.
         """
-        token = bearer_token(request.headers.get("Authorization"))
+        token = bearer_token(request.environ.get("HTTP_AUTHORIZATION"))
         if token is not None:
             return self._by_token(token)
         session = self._gateway.session()
