@@ -16,6 +16,9 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 
+EXPOSED = {"Access-Control-Expose-Headers": "Retry-After"}
+VARIES = {"Vary": "Origin"}
+
 
 class Origins:
     """The portal's own origin and the configured ones."""
@@ -42,9 +45,9 @@ class Origins:
         Browsers name the origin of every POST (RFC 6454 §7), and `Sec-Fetch-Site` besides (W3C Fetch Metadata
         §2.4); a request with neither is no page's.
         """
-        named = request.headers.get("Origin")
+        named = request.environ.get("HTTP_ORIGIN")
         if named is None:
-            ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
+            ours = request.environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
         else:
             ours = named in self._with_session
         if not ours:
@@ -52,19 +55,22 @@ class Origins:
 
     def headers(self, request: Request) -> Mapping[str, str]:
         """Return what lets the page that asks read the answer; nothing for a page that may not."""
-        named = request.headers.get("Origin", "")
-        if named not in self._every:
-            return {"Vary": "Origin"}
-        with_session = {"Access-Control-Allow-Credentials": "true"} if named in self._with_session else {}
-        return {"Access-Control-Allow-Origin": named, "Vary": "Origin", **with_session}
+        return {**VARIES, **self._allowed(request, EXPOSED)}
 
     def preflight(self, request: Request) -> Mapping[str, str]:
-        """Return the same, and what the page may send.
+        """Return what the page may send.
 
         Raises:
             OriginRefusedError: the origin is not configured.
         """
-        found = self.headers(request)
-        if "Access-Control-Allow-Origin" not in found:
+        found = self._allowed(request, PREFLIGHT)
+        if not found:
             raise OriginRefusedError("a preflight comes from elsewhere")
-        return {**found, **PREFLIGHT}
+        return {**VARIES, **found}
+
+    def _allowed(self, request: Request, more: Mapping[str, str]) -> Mapping[str, str]:
+        named = request.environ.get("HTTP_ORIGIN", "")
+        if named not in self._every:
+            return {}
+        with_session = {"Access-Control-Allow-Credentials": "true"} if named in self._with_session else {}
+        return {"Access-Control-Allow-Origin": named, **with_session, **more}

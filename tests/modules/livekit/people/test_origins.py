@@ -76,6 +76,7 @@ def test_a_configured_page_may_read_the_answer(stage: Stage, origin: str) -> Non
     ):
         assert answer.headers["Access-Control-Allow-Origin"] == origin
         assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+        assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
         assert answer.headers["Vary"] == "Origin"
         assert answer.headers["Cache-Control"] == "no-store"
 
