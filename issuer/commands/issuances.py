@@ -40,9 +40,12 @@ class Moment(click.ParamType[float]):
 
 OPTIONS = (
     click.option("--user", "uid", help="Only those of this user."),
+    click.option("--backend", help="Only those of people of this login backend."),
+    click.option("--subject", help="Only those of the person whom the backend calls so."),
     click.option("--instance", help="Only those of this instance of a module."),
     click.option("--module", help="Only those of modules of this type."),
     click.option("--room", help="Only those for this room."),
+    click.option("--tenant", help="Only those for rooms of this tenant."),
     click.option("--scene", help="Only those for this scene."),
     click.option("--event", help="Only those for this event."),
     click.option("--identity", help="Only those for this participant of a LiveKit server."),

@@ -18,9 +18,16 @@ from tests.store.samples import NOW, issuance
 def commands(tmp_path: Path) -> Iterator[Commands]:
     found = Commands(tmp_path)
     rows: list[dict[str, Any]] = [
-        {"room": "board-1", "address": "192.0.2.7"},
+        {"room": "board-1", "tenant": "tardis", "address": "192.0.2.7"},
         {"room": "=1+1", "uid": "rtyler", "scene": "-s", "event": "e,\"'"},
-        {"room": "a\x1b[31m\nb", "instance": "second", "module": "livekit", "identity": "user-1"},
+        {
+            "room": "a\x1b[31m\nb",
+            "instance": "second",
+            "module": "livekit",
+            "identity": "user-1",
+            "backend": "ldap",
+            "subject": "entry-1",
+        },
     ]
     for number, row in enumerate(rows):
         times = {"issued_at": NOW + number * 3600, "expires_at": NOW + number * 3600 + 300}
@@ -51,6 +58,10 @@ def test_a_list_has_the_newest_first_and_nothing_that_moves_a_terminal(commands:
         (["--room", "board-1", "--address", "192.0.2.7"], ["id-0"]),
         (["--scene", "-s", "--event", "e,\"'"], ["id-1"]),
         (["--identity", "user-1"], ["id-2"]),
+        (["--tenant", "tardis"], ["id-0"]),
+        (["--backend", "ldap"], ["id-2"]),
+        (["--subject", "entry-1"], ["id-2"]),
+        (["--backend", "local", "--subject", "entry-1"], []),
         (["--user", "nobody"], []),
         (["--since", "2027-01-15T09:00:00Z"], ["id-2", "id-1"]),
         (["--since", "2027-01-15T10:00:00+01:00", "--until", "2027-01-15T10:00"], ["id-1"]),
