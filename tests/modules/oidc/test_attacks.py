@@ -64,6 +64,27 @@ def test_only_the_port_of_a_native_application_is_free(provider: Provider) -> No
 
 
 @attack
+def test_the_port_is_free_on_both_loopback_addresses_unless_one_is_registered(
+    make_provider: MakeProvider,
+) -> None:
+    """RFC 8252 §7.3: open ports."""
+    uris = ["http://[::1]/callback", "http://127.0.0.1:4711/fixed", "http://localhost/callback"]
+    provider = make_provider(clients={"app": {"redirect_uris": uris, "trusted": True}})
+    browser = provider.gateway.sign_in("dwho")
+    for uri, good in (
+        ("http://[::1]:49152/callback", True),
+        ("http://127.0.0.1:49152/callback", False),
+        ("http://127.0.0.1:4711/fixed", True),
+        ("http://127.0.0.1:4712/fixed", False),
+        ("http://127.0.0.1/fixed", False),
+        ("http://localhost/callback", True),
+        ("http://localhost:49152/callback", False),
+    ):
+        answer = browser.get(provider.url("app", redirect_uri=uri))
+        assert answer.status_code == (303 if good else 400), uri
+
+
+@attack
 def test_every_answer_names_its_issuer(provider: Provider) -> None:
     """Mix-up (RFC 9700 §4.4.2, RFC 9207 §2)."""
     browser = provider.gateway.sign_in("dwho")

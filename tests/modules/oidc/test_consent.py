@@ -37,6 +37,17 @@ def test_people_are_asked_once(make_provider: MakeProvider) -> None:
     assert "code" in provider.told(browser.get(provider.url(prompt="none", scope="openid")))
 
 
+def test_a_consent_is_remembered_for_the_person_and_for_its_time(make_provider: MakeProvider) -> None:
+    provider = make_provider(clients=ASKING, consent_lifetime="30d")
+    browser = provider.gateway.sign_in("dwho")
+    decide(browser, browser.get(provider.url()), "allow")
+    provider.gateway.clock.advance(29 * 86400)
+    assert "code" in provider.told(provider.gateway.sign_in("dwho").get(provider.url()))
+    assert provider.gateway.sign_in("rtyler").get(provider.url()).status_code == 200
+    provider.gateway.clock.advance(86400)
+    assert provider.gateway.sign_in("dwho").get(provider.url()).status_code == 200
+
+
 def test_more_than_was_allowed_is_asked_for_again(make_provider: MakeProvider) -> None:
     provider = make_provider(clients=ASKING)
     browser = provider.gateway.sign_in("dwho")

@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
+from modules.oidc.settings import DEVICE_CODE
 from tests.browser import OpenPage, Window, browser, open_page
 from tests.docs.pages import page
 from tests.modules.oidc.jitsi_page import JitsiPage, jitsi_page
@@ -25,8 +27,12 @@ WIKI = f"""
 [modules.oidc.clients.wiki]
 secret = "{SECRET}"
 redirect_uris = ["https://wiki.example.com/callback"]
+
+[modules.oidc.clients.tv]
+name = "Television"
+grant_types = ["{DEVICE_CODE}"]
 """
-"""Another client, which is not trusted."""
+"""Clients that are not trusted: an application and a device."""
 STATE = json.dumps({"room": "My Room", "roomSafe": "my%20room", "tenant": "", "refreshToken": None})
 
 
@@ -113,7 +119,7 @@ LOOKS = [(1280, False), (390, True)]
 
 
 @pytest.mark.parametrize(("width", "dark"), LOOKS)
-def test_the_pages_of_consent_are_for_people(
+def test_the_pages_are_for_people(
     service: Secure, open_page: OpenPage, tmp_path: Path, width: int, dark: bool
 ) -> None:
     """In a real browser, and with independent clients that the fixture starts: `openid-client` from npm
@@ -131,6 +137,28 @@ def test_the_pages_of_consent_are_for_people(
     window.page.keyboard.press("Tab")
     window.page.goto(f"{service.url}/oidc/applications")
     assert_good(window, tmp_path / "applications.png")
+    for path in (
+        "device",
+        "device?user_code=B0B0-B0B0",
+        "device?user_code=BBBB-BBBB",
+        "logout?client_id=wiki",
+    ):
+        window.page.goto(f"{service.url}/oidc/{path}")
+        assert_good(window, tmp_path / f"{path.replace('?', '-')}.png")
+    begun = requests.post(
+        f"{service.url}/oidc/device_authorization",
+        data={"client_id": "tv", "scope": "openid email"},
+        verify=str(service.authority.path),
+        timeout=30,
+    ).json()
+    window.page.goto(f"{service.url}/oidc/device")
+    window.page.get_by_label("The code on the device").fill(begun["user_code"].lower())
+    window.page.keyboard.press("Enter")
+    expect(window.page.get_by_role("heading", name="Let a device in?")).to_be_visible()
+    assert_good(window, tmp_path / "let-in.png")
+    window.page.get_by_role("button", name="Allow", exact=True).press("Enter")
+    expect(window.page.get_by_text("The device is signed in")).to_be_visible()
+    assert_good(window, tmp_path / "let-in-done.png")
 
 
 def assert_good(window: Window, path: Path) -> None:
