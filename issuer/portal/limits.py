@@ -22,13 +22,11 @@ class Attempt:
 
     def succeed(self) -> None:
         """Forget the failures of what was guessed at; of the address, only this attempt is taken back."""
-        self._attempts.clear(self._bucket)
-        self._attempts.release(self._address)
+        self._attempts.succeed(self._bucket, self._address)
 
     def take_back(self) -> None:
         """Let it be as if it had not been: it was neither right nor wrong."""
-        for bucket in (self._bucket, self._address):
-            self._attempts.release(bucket)
+        self._attempts.release(self._bucket, self._address)
 
 
 class Limits:
@@ -48,13 +46,14 @@ class Limits:
         """
         address = address_bucket(visitor.address)
         free = {bucket: self._settings.account_attempts, address: self._settings.address_attempts}
-        for name, number in free.items():
-            wait = self._attempts.reserve(name, self._policy(number))
-            if wait > 0:
-                limit = name.partition(":")[0]
-                audit.sign_in_paused(limit, account, visitor.address, wait)
-                self._metrics.sign_in("paused")
-                raise TooManyRequestsError(f"sign-in paused by the limit of its {limit}", math.ceil(wait))
+        policies = {name: self._policy(number) for name, number in free.items()}
+        pause = self._attempts.reserve_all(policies)
+        if pause is not None:
+            limit = pause.bucket.partition(":")[0]
+            audit.sign_in_paused(limit, account, visitor.address, pause.seconds)
+            self._metrics.sign_in("paused")
+            wait = math.ceil(pause.seconds)
+            raise TooManyRequestsError(f"sign-in paused by the limit of its {limit}", wait)
         return Attempt(self._attempts, bucket, address)
 
     def _policy(self, free: int) -> AttemptPolicy:

@@ -121,9 +121,8 @@ class Factors:
         Raises:
             SecondFactorLostError: they have a second factor, and there is no key.
         """
-        if self._vault is None and self.get(identity) is not None:
-            raise SecondFactorLostError(_KEY_GONE)
         if self.get(identity) is not None:
+            self._open_vault()
             return Demand.CODE
         if not self.covers_person(identity):
             return Demand.NOTHING

@@ -3,17 +3,23 @@
 A bucket's name is kept as its SHA-256: people type passwords where their name belongs.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Dialect, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from issuer.store.database import Database
+from issuer.store.kept import Statement
 from issuer.store.tables import attempts
 from issuer.store.values import digest
 from issuer.world import Clock
 
 MOST_DOUBLINGS = 60
+NOTHING: ColumnElement[int] = literal_column("0")
+ONE: ColumnElement[int] = literal_column("1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,14 @@ class AttemptPolicy:
         return min(self.longest_wait, self.first_wait * 2.0 ** min(count - self.free, MOST_DOUBLINGS))
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why an attempt may not go on: the bucket that waits, and for how many seconds."""
+
+    bucket: str
+    seconds: float
+
+
 class Attempts:
     """The counters of the store."""
 
@@ -39,59 +53,94 @@ class Attempts:
         """Use a database, and a clock that tells when a wait is over."""
         self._database = database
         self._clock = clock
-        self._first = _insert_or_ignore(database.engine.dialect)
+        row, this = attempts.c, attempts.c.bucket_hash == bindparam("key")
+        put: dict[str, Any] = {
+            name: bindparam(f"new_{name}") for name in ("count", "blocked_until", "forget_at")
+        }
+        less = {"count": row["count"] - ONE, "blocked_until": NOTHING}
+        statement = database.statement
+        self._first = statement(_insert_or_ignore(database.engine.dialect))
+        self._wait = statement(select(row.blocked_until).where(this))
+        self._get = statement(
+            select(row["count"], row.blocked_until, row.forget_at).where(this).with_for_update()
+        )
+        self._put = statement(update(attempts).where(this).values(put))
+        self._less = statement(update(attempts).where(this, row["count"] > NOTHING).values(less))
+        self._delete = statement(delete(attempts).where(this))
 
     def reserve(self, bucket: str, policy: AttemptPolicy) -> float:
-        """Count an attempt and return 0.0 if it may go on; else count nothing, return the seconds to wait.
+        """Count an attempt and return 0.0 if it may go on; else count nothing, return the seconds to wait."""
+        waits = self.reserve_all({bucket: policy})
+        return waits.seconds if waits else 0.0
+
+    def reserve_all(self, policies: Mapping[str, AttemptPolicy]) -> Pause | None:
+        """Count an attempt in each bucket and return None if it may go on; else count nothing, say why.
 
         Exact, however many threads and processes ask at once: no two attempts take the same place.
         """
-        key = digest(bucket)
-        wait = self._wait(key)
-        if wait > 0.0:
-            return wait
-        with self._database.write() as connection:
-            return self._count(connection, key, policy)
+        buckets = {digest(bucket): bucket for bucket in policies}
+        for key, bucket in buckets.items():
+            if (wait := self._wait_of(key)) > 0.0:
+                return Pause(bucket, wait)
 
-    def _wait(self, key: bytes) -> float:
+        def count(cursor: Any) -> Pause | None:
+            now = self._clock.now()
+            rows = {key: self._row(cursor, key) for key in sorted(buckets)}  # in one order: no deadlock
+            for key, (_, blocked_until, _) in rows.items():
+                if blocked_until > now:
+                    return Pause(buckets[key], blocked_until - now)
+            for key, row in rows.items():
+                self._count(cursor, key, row, policies[buckets[key]], now)
+            return None
+
+        return self._database.transact(count)
+
+    def _wait_of(self, key: bytes) -> float:
         """Look before the write: an attacker who is blocked costs a read, and nobody's turn to write."""
-        with self._database.read() as connection:
-            blocked_until = connection.scalar(
-                select(attempts.c.blocked_until).where(attempts.c.bucket_hash == key)
-            )
-        return max(0.0, (blocked_until or 0.0) - self._clock.now())
+        row = self._database.kept.first(self._wait, {"key": key})
+        return max(0.0, row[0] - self._clock.now()) if row else 0.0
 
-    def _count(self, connection: Connection, key: bytes, policy: AttemptPolicy) -> float:
-        connection.execute(self._first, {"bucket_hash": key})
-        this = attempts.c.bucket_hash == key
-        row = connection.execute(select(attempts).where(this).with_for_update()).one()
-        now = self._clock.now()
-        if row.blocked_until > now:
-            return float(row.blocked_until) - now
-        count = 1 if row.forget_at <= now else int(row._mapping["count"]) + 1
+    def _row(self, cursor: Any, key: bytes) -> tuple[int, float, float]:
+        self._first.run(cursor, {"key": key})
+        self._get.run(cursor, {"key": key})
+        count, blocked_until, forget_at = cursor.fetchone()
+        return count, blocked_until, forget_at
+
+    def _count(
+        self, cursor: Any, key: bytes, row: tuple[int, float, float], policy: AttemptPolicy, now: float
+    ) -> None:
+        count = 1 if row[2] <= now else row[0] + 1
         blocked_until = now + policy.wait_after(count)
         values = {
-            "count": count,
-            "blocked_until": blocked_until,
-            "forget_at": max(now + policy.forget_after, blocked_until),
+            "new_count": count,
+            "new_blocked_until": blocked_until,
+            "new_forget_at": max(now + policy.forget_after, blocked_until),
         }
-        connection.execute(update(attempts).where(this).values(values))
-        return 0.0
+        self._put.run(cursor, {"key": key, **values})
 
-    def release(self, bucket: str) -> None:
-        """Take back one attempt that was no failure, and the wait that it began."""
-        this = attempts.c.bucket_hash == digest(bucket)
-        less = update(attempts).where(this, attempts.c.count > 0)
-        with self._database.write() as connection:
-            connection.execute(less.values(count=attempts.c.count - 1, blocked_until=0.0))
+    def release(self, *buckets: str) -> None:
+        """Take back one attempt of each that was no failure, and the wait that it began."""
+        self._settle(dict.fromkeys(buckets, self._less))
 
     def clear(self, bucket: str) -> None:
         """Forget every attempt of a bucket."""
-        with self._database.write() as connection:
-            connection.execute(delete(attempts).where(attempts.c.bucket_hash == digest(bucket)))
+        self._settle({bucket: self._delete})
+
+    def succeed(self, cleared: str, released: str) -> None:
+        """Clear one bucket, and release another, at once."""
+        self._settle({released: self._less, cleared: self._delete})
+
+    def _settle(self, changes: Mapping[str, Statement]) -> None:
+        ordered = sorted(((digest(bucket), change) for bucket, change in changes.items()), key=itemgetter(0))
+
+        def settle(cursor: Any) -> None:
+            for key, change in ordered:
+                change.run(cursor, {"key": key})
+
+        self._database.transact(settle)
 
 
 def _insert_or_ignore(dialect: Dialect) -> sqlite.Insert | postgresql.Insert:
     insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-    empty = {"bucket_hash": bindparam("bucket_hash"), "count": 0, "blocked_until": 0.0, "forget_at": 0.0}
-    return insert(attempts).values(empty).on_conflict_do_nothing()
+    empty = dict.fromkeys(("count", "blocked_until", "forget_at"), NOTHING)
+    return insert(attempts).values(bucket_hash=bindparam("key"), **empty).on_conflict_do_nothing()

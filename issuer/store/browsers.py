@@ -3,7 +3,7 @@
 The account's name is kept as its SHA-256, as it is looked up by what a stranger typed.
 """
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from issuer.store.database import Database
@@ -19,24 +19,24 @@ class KnownBrowsers:
         """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
-        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+        insert = sqlite.insert if database.is_sqlite else postgresql.insert
+        new = insert(known_browsers)
+        keys = [known_browsers.c.account_hash, known_browsers.c.token_hash]
+        again = new.on_conflict_do_update(index_elements=keys, set_={"expires_at": new.excluded.expires_at})
+        this = and_(*(column == bindparam(column.name) for column in keys))
+        self._remember = database.statement(again)
+        self._expires = database.statement(select(known_browsers.c.expires_at).where(this))
 
     def remember(self, token_hash: bytes, account: str, expires_at: float) -> None:
         """Remember that a browser signed in to an account."""
         row = {"account_hash": digest(account), "token_hash": token_hash, "expires_at": expires_at}
-        again = self._insert(known_browsers).values(row)
-        keys = [known_browsers.c.account_hash, known_browsers.c.token_hash]
-        upsert = again.on_conflict_do_update(index_elements=keys, set_={"expires_at": expires_at})
-        with self._database.write() as connection:
-            connection.execute(upsert)
+        self._database.transact(lambda cursor: self._remember.run(cursor, row))
 
     def knows(self, token_hash: bytes, account: str, until: float = 0.0) -> bool:
         """Tell whether a browser signed in to an account not too long ago, and is remembered `until` then."""
-        this = and_(
-            known_browsers.c.account_hash == digest(account), known_browsers.c.token_hash == token_hash
-        )
-        with self._database.read() as connection:
-            expires_at = connection.scalar(select(known_browsers.c.expires_at).where(this))
+        this = {"account_hash": digest(account), "token_hash": token_hash}
+        row = self._database.kept.first(self._expires, this)
+        expires_at = row[0] if row else None
         return expires_at is not None and expires_at > self._clock.now() and expires_at >= until
 
     def forget_account(self, account: str) -> None:

@@ -40,12 +40,8 @@ class UidClaims:
 
     def of(self, key: str, backends: Collection[str]) -> list[UidClaim]:
         """Return who has a name in these backends, the first one first."""
-        named = select(uid_claims).where(
-            uid_claims.c.uid_hash == digest(key), uid_claims.c.backend.in_(backends)
-        )
-        with self._database.read() as connection:
-            rows = connection.execute(named.order_by(uid_claims.c.claimed_at))
-            return [UidClaim(row.uid, row.backend, row.subject) for row in rows]
+        rows = self._database.kept.all(self._named, {"hash": digest(key)})
+        return [claim for claim in (UidClaim(*row) for row in rows) if claim.backend in backends]
 
     def claim(self, key: str, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
         """Take the name `key` for somebody; return the claim that is in the way, None when they have it.

@@ -4,17 +4,20 @@ Writes begin explicitly, on SQLite with `BEGIN IMMEDIATE`: then a transaction wa
 and is never refused in the middle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from issuer.store.engines import engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
-from issuer.store.kept import Kept
+from issuer.store.kept import Kept, Statement
 from issuer.store.turn import Turn
+
+T = TypeVar("T")
 
 
 class Database:
@@ -45,6 +48,26 @@ class Database:
         """Give a connection in a transaction: committed at the end, rolled back at an exception."""
         with translated(), self.turn, self._writing.begin() as connection:
             yield connection
+
+    def statement(self, clause: ClauseElement) -> Statement:
+        """Return a statement for the short way, compiled once."""
+        return Statement(clause, self.engine.dialect)
+
+    def transact(self, work: Callable[[Any], T]) -> T:
+        """Return what the work returns, to which a driver's cursor in a transaction is given, the short way.
+
+        It may run twice, see `Kept.run`.
+        """
+
+        def whole(driver: Any) -> T:
+            cursor = driver.cursor()
+            cursor.execute(self.begin)
+            result = work(cursor)
+            driver.commit()
+            return result
+
+        with self.turn:
+            return self.kept.run(whole)
 
     def prepare(self) -> None:
         """Make the file of a SQLite database; a PostgreSQL database is the operator's to make."""

@@ -3,7 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from issuer.store.database import Database
 from issuer.store.tables import recovery_codes, second_factors
@@ -30,6 +42,8 @@ class SecondFactors:
     def __init__(self, database: Database) -> None:
         """Use a database."""
         self._database = database
+        this = (second_factors.c[name] == bindparam(name) for name in ("backend", "subject"))
+        self._get = database.statement(select(second_factors).where(*this))
 
     def add(self, factor: SecondFactor, code_hashes: Iterable[bytes]) -> None:
         """Keep somebody's factor with their recovery codes.
@@ -44,10 +58,8 @@ class SecondFactors:
 
     def get(self, backend: str, subject: str) -> SecondFactor | None:
         """Return somebody's factor."""
-        with self._database.read() as connection:
-            this = _person(second_factors, backend, subject)
-            row = connection.execute(select(second_factors).where(this)).one_or_none()
-        return _factor(row) if row else None
+        row = self._database.kept.first(self._get, {"backend": backend, "subject": subject})
+        return SecondFactor(*row) if row else None
 
     def of_uid(self, uid: str) -> list[SecondFactor]:
         """Return the factors of everybody who had this user name when they set it up."""

@@ -54,14 +54,14 @@ class Sessions:
         self._clock = clock
         by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))
         self._get = Statement(by_hash, database.engine.dialect)
+        self._insert = database.statement(insert(sessions))
         self.listeners: list[Callable[[Sequence[bytes], bytes | None], None]] = []
         """Who hears that sessions were ended (not that they expired), by their hashes, and which one takes
         their place."""
 
     def add(self, row: SessionRow) -> None:
         """Begin a session."""
-        with self._database.write() as connection:
-            connection.execute(insert(sessions), _values(row))
+        self._database.transact(lambda cursor: self._insert.run(cursor, _values(row)))
 
     def get(self, id_hash: bytes) -> SessionRow | None:
         """Return the living session with this hash."""
