@@ -1,13 +1,23 @@
-"""The figures of the LDAP backend, with OpenLDAP and StartTLS on this machine, one sign-in at a time."""
+"""The figures of LDAP, with OpenLDAP and StartTLS on this machine, one sign-in at a time.
+
+The backend's part is compared with a search and a bind on kept connections, for it keeps its own. A whole
+sign-in, from the form that a browser sends to the session that is in the store, is compared with what a bare
+program does for one: connect with StartTLS, search, bind.
+"""
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from bench.baselines.directory import connect, search_and_bind, searching
+from bench.baselines.directory import connect, connect_search_and_bind, search_and_bind, searching
 from bench.figures import Figure, ratios
+from bench.servers import ISSUER, free_port, running
 from issuer.backends.ldap import LdapBackend, LdapSettings
 from issuer.testing import open_gateway
 from tests.openldap.people import CROWD, PEOPLE, SERVICE, SERVICE_PASSWORD, password_of
@@ -16,6 +26,22 @@ from tests.upstream.authority import Authority
 
 SIGN_INS = 1_000
 """Of a round."""
+FORMS = 500
+HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+CONFIGURATION = """\
+public_url = "http://127.0.0.1:{port}/"
+
+[server]
+bind = "127.0.0.1:{port}"
+workers = 1
+
+[backends.ldap]
+servers = ["{server}"]
+ca_file = "{ca_file}"
+bind_dn = "{service}"
+bind_password = "{password}"
+user_base = "{people}"
+"""
 
 
 def figures(directory: Path) -> Iterator[Figure]:
@@ -23,13 +49,11 @@ def figures(directory: Path) -> Iterator[Figure]:
     directory.mkdir()
     with running_openldap(Authority(directory)) as server:
         yield by_backend(directory, server)
+        yield by_form(directory, server)
 
 
 def by_backend(directory: Path, server: OpenLDAP) -> Figure:
-    """From login and password to identity, against the same on connections that are kept as well.
-
-    The limits of the form and the session are not in it: they are the same for every backend.
-    """
+    """From login and password to identity, against the same on connections that are kept as well."""
     gateway = open_gateway(directory / "gateway", {})
     settings = LdapSettings(
         servers=[server.url],
@@ -51,7 +75,43 @@ def by_backend(directory: Path, server: OpenLDAP) -> Figure:
     )
     backend.stop()
     gateway.close()
-    return Figure("LDAP sign-in : bare python-ldap search and bind", 1.5, values, f"{note} s", "", True, True)
+    name = "LDAP backend : bare python-ldap search and bind, connections kept"
+    return Figure(name, 1.5, values, f"{note} s", "", True, True)
+
+
+def by_form(directory: Path, server: OpenLDAP) -> Figure:
+    """From the form to the session, by HTTP: limits, admission, session, known browser and log with it."""
+    port, folder = free_port(), directory / "product"
+    folder.mkdir()
+    text = CONFIGURATION.format(
+        port=port,
+        server=server.url,
+        ca_file=server.ca_file,
+        service=SERVICE,
+        password=SERVICE_PASSWORD,
+        people=PEOPLE,
+    )
+    (folder / "issuer.toml").write_text(text)
+    command = [str(ISSUER), "--config", str(folder / "issuer.toml"), "serve"]
+    with running(command, port, folder / "log"), closing(HTTPConnection("127.0.0.1", port)) as browser:
+        seconds(CROWD, lambda uid: send_form(browser, uid))  # the first sign-in also takes the name
+        values, note = ratios(
+            lambda: seconds(FORMS, lambda uid: send_form(browser, uid)),
+            lambda: seconds(FORMS, lambda uid: connect_search_and_bind(server, uid, password_of(uid))),
+        )
+    name = "LDAP sign-in by form : bare python-ldap connect, search and bind"
+    return Figure(name, 1.5, values, f"{note} s", "", True, True)
+
+
+def send_form(browser: HTTPConnection, uid: str) -> None:
+    """Sign somebody in; raise RuntimeError when there is no session."""
+    form = urlencode({"login": uid, "password": password_of(uid), "next": "/"})
+    browser.request("POST", "/login", form, HEADERS)
+    answer = browser.getresponse()
+    answer.read()
+    cookies = ";".join(answer.headers.get_all("Set-Cookie", []))
+    if answer.status != HTTPStatus.SEE_OTHER or "issuer_session=" not in cookies:
+        raise RuntimeError(f"no sign-in: {answer.status}")
 
 
 def seconds(count: int, work: Callable[[str], None]) -> float:

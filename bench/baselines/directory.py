@@ -1,4 +1,7 @@
-"""What a short script does to check a password: search for the person in the directory, and bind as them."""
+"""What a short script does to check a password: search for the person in the directory, and bind as them.
+
+On connections that are kept, or on one that it makes for each password, as most programs do.
+"""
 
 import ldap
 from ldap.filter import filter_format
@@ -32,3 +35,10 @@ def search_and_bind(search: SimpleLDAPObject, bind: SimpleLDAPObject, uid: str, 
     text = filter_format("(uid=%s)", [uid])
     ((dn, _),) = search.search_ext_s(PEOPLE, ldap.SCOPE_SUBTREE, text, ATTRIBUTES)
     bind.simple_bind_s(dn, password)
+
+
+def connect_search_and_bind(server: OpenLDAP, uid: str, password: str) -> None:
+    """Do the same on one new connection."""
+    connection = searching(server)
+    search_and_bind(connection, connection, uid, password)
+    connection.unbind_s()
