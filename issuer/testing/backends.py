@@ -18,6 +18,7 @@ from issuer.settings.models import Settings
 from issuer.store import Store
 from issuer.testing.fakes import FakeClock, FakeRandomness
 from issuer.testing.gateway import PUBLIC_URL
+from issuer.testing.templates import put_store
 from issuer.upstream import Upstream
 
 NASTY = (
@@ -54,8 +55,8 @@ class BackendContract:
     @pytest.fixture
     def services(self, tmp_path: Path) -> Iterator[BackendServices]:
         """Return what the gateway hands to a backend, on a new store."""
+        put_store(tmp_path / "issuer.db")
         store = Store.open(f"sqlite:///{tmp_path / 'issuer.db'}", FakeClock())
-        store.migrate()
         randomness = FakeRandomness()
         settings = Settings(public_url=PUBLIC_URL)
         upstream = Upstream(settings.upstream, FakeClock(), settings.server.threads)

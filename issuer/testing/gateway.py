@@ -9,7 +9,7 @@ gateway.close()
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,14 @@ from werkzeug.test import TestResponse
 from issuer.app import Parts, World, create_app, key_retention, parts
 from issuer.backends.local import LocalBackend, LocalUsers, identity_of
 from issuer.identity import Attribute, Identity
-from issuer.keys import import_key, list_keys
-from issuer.keys.material import generate_private, private_pem
+from issuer.keys import list_keys
 from issuer.metrics import Metrics, NoMetrics
 from issuer.portal.cookies import Cookies
 from issuer.sessions import Visitor
 from issuer.settings.base import Context
-from issuer.settings.load import parse
+from issuer.settings.load import Configuration, parse
 from issuer.testing.fakes import FakeClock
+from issuer.testing.templates import put_key, put_store
 from issuer.world import SystemRandomness
 
 PUBLIC_URL = "https://auth.example.com/"
@@ -107,17 +107,15 @@ def open_gateway(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     missing = set(key_uses) - {key.use for key in list_keys(settings.keys.directory)}
     for use in sorted(missing):
-        _add_key(settings.keys.directory, use, clock, key_retention(settings))
+        put_key(settings.keys.directory, use, clock.now(), key_retention(settings))
+    _put_store(configuration)
     app = create_app(configuration, World(clock, SystemRandomness(), metrics or NoMetrics()))
     parts(app).store.migrate()
     return LocalGateway(app, clock)
 
 
-@cache
-def _private_key(_use: str) -> bytes:
-    """Return one key for all tests of a process: making it takes its time."""
-    return private_pem(generate_private("rsa-2048")).encode()
-
-
-def _add_key(directory: Path, use: str, clock: FakeClock, retention: float) -> None:
-    import_key(directory, _private_key(use), use=use, kid=f"{use}-key", clock=clock, retention=retention)
+def _put_store(configuration: Configuration) -> None:
+    if configuration.settings.store.url is None:
+        kinds = {instance.plugin for instance in configuration.modules if instance.settings.enabled}
+        tables = [found for kind in kinds if (found := kind.tables())]
+        put_store(configuration.settings.data_dir / "issuer.db", *sorted(tables, key=attrgetter("name")))
