@@ -80,14 +80,14 @@ def serving_with(environ: Mapping[str, str], folder: Path, url: str) -> Iterator
 class Service:
     """One server process with its workers, in a directory."""
 
-    def __init__(self, directory: Path, configuration: str = CONFIGURATION) -> None:
+    def __init__(self, directory: Path, configuration: str = CONFIGURATION, key_use: str = "jitsi") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.file = directory / "issuer.toml"
         self.file.write_text(configuration.format(port=self.port))
         self.log = directory / "log"
         self.shell = Shell(str(self.file), {})
-        make_keys(self.shell.key_directory(), "jitsi", self.shell.clock)
+        make_keys(self.shell.key_directory(), key_use, self.shell.clock)
 
     def add_users(self, *uids: str) -> None:
         users = LocalUsers(self.shell.parts.services)

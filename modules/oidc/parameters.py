@@ -1,6 +1,5 @@
 """The parameters of a request, read strictly: what strangers send to every endpoint."""
 
-from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
@@ -11,8 +10,8 @@ REPEATABLE = frozenset({"resource", "audience"})
 """RFC 8707 §2 and RFC 8693 §2.1; every other parameter stands there once (RFC 6749 §3.1, §3.2)."""
 
 
-class Parameters(Mapping[str, str]):
-    """Parameters by name; a value that is empty counts as absent (RFC 6749 §3.1)."""
+class Parameters(dict[str, str]):
+    """Parameters by name; a value that is empty counts as absent (RFC 6749 §3.1). Nobody changes them."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         """Keep the pairs of a request.
@@ -28,7 +27,7 @@ class Parameters(Mapping[str, str]):
             if name in self._lists and name not in REPEATABLE:
                 raise InvalidRequestError("A parameter is there twice.")
             self._lists.setdefault(name, []).append(value)
-        self._values = {name: values[0] for name, values in self._lists.items() if values[0]}
+        super().__init__({name: values[0] for name, values in self._lists.items() if values[0]})
 
     @classmethod
     def parse(cls, encoded: bytes) -> "Parameters":
@@ -46,18 +45,6 @@ class Parameters(Mapping[str, str]):
         except ValueError:
             raise InvalidRequestError("The parameters cannot be read.") from None
         return cls(pairs)
-
-    def __getitem__(self, name: str) -> str:
-        """Return a value."""
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names."""
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._values)
 
     def __repr__(self) -> str:
         """Show no value: codes, secrets and tokens are among them."""

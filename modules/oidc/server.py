@@ -172,5 +172,7 @@ def form_endpoint(server: Server, answer: Any) -> ResponseReturnValue:
 
 
 def _further(headers: Any) -> list[tuple[str, str]]:
-    ours = {name.lower() for name, _ in NO_STORE}
-    return [(name, value) for name, value in headers or () if name.lower() not in ours]
+    return [(name, value) for name, value in headers or () if name.lower() not in _OURS]
+
+
+_OURS = frozenset(name.lower() for name, _ in NO_STORE)
