@@ -13,9 +13,9 @@ from modules.livekit.people.settings import PeopleSettings
 MATRIX_ROOM = re.compile("[A-Za-z0-9+/]{43}")
 """What `modules.livekit.names.digest` gives: an unpadded SHA-256 in base64."""
 LONGEST_ROOM = 1000
-"""Characters, whatever the pattern says."""
+"""Bytes in UTF-8, whatever the pattern says."""
 LONGEST_REFERENCE = 255
-"""Characters of a scene's or an event's id."""
+"""Bytes of a scene's or an event's id in UTF-8: the token travels in an address."""
 FIELDS = ("roomId", "sceneId", "eventId", "ttl")
 
 
@@ -63,8 +63,8 @@ def _room(data: Mapping[str, Any], settings: PeopleSettings) -> str:
         raise FieldError("roomId", "is missing")
     if not isinstance(room, str):
         raise FieldError("roomId", "must be a string")
-    pattern = re.fullmatch(settings.room_pattern, room) if len(room) <= LONGEST_ROOM else None
-    if pattern is None or not room or not storable(room):
+    pattern = re.fullmatch(settings.room_pattern, room) if _fits(room, LONGEST_ROOM) else None
+    if pattern is None or not room:
         raise FieldError("roomId", "does not match the pattern of rooms here")
     if MATRIX_ROOM.fullmatch(room) and not settings.allow_matrix_rooms:
         raise FieldError("roomId", "looks like the name of a Matrix call, which is not for this address")
@@ -77,9 +77,13 @@ def _reference(data: Mapping[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise FieldError(name, "must be a string")
-    if len(value) > LONGEST_REFERENCE or not value.isprintable() or not storable(value):
-        raise FieldError(name, f"must have at most {LONGEST_REFERENCE} characters, all printable")
+    if not _fits(value, LONGEST_REFERENCE) or not value.isprintable():
+        raise FieldError(name, f"must have at most {LONGEST_REFERENCE} bytes in UTF-8, all printable")
     return value
+
+
+def _fits(text: str, most: int) -> bool:
+    return storable(text) and len(text.encode()) <= most
 
 
 def _ttl(data: Mapping[str, Any], settings: PeopleSettings) -> int | None:

@@ -29,8 +29,10 @@ from modules.livekit.variables import EVERY_VARIABLE
 
 _log = logging.getLogger(__name__)
 
-ROOM_FOR_ROLES = 4096
-"""Characters: who joins sends the token in an address, and many servers take none of more than 8 KB."""
+LONGEST_METADATA = 4096
+"""Bytes in the token: who joins sends it in an address, and many servers take none of more than 8 KB."""
+LONGEST_NAME = 300
+"""Bytes in the token. One that is longer is left out, never cut."""
 GRANTS = {
     "publish": "canPublish",
     "subscribe": "canSubscribe",
@@ -41,12 +43,15 @@ GRANTS = {
 }
 
 
-def fitting(roles: list[str]) -> list[str]:
-    """Return the first roles, as many as have at most `ROOM_FOR_ROLES` characters as JSON."""
-    if len(jsontext.dump(roles)) <= ROOM_FOR_ROLES:
-        return roles
-    ends = accumulate(len(jsontext.dump(role)) + len(",") for role in roles)
-    return [role for role, end in zip(roles, ends, strict=True) if len("[") + end <= ROOM_FOR_ROLES]
+def length(text: str) -> int:
+    """Return how many bytes a text has in a token, which is JSON in ASCII: an emoji has 12."""
+    return len(jsontext.dump(text)) - len('""')
+
+
+def fitting(roles: list[str], room: int) -> list[str]:
+    """Return the first roles, as many as have room in metadata (bytes), which are JSON inside of JSON."""
+    ends = accumulate(length(jsontext.dump(role).decode()) + len(",") for role in roles)
+    return [role for role, end in zip(roles, ends, strict=True) if end <= room]
 
 
 class People:
@@ -155,7 +160,7 @@ class PeoplePhases(Phases):
         people, room = self._people, self._asked.room
         if people.create_room.flag(scope):
             people.rooms.create(room)
-        name = people.name.text_value(scope)
+        name = self._shown_name(scope)
         return {
             "iss": people.sfu.api_key,
             "sub": self._name,
@@ -172,17 +177,29 @@ class PeoplePhases(Phases):
         roles = self._people.roles.value(scope)
         listed = roles if isinstance(roles, list) else [roles]
         found = [role for role in listed if isinstance(role, str)]
-        kept = fitting(found)
-        if len(kept) < len(found):
-            _log.warning(
-                "%s: people.roles gives %d roles, of which the first %d fit into a token: write an "
-                "expression for those that count",
-                self.instance,
-                len(found),
-                len(kept),
-            )
-        about = {"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": kept}
+        text = self._about(found)
+        if length(text) <= LONGEST_METADATA:
+            return text
+        kept = fitting(found, LONGEST_METADATA - length(self._about([])))
+        _log.warning(
+            "%s: people.roles gives %d roles, of which the first %d fit into a token: write an "
+            "expression for those that count",
+            self.instance,
+            len(found),
+            len(kept),
+        )
+        return self._about(kept)
+
+    def _about(self, roles: list[str]) -> str:
+        about = {"sceneId": self._asked.scene, "eventId": self._asked.event, "roles": roles}
         return jsontext.dump(about).decode()
+
+    def _shown_name(self, scope: Scope) -> str | None:
+        name = self._people.name.text_value(scope)
+        if name and length(name) > LONGEST_NAME:
+            _log.warning("%s: people.name gives a name that is too long for a token", self.instance)
+            return None
+        return name
 
     def signer(self) -> Signer:
         """Return what signs for this SFU."""

@@ -83,10 +83,11 @@ class PeopleSettings(Section):
     create_room: str = "0"
     """Expression; yes creates the room on the SFU before the answer, if it is not there."""
     name: str = "cn"
-    """Expression for the name that others see."""
+    """Expression for the name that others see. One of more than 300 bytes in the token (50 letters that are
+    not ASCII) is left out."""
     roles: str = "groups"
-    """Expression for the roles in the participant's metadata: a list of texts. Of those that are
-    longer than 4,096 characters in all, the first count."""
+    """Expression for the roles in the participant's metadata: a list of texts. Metadata has at most 4,096
+    bytes in the token; of roles that are more, the first count."""
     grants: Grants = Grants()
     lifetime: Duration = 300.0
     """How long a token is good for joining."""
