@@ -143,7 +143,7 @@ class Homeservers:
                 url, self.party(name.text), server_name=destination.server_name, insecure=self._insecure
             )
             try:
-                return await self._upstream.fetch(call)
+                return await self._upstream.fetch_unbounded(call)  # `_in_time` bounds it
             except (RefusedError, UnreachableError) as error:
                 failure = error
         raise failure

@@ -6,6 +6,7 @@ this grammar is refused: fewer than four numbers, hexadecimal ones, digits and d
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -14,6 +15,8 @@ LITERAL = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 PORT = re.compile(r"[0-9]{1,5}")
 LONGEST_HOST = 253
 LONGEST_USER_ID = 255
+REMEMBERED = 1024
+"""Names that were read and need not be read again; a text that is none is not remembered."""
 
 
 class BadNameError(ValueError):
@@ -47,6 +50,7 @@ class UserId:
     server: ServerName
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_server_name(text: str) -> ServerName:
     """Read a server name.
 
@@ -66,6 +70,7 @@ def parse_server_name(text: str) -> ServerName:
     return ServerName(text, host, _port(colon + port), is_literal=False)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def parse_user_id(text: str) -> UserId:
     """Read a user identifier; the server name begins after the first colon and may have a port.
 

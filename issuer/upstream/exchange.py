@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import aiohttp
 from yarl import URL
@@ -54,7 +55,7 @@ async def exchange(pools: Pools, settings: UpstreamSettings, call: Call) -> Answ
 
 
 def _same(url: URL, other: URL) -> bool:
-    return where(url).lower() == where(other).lower()
+    return url is other or where(url).lower() == where(other).lower()
 
 
 def _is_guarded(settings: UpstreamSettings, call: Call, *, redirected: bool) -> bool:
@@ -112,6 +113,7 @@ def _no_connection(url: URL, named_by: Party, error: OSError) -> RefusedError | 
     return RefusedError(text)
 
 
+@lru_cache(maxsize=1024)
 def _host(server_name: str | None) -> str | None:
     return URL(f"https://{server_name}/", encoded=True).raw_host if server_name else None
 

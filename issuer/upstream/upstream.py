@@ -152,13 +152,17 @@ class Upstream:
         Raises:
             UpstreamError: when there is no answer, or no usable one.
         """
-        if self._pools is None:
-            raise UnreachableError("this process is ending")
         try:
             async with asyncio.timeout(self.settings.total_timeout):
-                return await exchange(self._pools, self.settings, call)
+                return await self.fetch_unbounded(call)
         except TimeoutError:
             raise UnreachableError(f"{where(URL(call.url, encoded=True))}: no answer in time") from None
+
+    async def fetch_unbounded(self, call: Call) -> Answer:
+        """Do the same where the coroutine bounds the time itself."""
+        if self._pools is None:
+            raise UnreachableError("this process is ending")
+        return await exchange(self._pools, self.settings, call)
 
     def session(self) -> aiohttp.ClientSession:
         """Return a session for libraries that are built on aiohttp, for destinations of the configuration.
