@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-from livekit.api import ListRoomsRequest, LiveKitAPI, TwirpError
+from livekit.api import ListRoomsRequest, TwirpError
 
 from issuer.check import Check, CheckError
 from issuer.matrix import Homeservers, NoClientApiError, OpenIdRefusedError
 from issuer.matrix.doctor import WHOAMI, judge_whoami
 from issuer.upstream import Answer, Upstream, UpstreamError
-from modules.livekit.rooms import FAILURES
+from modules.livekit.rooms import FAILURES, sfu_client
 from modules.livekit.settings import EVERY, HomeserverSettings, LiveKitSettings
 
 INVENTED = "asked-by-issuer-doctor"
@@ -50,14 +50,7 @@ class Doctor:
             ) from None
 
     async def _list_rooms(self) -> None:
-        settings = self._settings
-        api = LiveKitAPI(
-            settings.url,
-            settings.api_key,
-            settings.api_secret.get_secret_value(),
-            session=self._upstream.session(),
-            failover=False,
-        )
+        api = sfu_client(self._settings, self._upstream)
         await api.room.list_rooms(ListRoomsRequest(names=[INVENTED]))
 
     def _federation(self, name: str) -> Callable[[], None]:

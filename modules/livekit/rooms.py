@@ -30,6 +30,17 @@ class SfuError(UnknownError):
     error = "The SFU does not create the room. Try again later."
 
 
+def sfu_client(settings: LiveKitSettings, upstream: Upstream) -> LiveKitAPI:
+    """Return a client of the SFU, for a coroutine on the loop of outgoing calls."""
+    return LiveKitAPI(
+        settings.url,
+        settings.api_key,
+        settings.api_secret.get_secret_value(),
+        session=upstream.session(),
+        failover=False,
+    )
+
+
 class Rooms:
     """Creates rooms: at most one call for a room at a time, and none for one that was just created."""
 
@@ -78,16 +89,8 @@ class Rooms:
             done.exception()  # all who waited may be gone
 
     async def _create(self, name: str) -> None:
-        settings = self._settings
         began = self._clock.monotonic()
-        api = LiveKitAPI(
-            settings.url,
-            settings.api_key,
-            settings.api_secret.get_secret_value(),
-            session=self._upstream.session(),
-            failover=False,
-        )
-        await api.room.create_room(
+        await sfu_client(self._settings, self._upstream).room.create_room(
             CreateRoomRequest(
                 name=name,
                 empty_timeout=EMPTY_SECONDS,
