@@ -103,6 +103,13 @@ def test_a_provider_that_does_not_say_when(house: House, sub: str, auth_time: An
     assert house.session(sub).auth_time == 0
 
 
+def test_a_consent_that_is_always_asked_for_is_asked_for_besides(build_house: BuildHouse) -> None:
+    """Some providers give a refresh token only then (OIDC Core §11)."""
+    browser = build_house({"parameters": {"prompt": "consent"}}).browser()
+    asked = [browser.begin(), browser.begin("/login?since=1&next=/"), browser.begin(silent="1")]
+    assert [parameter(location, "prompt") for location in asked] == ["consent", "login consent", "none"]
+
+
 def test_a_new_sign_in_is_new_though_the_providers_clock_is_behind(house: House) -> None:
     browser = house.browser()
     since = int(house.gateway.clock.now())

@@ -51,6 +51,8 @@ def settings(**options: Any) -> OidcSettings:
         {"parameters": {"state": "x"}},
         {"acr_levels": {"gold": 0}},
         {"client_id": ""},
+        {"refresh_tokens": False, "refresh_after": "1m"},
+        {"client_auth": "none", "client_secret": None, "refresh_after": "1m"},
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any]) -> None:
