@@ -12,7 +12,11 @@ _log = logging.getLogger("issuer.audit")
 
 
 def _event(event: str, level: int = logging.INFO, /, **fields: object) -> None:
-    _log.log(level, {"event": event, **{name: v for name, v in fields.items() if v is not None}})
+    _log.log(level, _fields(event, **fields))
+
+
+def _fields(event: str, **fields: object) -> dict[str, object]:
+    return {"event": event, **{name: value for name, value in fields.items() if value is not None}}
 
 
 def signed_in(identity: Identity, address: str) -> None:
@@ -102,26 +106,29 @@ def bearer_token_refused(instance: str, address: str, reason: str) -> None:
     _event("bearer_token_refused", logging.WARNING, instance=instance, address=address, reason=reason)
 
 
-def token_issued(row: IssuanceRow) -> None:
-    """A token left the house."""
-    _event(
-        "token_issued",
-        token_id=row.token_id,
-        issued_at=row.issued_at,
-        expires_at=row.expires_at,
-        instance=row.instance,
-        module=row.module,
-        backend=row.backend,
-        subject=row.subject,
-        user=row.uid,
-        room=row.room,
-        tenant=row.tenant,
-        scene_id=row.scene,
-        event_id=row.event,
-        identity=row.identity,
-        kid=row.kid,
-        address=row.address,
-    )
+def token_issued(*rows: IssuanceRow) -> None:
+    """Tokens leave the house: a line for each, in one write."""
+    _log.info([_fields("token_issued", **_of(row)) for row in rows])
+
+
+def _of(row: IssuanceRow) -> dict[str, object]:
+    return {
+        "token_id": row.token_id,
+        "issued_at": row.issued_at,
+        "expires_at": row.expires_at,
+        "instance": row.instance,
+        "module": row.module,
+        "backend": row.backend,
+        "subject": row.subject,
+        "user": row.uid,
+        "room": row.room,
+        "tenant": row.tenant,
+        "scene_id": row.scene,
+        "event_id": row.event,
+        "identity": row.identity,
+        "kid": row.kid,
+        "address": row.address,
+    }
 
 
 def token_refused(

@@ -20,18 +20,24 @@ Done = Callable[[bytes | Exception | None], None]
 class Deferral:
     """What one answer waits for; nothing at first."""
 
-    __slots__ = ("begin",)
+    __slots__ = ("begin", "last")
 
     def __init__(self) -> None:
         """Wait for nothing."""
         self.begin: Callable[[Done], None] | None = None
+        self.last: Callable[[], None] | None = None
 
-    def until(self, begin: Callable[[Done], None]) -> None:
+    def until(self, begin: Callable[[Done], None], last: Callable[[], None] | None = None) -> None:
         """Let the answer wait: when it is complete, `begin` is called, and calls back when it may leave.
 
         When something else happened, the request is answered anew, without a deferral.
+
+        Args:
+            begin: begins what the answer waits for.
+            last: does that for every answer that waits for it, when no further request is at hand.
         """
         self.begin = begin
+        self.last = last
 
 
 def offered(environ: "WSGIEnvironment") -> Deferral | None:

@@ -9,13 +9,14 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from flask import has_request_context
 from flask.typing import ResponseReturnValue
 
 from issuer import audit
-from issuer.deferral import Done, offered
+from issuer.deferral import offered
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.identity import Identity
 from issuer.metrics import Metrics
@@ -120,6 +121,7 @@ class Issuance:
         """Keep what issuing needs; `stronger` returns somebody as if they had signed in more strongly."""
         self._stronger = stronger
         self._rows = store.issuances
+        self._rows.listen(self._note)
         self._settings = settings
         self._clock = clock
         self._randomness = randomness
@@ -168,18 +170,9 @@ class Issuance:
         deferral = offered(request_in_hand().environ) if later and has_request_context() else None
         if deferral is None:
             self._rows.record(*rows, change=change)
-            self._note(rows)
-            return
-
-        def begin(done: Done) -> None:
-            def recorded(error: Exception | None) -> None:
-                if error is None:
-                    self._note(rows)
-                done(error)
-
-            self._rows.record_later(rows, change, recorded)
-
-        deferral.until(begin)
+        else:
+            begin = partial(self._rows.record_later, rows, change)
+            deferral.until(begin, self._rows.settle)
 
     def issue(self, phases: Phases, identity: Identity, address: str | None) -> Token:
         """Run rule, claims, sign and record for somebody who is authenticated.
@@ -199,8 +192,8 @@ class Issuance:
         return Token(text, claims), self._row(phases, identity, claims, kid, address)
 
     def _note(self, rows: Sequence[IssuanceRow]) -> None:
+        audit.token_issued(*rows)
         for row in rows:
-            audit.token_issued(row)
             self._metrics.issuance(row.instance, "issued")
 
     def admit(self, phases: Phases, identity: Identity, address: str | None) -> Scope:

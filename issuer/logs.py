@@ -21,35 +21,42 @@ MOST_WAITING = 1000
 
 
 class JsonLines(logging.Formatter):
-    """Makes one JSON object of a record: of a dictionary its items, of anything else `message`."""
+    """Makes one JSON object of a record: of a dictionary its items, of anything else `message`.
+
+    A list of dictionaries is several lines.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
+        """Return the line, or the lines."""
+        said = record.msg
+        if not isinstance(said, dict | list):
+            said = {"message": record.getMessage()}
         time = datetime.fromtimestamp(record.created, UTC).isoformat()
-        line = {"time": time, "level": record.levelname, "logger": record.name, **said}
-        if record.exc_info:
-            line["exc_info"] = self.formatException(record.exc_info)
-        return jsontext.dump(line, str).decode()
+        begin = {"time": time, "level": record.levelname, "logger": record.name}
+        end = {"exc_info": self.formatException(record.exc_info)} if record.exc_info else {}
+        lines = said if isinstance(said, list) else [said]
+        return "\n".join([jsontext.dump({**begin, **line, **end}, str).decode() for line in lines])
 
 
 class TextLines(logging.Formatter):
-    """Makes a line for people; of a dictionary its event and its other items."""
+    """Makes a line for people; of a dictionary its event and its other items, of a list of them several."""
 
     def __init__(self) -> None:
         """Use the one form."""
         super().__init__(TEXT)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        if isinstance(record.msg, dict):
-            items = {**record.msg}
-            event = str(items.pop("event", ""))
-            record = copy.copy(record)
-            record.msg, record.args = (
-                " ".join([event, *(f"{k}={json.dumps(v)}" for k, v in items.items())]),
-                (),
-            )
+        """Return the line, or the lines."""
+        if isinstance(record.msg, list):
+            return "\n".join([self._line(record, said) for said in record.msg])
+        return self._line(record, record.msg) if isinstance(record.msg, dict) else super().format(record)
+
+    def _line(self, record: logging.LogRecord, said: dict[str, object]) -> str:
+        items = {**said}
+        event = str(items.pop("event", ""))
+        record = copy.copy(record)
+        record.msg = " ".join([event, *(f"{name}={json.dumps(value)}" for name, value in items.items())])
+        record.args = ()
         return super().format(record)
 
 

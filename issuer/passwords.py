@@ -7,6 +7,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type
 
 from issuer.errors import UnavailableError
+from issuer.waits import about_to_wait
 from issuer.world import Randomness
 
 MEMORY_KIB = 19 * 1024
@@ -39,6 +40,7 @@ class Passwords:
         """
         if not self._line.acquire(blocking=False):
             raise UnavailableError("too many password verifications wait for their turn")
+        about_to_wait()
         try:
             with self._turn:
                 right = self._matches(hashed or self._nobody, password)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from issuer.logs import JsonLines, StandardError
+from issuer.logs import JsonLines, StandardError, TextLines
 
 
 @pytest.fixture
@@ -62,3 +62,18 @@ def test_what_json_cannot_say_is_said_as_text(
     logger.info({"event": "test", "error": ValueError("odd")})
     [line] = lines(capfd)
     assert line["error"] == "odd"
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+def test_a_list_is_a_line_for_each_of_its_events(
+    logger: logging.Logger, capfd: pytest.CaptureFixture[str], formatter: logging.Formatter
+) -> None:
+    logger.handlers[0].setFormatter(formatter)
+    logger.info([{"event": "first", "number": 1}, {"event": "second"}])
+    one, two = capfd.readouterr().err.splitlines()
+    assert "first" in one
+    assert "number" in one
+    assert "second" not in one
+    assert "second" in two
+    assert "INFO" in one
+    assert "INFO" in two

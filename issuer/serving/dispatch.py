@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import threading
-from queue import SimpleQueue
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from issuer import waits
 from issuer.deferral import Deferral
 from issuer.serving.answers import Answer, Exchange, answer, error_answer
 from issuer.serving.arrivals import Arrivals
 from issuer.serving.bodies import BodyError, comes_whole, drain, has_body, read_body
 from issuer.serving.environ import Scope
 from issuer.serving.options import ServeOptions
+from issuer.serving.relay import Job, Relay
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -34,7 +36,7 @@ class Request(Protocol):
 
 
 class Dispatcher:
-    """The threads of a worker, and the queue before them."""
+    """The request threads of a worker."""
 
     def __init__(
         self, app: "WSGIApplication", options: ServeOptions, loop: asyncio.AbstractEventLoop
@@ -43,7 +45,7 @@ class Dispatcher:
         self._app = app
         self._options = options
         self._loop = loop
-        self._queue: SimpleQueue[tuple[Request, bytes, bool]] = SimpleQueue()
+        self._relay = Relay(loop)
         self._deferred: set[Request] = set()
         self._arrivals = Arrivals(loop, options.body_seconds)
         self._readers: set[asyncio.Task[None]] = set()
@@ -82,36 +84,46 @@ class Dispatcher:
             self._enqueue(request, body)
 
     def _enqueue(self, request: Request, body: bytes) -> None:
-        if self._queue.qsize() + len(self._deferred) >= self._options.waiting:
+        if len(self._relay) + len(self._deferred) >= self._options.waiting:
             _finish(request, error_answer(503))
         else:
-            self._queue.put((request, body, True))
+            self._relay.put(partial(self._answer, request, body, may_wait=True))
 
     def _work(self) -> None:
         while True:
-            request, body, may_wait = self._queue.get()
-            try:
-                self._answer(request, body, Deferral() if may_wait else None)
-            except BaseException:
-                _log.exception("a request was given up")
-                self._deferred.discard(request)
-                request.done()
-            del request, body
+            baton = self._relay.wait()
+            waits.listen(partial(self._relay.hand_on, baton))
+            while job := self._relay.take(baton):
+                try:
+                    last = job()
+                except BaseException:
+                    _log.exception("a job was given up")
+                else:
+                    if last:
+                        self._relay.put_last(last, baton)
 
-    def _answer(self, request: Request, body: bytes, deferral: Deferral | None) -> None:
-        complete = answer(self._app, request.scope, body, deferral)
-        if deferral and deferral.begin:
+    def _answer(self, request: Request, body: bytes, *, may_wait: bool) -> Job | None:
+        """Answer a request; return what must be done once before its answer may leave, if anything."""
+        deferral = Deferral() if may_wait else None
+        try:
+            complete = answer(self._app, request.scope, body, deferral)
+            if not deferral or not deferral.begin:
+                _finish(request, complete)
+                return None
             self._deferred.add(request)
             deferral.begin(lambda outcome: self._leave(request, body, complete, outcome))
-        else:
-            _finish(request, complete)
+        except BaseException:
+            self._deferred.discard(request)
+            request.done()
+            raise
+        return deferral.last
 
     def _leave(
         self, request: Request, body: bytes, complete: Answer, outcome: bytes | Exception | None
     ) -> None:
         self._deferred.discard(request)
         if isinstance(outcome, Exception):
-            self._queue.put((request, body, False))
+            self._relay.put(partial(self._answer, request, body, may_wait=False))
         else:
             _finish(request, complete if outcome is None else complete.filled(outcome))
 

@@ -16,6 +16,7 @@ from issuer.store.engines import engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.kept import Kept, Statement
 from issuer.store.turn import Turn
+from issuer.waits import about_to_wait
 
 T = TypeVar("T")
 
@@ -40,14 +41,20 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection for reading: each statement sees what is committed when it runs."""
+        self._about_to_wait()
         with translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction: committed at the end, rolled back at an exception."""
+        self._about_to_wait()
         with translated(), self.turn, self._writing.begin() as connection:
             yield connection
+
+    def _about_to_wait(self) -> None:
+        if not self.is_sqlite:
+            about_to_wait()
 
     def statement(self, clause: ClauseElement) -> Statement:
         """Return a statement for the short way, compiled once."""

@@ -1,10 +1,10 @@
 """Group commit: rows that are handed in at the same time share one transaction.
 
-One thread writes. It takes every row that waits and commits them together, so one caller alone pays for one
-commit, and a hundred callers pay for two: the one that ran when they came, and their own. Whoever hands a row
-in either waits for its commit (`submit`) or leaves word what to do then (`later`). A row may be left out of a
-commit, and its caller hears why. When a batch fails because of what is in it, its rows are written one by
-one, and each caller hears of its own row alone. When the database itself fails (`StoreError`), the whole
+One thread at a time commits every row that waits, so one caller alone pays for one commit, and a hundred
+callers pay for two: the one that ran when they came, and their own. Whoever hands a row in either sees to its
+commit (`submit`), or leaves word what to do then (`later`) and somebody calls `settle`. A row may be left out
+of a commit, and its caller hears why. When a batch fails because of what is in it, its rows are written one
+by one, and each caller hears of its own row alone. When the database itself fails (`StoreError`), the whole
 batch hears that.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from issuer import waits
 from issuer.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -22,69 +23,64 @@ Done = Callable[[Exception | None], None]
 """Hears what kept a row from being committed; None when it is."""
 MOST = 500
 """Rows of one commit."""
-CLOSING = 10.0
-"""Seconds that closing waits for the rows that are handed in already."""
 
 
 class GroupCommit:
     """Writes rows of many threads with one function that commits a list of rows."""
 
-    def __init__(self, write: Callable[[Sequence[Any]], Mapping[int, Exception]]) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[Any]], Mapping[int, Exception]],
+        committed: Callable[[Sequence[Any]], None] = lambda _: None,
+    ) -> None:
         """Use `write`, which commits all rows that it is given, or none and raises.
 
-        It returns what kept rows out of the commit, by their places; mostly nothing.
+        It returns what kept rows out of the commit, by their places; mostly nothing. `committed` hears of the
+        others before those who wait for them.
         """
         self._write = write
-        self._queue: SimpleQueue[tuple[Any, Done] | None] = SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._committed = committed
+        self._queue: SimpleQueue[tuple[Any, Done]] = SimpleQueue()
+        self._writing = threading.Lock()
 
     def submit(self, row: Any) -> None:
         """Return when the row is committed; raise what kept it from that."""
         outcome: SimpleQueue[Exception | None] = SimpleQueue()
         self.later(row, outcome.put)
+        self.settle()
+        if outcome.empty():
+            waits.about_to_wait()
         error = outcome.get()
         if error is not None:
             raise error
 
     def later(self, row: Any, done: Done) -> None:
-        """Return at once; `done` is called on the writing thread, once, and must not wait for anything."""
+        """Return at once; somebody must `settle`, and `done` is called then, once."""
         self._queue.put((row, done))
-        if self._thread is None:
-            self._start()
+
+    def settle(self) -> None:
+        """Commit what waits; return at once when another thread is at it, which will see to the rest."""
+        while not self._queue.empty() and self._writing.acquire(blocking=False):
+            try:
+                if batch := self._all_that_wait():
+                    self._commit(batch)
+            finally:
+                self._writing.release()
 
     def close(self) -> None:
-        """Commit what is handed in already, and end the thread. A later row starts another."""
-        with self._starting:
-            thread, self._thread = self._thread, None
-        if thread:
-            self._queue.put(None)
-            thread.join(CLOSING)
+        """Commit what waits; return when no other thread is at it either."""
+        self.settle()
+        with self._writing:
+            pass
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, ends = self._with_those_that_wait(first)
-            self._commit(batch)
-            if ends:
-                return
-
-    def _with_those_that_wait(self, first: tuple[Any, Done]) -> tuple[list[tuple[Any, Done]], bool]:
-        batch = [first]
+    def _all_that_wait(self) -> list[tuple[Any, Done]]:
+        batch: list[tuple[Any, Done]] = []
         try:
             while len(batch) < MOST:
-                entry = self._queue.get_nowait()
-                if entry is None:
-                    return batch, True
-                batch.append(entry)
+                batch.append(self._queue.get_nowait())
         except Empty:
             pass
-        return batch, False
+        return batch
 
     def _commit(self, batch: Sequence[tuple[Any, Done]]) -> None:
         try:
@@ -92,15 +88,22 @@ class GroupCommit:
         except StoreError as error:
             for _, done in batch:
                 _tell(done, StoreError(str(error)))
-        except BaseException as error:  # the thread must live: others wait for it
+        except BaseException as error:  # others wait for this thread
             if len(batch) == 1:
                 _tell(batch[0][1], error if isinstance(error, Exception) else StoreError("interrupted"))
                 return
             for entry in batch:
                 self._commit([entry])
         else:
+            self._tell_of([row for place, (row, _) in enumerate(batch) if place not in left_out])
             for place, (_, done) in enumerate(batch):
                 _tell(done, left_out.get(place))
+
+    def _tell_of(self, rows: Sequence[Any]) -> None:
+        try:
+            self._committed(rows)
+        except Exception:
+            _log.exception("rows were written, and whoever is told of each failed")
 
 
 def _tell(done: Done, error: Exception | None) -> None:

@@ -1,6 +1,6 @@
 """Issuances: one row for every token that was given out, never the token itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
 
@@ -64,9 +64,11 @@ class RoomUse:
 class _Unit(NamedTuple):
     """What is committed together."""
 
-    rows: list[Any]
+    rows: Sequence[Issuance]
     change: Change | None
 
+
+Listener = Callable[[Sequence[Issuance]], None]
 
 PART = 500
 """Rows that are read at once."""
@@ -80,7 +82,12 @@ class Issuances:
         self._database = database
         self._insert = Statement(insert(issuances), database.engine.dialect)
         self._as_it_is = self._insert.order == Issuance._fields
-        self._group = GroupCommit(self._write)
+        self._group = GroupCommit(self._write, self._tell)
+        self._listener: Listener = _nobody
+
+    def listen(self, listener: Listener) -> None:
+        """Let `listener` hear of all that is recorded, before those who wait for it."""
+        self._listener = listener
 
     def record(self, *issuances: Issuance, change: Change | None = None) -> None:
         """Record what one answer gives out, with what else it changes; committed when this returns.
@@ -89,21 +96,22 @@ class Issuances:
             DuplicateError: a token with one of these ids is recorded already.
             SpentError: the change spends what somebody else has spent; nothing is recorded.
         """
-        self._group.submit(self._unit(issuances, change))
+        self._group.submit(_Unit(issuances, change))
 
     def record_later(self, issuances: Sequence[Issuance], change: Change | None, done: Done) -> None:
-        """Return at once; `done` hears, on another thread, that the same is committed or why not."""
-        self._group.later(self._unit(issuances, change), done)
+        """Return at once; when somebody settles, `done` hears that the same is committed or why not."""
+        self._group.later(_Unit(issuances, change), done)
+
+    def settle(self) -> None:
+        """Commit what is to be recorded later."""
+        self._group.settle()
 
     def close(self) -> None:
-        """Commit what is to be recorded later."""
+        """Do so, and wait until it is done."""
         self._group.close()
 
-    def _unit(self, issuances: Sequence[Issuance], change: Change | None) -> _Unit:
-        return _Unit([self._parameters(issuance) for issuance in issuances], change)
-
-    def _parameters(self, issuance: Issuance) -> Any:
-        return issuance if self._as_it_is else self._insert.parameters(issuance._asdict())
+    def _tell(self, units: Sequence[_Unit]) -> None:
+        self._listener([row for unit in units for row in unit.rows])
 
     def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         with self._database.turn:
@@ -115,9 +123,12 @@ class Issuances:
         spent = _make_changes(cursor, units)
         rows = [row for place, unit in enumerate(units) if place not in spent for row in unit.rows]
         if rows:
-            cursor.executemany(self._insert.sql, rows)
+            cursor.executemany(self._insert.sql, rows if self._as_it_is else self._parameters(rows))
         driver.commit()
         return spent
+
+    def _parameters(self, rows: Sequence[Issuance]) -> list[Any]:
+        return [self._insert.parameters(row._asdict()) for row in rows]
 
     def by_token_id(self, token_id: str) -> Issuance | None:
         """Return the issuance of a token."""
@@ -164,6 +175,10 @@ class Issuances:
         found = select(issuances).where(*conditions).order_by(*latest_first).limit(limit)
         with self._database.read() as connection:
             return [Issuance(*row) for row in connection.execute(found)]
+
+
+def _nobody(_issuances: Sequence[Issuance]) -> None:
+    pass
 
 
 def _make_changes(cursor: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from issuer.upstream.errors import UnreachableError
 from issuer.upstream.jobs import Done, Inbox, Job
+from issuer.waits import about_to_wait
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class LoopThread:
         """
         outcome: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
         job = self.begin(coroutine, lambda *ended: outcome.put(ended))
+        about_to_wait()
         try:
             value, error = outcome.get(timeout=seconds)
         except Empty:

@@ -69,10 +69,49 @@ def test_who_does_not_wait_hears_of_the_commit_and_not_before() -> None:
     group = GroupCommit(writes)
     heard: SimpleQueue[Exception | None] = SimpleQueue()
     group.later(0, heard.put)
-    assert writes.began.wait(DEADLINE)
-    assert heard.empty()
-    writes.go_on.set()
-    assert heard.get(timeout=DEADLINE) is None
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(group.settle)
+        assert writes.began.wait(DEADLINE)
+        assert heard.empty()
+        writes.go_on.set()
+        assert heard.get(timeout=DEADLINE) is None
+
+
+def test_whoever_settles_while_another_is_at_it_need_not_wait_and_the_other_sees_to_the_rest() -> None:
+    writes = Writes()
+    group = GroupCommit(writes)
+    heard: SimpleQueue[Exception | None] = SimpleQueue()
+    with ThreadPoolExecutor(1) as pool:
+        group.later(0, heard.put)
+        pool.submit(group.settle)
+        assert writes.began.wait(DEADLINE)
+        group.later(1, heard.put)
+        group.settle()
+        assert writes.batches == [[0]]
+        writes.go_on.set()
+        assert [heard.get(timeout=DEADLINE) for _ in range(2)] == [None, None]
+    assert writes.batches == [[0], [1]]
+
+
+def test_rows_that_are_committed_are_told_before_those_who_wait_hear_it_and_others_are_not() -> None:
+    told: list[object] = []
+    group = GroupCommit(lambda rows: {rows.index(1): ValueError("left out")}, told.append)
+    for row in range(3):
+        group.later(row, told.append)
+    group.settle()
+    rows, *outcomes = told
+    assert rows == [0, 2]
+    assert [type(outcome) for outcome in outcomes] == [type(None), ValueError, type(None)]
+
+
+def test_who_fails_on_being_told_does_not_keep_others_from_hearing_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_rows: object) -> None:
+        raise RuntimeError("deaf")
+
+    GroupCommit(lambda _rows: {}, fail).submit(1)
+    assert "whoever is told of each failed" in caplog.text
 
 
 def test_who_fails_on_hearing_it_does_not_keep_others_from_hearing_it(

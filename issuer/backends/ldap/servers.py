@@ -15,6 +15,7 @@ from issuer.errors import UnavailableError
 from issuer.upstream.bulkheads import Bulkheads
 from issuer.upstream.errors import TooManyCallsError
 from issuer.upstream.party import Party
+from issuer.waits import about_to_wait
 from issuer.world import Clock
 
 PAUSE = 10.0
@@ -122,6 +123,7 @@ class Server:
 
     def _attempt(self, work: Callable[[Lane], T]) -> T:
         """Try once more on a new lane when a kept one turns out to be cut."""
+        about_to_wait()
         lane = self._take()
         if lane.used_at is not None:
             try:

@@ -1,4 +1,4 @@
-"""A login that is recorded on another thread, before its answer leaves."""
+"""A login that is recorded after its answer is complete, before it leaves."""
 
 import logging
 from queue import SimpleQueue
@@ -20,10 +20,12 @@ def gateway(build_gateway: BuildGateway) -> LocalGateway:
 
 
 def begun(deferral: Deferral) -> bytes | Exception | None:
-    """Let the deferral begin, and return what it says in the end."""
+    """Let the deferral begin, do what comes last, and return what it says in the end."""
     heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
     assert deferral.begin
+    assert deferral.last
     deferral.begin(heard.put)
+    deferral.last()
     return heard.get(timeout=PATIENCE)
 
 

@@ -102,9 +102,10 @@ def test_every_token_has_its_row_and_its_line(
 
 def audit_events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [
-        record.msg
+        event
         for record in caplog.records
-        if record.name == "issuer.audit" and isinstance(record.msg, dict)
+        if record.name == "issuer.audit" and isinstance(record.msg, dict | list)
+        for event in (record.msg if isinstance(record.msg, list) else [record.msg])
     ]
 
 

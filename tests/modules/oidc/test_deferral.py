@@ -1,4 +1,4 @@
-"""Exchanges that are committed on another thread, before their answers leave."""
+"""Exchanges that are committed after their answers are complete, before they leave."""
 
 import logging
 from queue import SimpleQueue
@@ -16,10 +16,12 @@ PATIENCE = 10.0
 
 
 def begun(deferral: Deferral) -> bytes | Exception | None:
-    """Let the deferral begin, and return what it says in the end."""
+    """Let the deferral begin, do what comes last, and return what it says in the end."""
     heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
     assert deferral.begin
+    assert deferral.last
     deferral.begin(heard.put)
+    deferral.last()
     return heard.get(timeout=PATIENCE)
 
 

@@ -42,7 +42,9 @@ def deferred(stage: Stage, bearer: str | None = None) -> tuple[TestResponse, Exc
     answer = client.post(PATH, json=BODY, headers=headers, environ_overrides={KEY: deferral})
     heard: SimpleQueue[Any] = SimpleQueue()
     assert deferral.begin
+    assert deferral.last
     deferral.begin(heard.put)
+    deferral.last()
     return answer, heard.get(timeout=PATIENCE)
 
 
