@@ -1,6 +1,6 @@
 """Signers: what makes a JWT of claims (RFC 7519), with a shared secret or with the key ring."""
 
-import base64
+import binascii
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ HASHES = {"HS256": hashes.SHA256(), "HS384": hashes.SHA384(), "HS512": hashes.SH
 
 ECDSA_SHA256 = ECDSA(hashes.SHA256())
 P256_BYTES = 32
+
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Signer(Protocol):
@@ -101,4 +103,4 @@ def _header(algorithm: str, kid: str | None = None, typ: str = "JWT") -> bytes:
 
 def _base64url(data: bytes) -> bytes:
     """RFC 7515 §2: without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_URLSAFE).rstrip(b"=")

@@ -6,8 +6,10 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
+from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter
 
 from issuer.received import Received
@@ -48,7 +50,9 @@ class Complete(Response):
         headers: Iterable[tuple[str, str]] | None = None,
     ) -> None:
         """Keep all of it; a `Location` must be a URI (RFC 3986) already."""
-        super().__init__([content], status, headers)
+        fields = Headers()
+        fields[:] = headers or ()
+        super().__init__([content], status, fields)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer with the headers as they are; to HEAD without content (RFC 9110 §9.3.2)."""
@@ -101,6 +105,12 @@ class Site(Flask):
         """Run what is registered to run after a request, if anything is."""
         if self.teardown_request_funcs:
             super().do_teardown_request(*error)
+
+    def process_response(self, response: Response) -> Response:
+        """Run what is registered to run on an answer, if anything is; there are no sessions to save."""
+        if self.after_request_funcs or request_ctx._after_request_functions:
+            return super().process_response(response)
+        return response
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run what is registered to run before a request, if anything is."""
