@@ -110,7 +110,8 @@ class DeviceAuthorization:
         if device is None:
             return self._form(code, wait), 429 if wait else 404
         allowed = form.get("decision") == "allow"
-        self._provider.devices.decide(device, self._grant(device, session) if allowed else None)
+        if not (self._let_in(device, session) if allowed else self._provider.devices.decide(device, None)):
+            return self._form(code), 404
         text = (
             _("The device is signed in. You can close this page.")
             if allowed
@@ -135,8 +136,18 @@ class DeviceAuthorization:
         values = {"user_code": code, "wait": round(wait), "readable": readable}
         return render_template("oidc/device_code.html", action=path, **values)
 
-    def _grant(self, device: Device, session: Session) -> str:
-        """Add the grant of a device, which outlives the browser's session; the rule is asked first."""
+    def _let_in(self, device: Device, session: Session) -> bool:
+        """Let a device in; False, when somebody else has decided at the same moment."""
+        provider, grant = self._provider, self._grant(device, session)
+        provider.grants.add(grant)
+        if not provider.devices.decide(device, grant.id):
+            provider.grants.revoke(grant.id)
+            return False
+        audit.consent_given(provider.instance, device.client_id, session.identity, device.scope)
+        return True
+
+    def _grant(self, device: Device, session: Session) -> Grant:
+        """Return the grant of a device, which outlives the browser's session; the rule is asked first."""
         provider = self._provider
         client = provider.registry.get(device.client_id)
         if client is None:
@@ -145,7 +156,7 @@ class DeviceAuthorization:
         phases: Phases = ClientPhases(provider.instance, client, session.identity, wanted)
         self._gateway.issuance.admit(phases, session.identity, self._gateway.address())
         now = provider.clock.now()
-        grant = Grant(
+        return Grant(
             id=provider.new_id(),
             instance=provider.instance,
             client_id=client.client_id,
@@ -156,6 +167,3 @@ class DeviceAuthorization:
             expires_at=now + provider.settings.grant_lifetime,
             details=Details(acr=str(session.identity.auth_level), resources=device.resources),
         )
-        provider.grants.add(grant)
-        audit.consent_given(provider.instance, client.client_id, session.identity, device.scope)
-        return grant.id

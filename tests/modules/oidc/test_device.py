@@ -1,13 +1,18 @@
 """Device authorization (RFC 8628)."""
 
+import logging
 import re
 from html import unescape
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from modules.oidc.settings import DEVICE_CODE
+from modules.oidc.store.devices import Device, Devices
+from modules.oidc.store.tables import grants
 from tests.modules.oidc.attacks import attack
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import OURS, Provider, claims_of
@@ -25,7 +30,10 @@ def poll(provider: Provider, device_code: str) -> TestResponse:
 
 
 def decide(browser: FlaskClient, user_code: str, decision: str) -> TestResponse:
-    page = browser.get("/oidc/device", query_string={"user_code": user_code})
+    return send(browser, browser.get("/oidc/device", query_string={"user_code": user_code}), decision)
+
+
+def send(browser: FlaskClient, page: TestResponse, decision: str) -> TestResponse:
     assert page.status_code == 200
     fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.get_data(as_text=True))
     data = {name: unescape(value) for name, value in fields} | {"decision": decision}
@@ -58,6 +66,33 @@ def test_or_not(make_provider: MakeProvider) -> None:
     begun = begin(provider)
     decide(provider.gateway.sign_in("dwho"), begun["user_code"], "deny")
     assert poll(provider, begun["device_code"]).get_json()["error"] == "access_denied"
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_of_two_who_decide_at_the_same_moment_the_second_is_told_so_and_changes_nothing(
+    make_provider: MakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    decision: str,
+) -> None:
+    provider = make_provider(clients=TV)
+    begun, find = begin(provider), Devices.waiting
+    first, second = provider.gateway.sign_in("dwho"), provider.gateway.sign_in("rtyler")
+
+    def find_slowly(devices: Devices, user_hash: bytes) -> Device | None:
+        found = find(devices, user_hash)
+        monkeypatch.undo()
+        assert decide(first, begun["user_code"], "deny").status_code == 200
+        return found
+
+    page = second.get("/oidc/device", query_string={"user_code": begun["user_code"]})
+    monkeypatch.setattr(Devices, "waiting", find_slowly)
+    caplog.set_level(logging.INFO, "issuer.audit")
+    assert send(second, page, decision).status_code == 404
+    assert "consent_given" not in caplog.text
+    assert poll(provider, begun["device_code"]).get_json()["error"] == "access_denied"
+    with provider.gateway.parts.store.database.read() as connection:
+        assert not connection.execute(select(grants).where(grants.c.revoked_at.is_(None))).all()
 
 
 def test_impatient_devices_are_slowed_down_and_all_expire(make_provider: MakeProvider) -> None:
