@@ -45,7 +45,7 @@ class Dispatcher:
         self._app = app
         self._options = options
         self._loop = loop
-        self._relay = Relay(loop)
+        self._relay = Relay(loop, options.threads)
         self._deferred: set[Request] = set()
         self._arrivals = Arrivals(loop, options.body_seconds)
         self._readers: set[asyncio.Task[None]] = set()

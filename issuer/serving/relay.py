@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 
 Job = Callable[[], "Job | None"]
@@ -25,9 +26,10 @@ MOST_BEFORE = 32
 class Relay:
     """The jobs of a worker's request threads."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin without jobs; the timer runs on `loop`."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: int) -> None:
+        """Begin without jobs, for so many threads; the timer runs on `loop`."""
         self._loop = loop
+        self._threads = threads
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
         self._last: dict[Job, None] = {}
@@ -46,11 +48,13 @@ class Relay:
         """Add a job; from any thread."""
         with self._lock:
             self._jobs.append(job)
-            self._wake(watch=self._is_held or len(self._jobs) > 1)
+            self._wake(watch=self._is_held)
 
     def put_last(self, job: Job, baton: int) -> None:
         """Add a job that is done once, when no other waits; `baton` is the last one of this thread."""
         with self._lock:
+            if not self._last:
+                self._before_last = 0
             self._last[job] = None
             self._wake(watch=self._is_held and baton != self._baton)
 
@@ -67,16 +71,18 @@ class Relay:
         with self._lock:
             if baton != self._baton:
                 return None
-            self._is_held = True
             self._taken += 1
-            if self._last and (not self._jobs or self._before_last >= MOST_BEFORE):
-                self._before_last = 0
-                return self._last.popitem()[0]
-            if self._jobs:
-                self._before_last += 1
-                return self._jobs.popleft()
-            self._is_held = False
-            return None
+            job = self._next()
+            self._is_held = job is not None
+            self._wake(watch=bool(self._jobs or self._last))
+            return job
+
+    def _next(self) -> Job | None:
+        all_are_busy = self._threads > 1 and not self._asleep
+        if self._last and (not self._jobs or all_are_busy or self._before_last >= MOST_BEFORE):
+            return self._last.popitem()[0]
+        self._before_last += 1
+        return self._jobs.popleft() if self._jobs else None
 
     def hand_on(self, baton: int) -> None:
         """Let another thread go on; does nothing when that was done already."""
@@ -93,7 +99,8 @@ class Relay:
             self._asleep.pop().put(self._baton)
         if watch and not self._watched:
             self._watched = True
-            self._loop.call_soon_threadsafe(self._watch)
+            with suppress(RuntimeError):  # the loop has ended, and so has the server
+                self._loop.call_soon_threadsafe(self._watch)
 
     def _watch(self) -> None:
         self._loop.call_later(LOOK_EVERY, self._look)
@@ -104,6 +111,6 @@ class Relay:
                 self._is_held = False
                 self._wake()
             self._seen = self._taken
-            self._watched = bool(self._jobs or self._last)
-        if self._watched:
+            go_on = self._watched = bool(self._jobs or self._last)
+        if go_on:
             self._watch()

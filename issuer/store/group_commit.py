@@ -1,28 +1,26 @@
 """Group commit: rows that are handed in at the same time share one transaction.
 
-One thread at a time commits every row that waits, so one caller alone pays for one commit, and a hundred
+Whoever has the turn commits every row that waits, so one caller alone pays for one commit, and a hundred
 callers pay for two: the one that ran when they came, and their own. Whoever hands a row in either sees to its
-commit (`submit`), or leaves word what to do then (`later`) and somebody calls `settle`. A row may be left out
-of a commit, and its caller hears why. When a batch fails because of what is in it, its rows are written one
-by one, and each caller hears of its own row alone. When the database itself fails (`StoreError`), the whole
-batch hears that.
+commit (`submit`), or leaves word what to do then (`later`) and calls `settle` some time. A row may be left
+out of a commit, and its caller hears why. When a batch fails because of what is in it, its rows are written
+one by one, and each caller hears of its own row alone. When the database itself fails (`StoreError`), the
+whole batch hears that.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
-from issuer import waits
 from issuer.store.errors import StoreError
+from issuer.waits import about_to_wait
 
 _log = logging.getLogger(__name__)
 
 Done = Callable[[Exception | None], None]
 """Hears what kept a row from being committed; None when it is."""
-MOST = 500
-"""Rows of one commit."""
 
 
 class GroupCommit:
@@ -41,46 +39,31 @@ class GroupCommit:
         self._write = write
         self._committed = committed
         self._queue: SimpleQueue[tuple[Any, Done]] = SimpleQueue()
-        self._writing = threading.Lock()
+        self._turn = threading.Lock()
 
     def submit(self, row: Any) -> None:
         """Return when the row is committed; raise what kept it from that."""
         outcome: SimpleQueue[Exception | None] = SimpleQueue()
         self.later(row, outcome.put)
         self.settle()
-        if outcome.empty():
-            waits.about_to_wait()
         error = outcome.get()
         if error is not None:
             raise error
 
     def later(self, row: Any, done: Done) -> None:
-        """Return at once; somebody must `settle`, and `done` is called then, once."""
+        """Return at once; `done` is called, once, when somebody settles."""
         self._queue.put((row, done))
 
     def settle(self) -> None:
-        """Commit what waits; return at once when another thread is at it, which will see to the rest."""
-        while not self._queue.empty() and self._writing.acquire(blocking=False):
-            try:
-                if batch := self._all_that_wait():
-                    self._commit(batch)
-            finally:
-                self._writing.release()
-
-    def close(self) -> None:
-        """Commit what waits; return when no other thread is at it either."""
-        self.settle()
-        with self._writing:
-            pass
-
-    def _all_that_wait(self) -> list[tuple[Any, Done]]:
-        batch: list[tuple[Any, Done]] = []
+        """Commit what waits; whoever comes meanwhile waits for that, and commits the rest."""
+        if not self._turn.acquire(blocking=False):
+            about_to_wait()
+            self._turn.acquire()
         try:
-            while len(batch) < MOST:
-                batch.append(self._queue.get_nowait())
-        except Empty:
-            pass
-        return batch
+            if batch := [self._queue.get() for _ in range(self._queue.qsize())]:
+                self._commit(batch)
+        finally:
+            self._turn.release()
 
     def _commit(self, batch: Sequence[tuple[Any, Done]]) -> None:
         try:
@@ -102,12 +85,12 @@ class GroupCommit:
     def _tell_of(self, rows: Sequence[Any]) -> None:
         try:
             self._committed(rows)
-        except Exception:
+        except BaseException:  # others wait for this thread
             _log.exception("rows were written, and whoever is told of each failed")
 
 
 def _tell(done: Done, error: Exception | None) -> None:
     try:
         done(error)
-    except Exception:
+    except BaseException:  # others wait for this thread
         _log.exception("a row was written, and whoever waited for it failed")

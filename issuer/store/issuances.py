@@ -106,12 +106,9 @@ class Issuances:
         """Commit what is to be recorded later."""
         self._group.settle()
 
-    def close(self) -> None:
-        """Do so, and wait until it is done."""
-        self._group.close()
-
     def _tell(self, units: Sequence[_Unit]) -> None:
-        self._listener([row for unit in units for row in unit.rows])
+        if rows := [row for unit in units for row in unit.rows]:
+            self._listener(rows)
 
     def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         with self._database.turn:

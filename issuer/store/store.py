@@ -93,5 +93,5 @@ class Store:
 
     def close(self) -> None:
         """Commit what is to be written later, and close every connection."""
-        self.issuances.close()
+        self.issuances.settle()
         self.database.close()

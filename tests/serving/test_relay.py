@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from issuer import waits
 from issuer.serving import relay
 from issuer.serving.relay import Job, Relay
-from tests.serving.harness import Server
+from tests.serving.harness import answer_on, running
 
 DEADLINE = 10.0
 
@@ -21,7 +22,7 @@ class Crew:
     """A relay with threads that note who did what."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: int) -> None:
-        self.relay = Relay(loop)
+        self.relay = Relay(loop, threads)
         self.done: SimpleQueue[tuple[str, str]] = SimpleQueue()
         for number in range(threads):
             threading.Thread(target=self._work, name=f"thread-{number}", daemon=True).start()
@@ -57,6 +58,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     yield found
     found.call_soon_threadsafe(found.stop)
     thread.join(DEADLINE)
+    found.close()
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_what_comes_last_does_not_wait_for_ever_while_more_and_more_comes(crew: 
         crew.put(str(number))
     gate.set()
     found = [crew.next()[0] for _ in range(2 * relay.MOST_BEFORE + 2)]
-    assert found.index("last") == relay.MOST_BEFORE
+    assert found.index("last") == relay.MOST_BEFORE + 1
 
 
 @pytest.mark.parametrize("says_so", [True, False])
@@ -195,16 +197,59 @@ def test_no_job_is_lost_however_threads_hand_on(crew: Crew) -> None:
     for thread in producers:
         thread.join(DEADLINE)
     expected = {f"{producer}-{number}" for producer in range(4) for number in range(300)}
-    found: list[str] = []
-    while len(found) < len(expected):
-        name, _ = crew.next()
-        if name != "last":
-            found.append(name)
-    assert sorted(found) == sorted(expected)
+    found = [crew.next()[0] for _ in range(1200 + 240)]
+    assert found.count("last") == 240
+    assert {*found} - {"last"} == expected
 
 
-def test_requests_are_answered_while_others_are_slow(server: Server) -> None:
-    with server.connect() as slow:
-        slow.sendall(b"GET /slow/3 HTTP/1.1\r\nHost: a\r\n\r\n")
+@pytest.mark.usefixtures("never")
+def test_what_comes_last_does_not_wait_while_all_threads_are_busy(crew: Crew) -> None:
+    gates = [threading.Event() for _ in range(6)]
+
+    def waiting(gate: threading.Event) -> Callable[[], None]:
+        def wait() -> None:
+            waits.about_to_wait()
+            gate.wait()
+
+        return wait
+
+    crew.put("slow-0", waiting(gates[0]), partial(crew.note, "last"))
+    for number, gate in enumerate(gates[1:], 1):
+        crew.put(f"slow-{number}", waiting(gate))
+    gates[0].set()
+    assert [crew.next()[0] for _ in range(2)] == ["slow-0", "last"]
+    for gate in gates:
+        gate.set()
+    assert {crew.next()[0] for _ in range(5)} == {f"slow-{number}" for number in range(1, 6)}
+
+
+def test_what_comes_last_is_not_forgotten_when_no_thread_slept_as_it_came(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    crew = Crew(loop, 2)
+    gates = {name: threading.Event() for name in ("first", "second", "silent")}
+
+    def wait(name: str) -> None:
+        waits.about_to_wait()
+        gates[name].wait()
+
+    crew.put("first", partial(wait, "first"), partial(crew.note, "last"))
+    crew.put("second", partial(wait, "second"))
+    crew.put("silent", gates["silent"].wait)
+    gates["first"].set()
+    gates["second"].set()
+    assert {crew.next()[0] for _ in range(3)} == {"first", "second", "last"}
+    gates["silent"].set()
+    assert crew.next()[0] == "silent"
+
+
+def test_requests_are_answered_while_others_are_slow(log: Path) -> None:
+    with running(log, workers=1, threads=4) as server, server.connect() as slow:
+        slow.sendall(b"GET /slow/3.0 HTTP/1.1\r\nHost: a\r\n\r\n")
         for _ in range(20):
             assert server.get("/environ")[0] == 200
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.recv(1)
+        slow.settimeout(DEADLINE)
+        assert answer_on(slow) == (200, b"slow")

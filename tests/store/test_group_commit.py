@@ -77,20 +77,35 @@ def test_who_does_not_wait_hears_of_the_commit_and_not_before() -> None:
         assert heard.get(timeout=DEADLINE) is None
 
 
-def test_whoever_settles_while_another_is_at_it_need_not_wait_and_the_other_sees_to_the_rest() -> None:
+def test_whoever_settles_while_another_is_at_it_commits_what_came_meanwhile() -> None:
     writes = Writes()
     group = GroupCommit(writes)
     heard: SimpleQueue[Exception | None] = SimpleQueue()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         group.later(0, heard.put)
         pool.submit(group.settle)
         assert writes.began.wait(DEADLINE)
         group.later(1, heard.put)
-        group.settle()
-        assert writes.batches == [[0]]
+        pool.submit(group.settle)
         writes.go_on.set()
         assert [heard.get(timeout=DEADLINE) for _ in range(2)] == [None, None]
     assert writes.batches == [[0], [1]]
+
+
+def test_whoever_waits_for_a_row_does_not_work_for_those_who_come_after_it() -> None:
+    batches: list[list[int]] = []
+
+    def write(rows: Sequence[int]) -> Mapping[int, Exception]:
+        batches.append(list(rows))
+        if len(batches) < 100:
+            group.later(len(batches), lambda _error: None)
+        return {}
+
+    group = GroupCommit(write)
+    group.submit(0)
+    assert batches == [[0]]
+    group.settle()
+    assert batches == [[0], [1]]
 
 
 def test_rows_that_are_committed_are_told_before_those_who_wait_hear_it_and_others_are_not() -> None:
@@ -126,7 +141,7 @@ def test_who_fails_on_hearing_it_does_not_keep_others_from_hearing_it(
     assert "whoever waited for it failed" in caplog.text
 
 
-def test_closing_commits_what_was_handed_in_and_a_later_row_is_written_too() -> None:
+def test_one_call_settles_all_that_was_handed_in() -> None:
     written: list[int] = []
 
     def write(rows: Sequence[int]) -> Mapping[int, Exception]:
@@ -134,10 +149,7 @@ def test_closing_commits_what_was_handed_in_and_a_later_row_is_written_too() -> 
         return {}
 
     group = GroupCommit(write)
-    for number in range(100):
+    for number in range(1000):
         group.later(number, lambda _error: None)
-    group.close()
-    assert written == list(range(100))
-    group.submit(100)
-    group.close()
-    assert written[-1] == 100
+    group.settle()
+    assert written == list(range(1000))

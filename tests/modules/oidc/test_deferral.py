@@ -96,6 +96,7 @@ def test_an_exchange_whose_grant_ended_meanwhile_brings_nothing(
     assert send(provider, form).get_json()["error"] == "invalid_grant"
     assert "reused" not in caplog.text
     assert "replayed" not in caplog.text
+    assert [] not in [record.msg for record in caplog.records]
 
 
 def test_a_code_that_the_rule_refuses_is_no_longer_good(make_provider: MakeProvider) -> None:
