@@ -9,8 +9,7 @@ PROVIDER := var/oidc-provider
 PROVIDER_STAMP := $(PROVIDER)/.installed
 RELYING := var/openid-client
 RELYING_STAMP := $(RELYING)/.installed
-# One more than there are cores: some tests wait for a homeserver's limits, or for a server that never answers.
-JOBS ?= 3
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test accept lint format bench docs translations vendor clean

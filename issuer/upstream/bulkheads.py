@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from issuer.upstream.errors import TooManyCallsError
 from issuer.upstream.party import Party
+from issuer.waits import about_to_wait
 
 MOMENT = 0.5
 """Seconds for which a call to a destination of the configuration waits for its turn."""
@@ -87,8 +88,10 @@ class Bulkheads:
         """
         key = destination, named_by is Party.STRANGER
         turn = self._enter(key, threading.Event)
-        if turn and not turn.wait(MOMENT):
-            self._give_up(key, turn)
+        if turn:
+            about_to_wait()
+            if not turn.wait(MOMENT):
+                self._give_up(key, turn)
         try:
             yield
         finally:

@@ -20,6 +20,7 @@ from issuer.backends.oidc.metadata import Discovery
 from issuer.backends.oidc.tokens import Claims, TokenJudge
 from issuer.sealing import Sealer
 from issuer.store import UpstreamGrant
+from issuer.waits import about_to_wait
 
 KEPT_FOR = 90 * 86400.0
 """Seconds after which nobody has asked with it."""
@@ -120,6 +121,7 @@ class Renewal:
             taken = self._grants.take(grant, 4 * self._patience)
             if taken is not None:
                 return taken
+            about_to_wait()
             threading.Event().wait(PAUSE)
         raise ProviderDownError(
             f"backends.{self._instance}: others still wait for an answer about this person"
