@@ -22,8 +22,8 @@ from tests.upstream.stub import Reply
 CLIENTS = 1000
 LOCAL_CLIENTS = 4
 ROUNDS = 3
-HELD = 4.0
-"""Seconds for which a request is in the tarpit."""
+HELD = 6.0
+"""Seconds for which a request is in the tarpit; ten, unless the configuration says otherwise."""
 CONFIGURATION = """\
 public_url = "http://127.0.0.1:{{port}}/"
 
