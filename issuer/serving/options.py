@@ -24,7 +24,7 @@ class ServeOptions:
     """Bytes that a request body may have; more is answered with 413."""
     body_seconds: float = 5.0
     """Seconds in which a request body must have arrived; later is answered with 408."""
-    waiting: int = 512
+    waiting: int = 1024
     """Requests that may wait, in each worker, for a thread or for what their answers need; more are answered
     with 503."""
     stop_seconds: float = 10.0
