@@ -13,7 +13,7 @@ from typing import Any
 import issuer.keys as ring
 from bench.baselines.signing import signing_rate
 from bench.figures import FULL, Figure, ratios
-from bench.load import put
+from bench.load import Result, put
 from bench.product import Product
 from bench.servers import baseline, free_port, running
 from issuer.backends.local import LocalUsers, identity_of
@@ -81,14 +81,11 @@ def figures(directory: Path) -> Iterator[Figure]:
 
 def exchange(product: Product, kind: str, client: str) -> Callable[[], float]:
     """Return what exchanges codes or refresh tokens of a client, each once, and gives the rate."""
-    begun = 0
+    send = each_once(product.url(f"/oidc/token?{kind}-{client}"))
 
     def measure() -> float:
-        nonlocal begun
         before = product.issuances()
-        script = SCRIPT
-        result = put(FULL, product.url(f"/oidc/token?{kind}-{client}"), begun, script)
-        begun += result.requests + 2 * FULL.clients
+        result = send()
         if (recorded := product.issuances() - before) < 2 * result.requests:
             raise RuntimeError(f"{result.requests} exchanges, and {recorded} issuances")
         return result.rate
@@ -99,18 +96,25 @@ def exchange(product: Product, kind: str, client: str) -> Callable[[], float]:
 @contextmanager
 def bare_exchange(directory: Path) -> Iterator[Callable[[], float]]:
     """Give what exchanges codes at a bare program, each once."""
-    port, workers, begun = free_port(), str(os.cpu_count() or 1), 0
+    port, workers = free_port(), str(os.cpu_count() or 1)
     arguments = [str(port), workers, str(directory / "bare.db"), str(EACH)]
     command = [sys.executable, "-m", "bench.baselines.exchange", *arguments]
-
-    def measure() -> float:
-        nonlocal begun
-        result = put(FULL, f"http://127.0.0.1:{port}/token?code-es256", begun, SCRIPT)
-        begun += result.requests + 2 * FULL.clients
-        return result.rate
-
+    send = each_once(f"http://127.0.0.1:{port}/token?code-es256")
     with running(command, port, directory / "bare.log"):
-        yield measure
+        yield lambda: send().rate
+
+
+def each_once(url: str) -> Callable[[], Result]:
+    """Return what loads a URL for a while; no code or refresh token is sent twice."""
+    begun = 0
+
+    def send() -> Result:
+        nonlocal begun
+        result = put(FULL, url, begun, SCRIPT)
+        begun += result.requests + 2 * FULL.clients
+        return result
+
+    return send
 
 
 def prepare(shell: Shell) -> None:

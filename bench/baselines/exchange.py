@@ -5,7 +5,6 @@ two tokens with ES256 and writes the rows that the product writes, in one transa
 asks neither who the client is nor whether the person may, keeps no log, and believes what it is sent.
 """
 
-import hashlib
 import os
 import sqlite3
 import sys
@@ -19,9 +18,10 @@ from flask import Flask, Response, abort, jsonify, request
 
 from issuer.serving import ServeOptions, serve
 from issuer.settings.models import ServerSettings
+from issuer.store.values import digest
 
 TABLES = """
-CREATE TABLE codes (code_hash BLOB PRIMARY KEY, subject TEXT, nonce TEXT, used_at REAL);
+CREATE TABLE codes (code_hash BLOB PRIMARY KEY, subject TEXT, used_at REAL);
 CREATE TABLE refresh_tokens (token_hash BLOB PRIMARY KEY, subject TEXT, expires_at REAL);
 CREATE TABLE issuances (token_id TEXT PRIMARY KEY, issued_at REAL, client TEXT, subject TEXT);
 CREATE INDEX issued ON issuances (issued_at);
@@ -30,17 +30,13 @@ LIFETIME = 600
 ISSUER = "https://id.example.com"
 
 
-def digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
-
-
 def make(database: str, codes: int) -> None:
     with closing(connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(TABLES)
         connection.execute("BEGIN")
-        rows = ((digest(f"code-es256-{number}"), "bench", "n") for number in range(codes))
-        connection.executemany("INSERT INTO codes VALUES (?, ?, ?, NULL)", rows)
+        rows = ((digest(f"code-es256-{number}"), "bench") for number in range(codes))
+        connection.executemany("INSERT INTO codes VALUES (?, ?, NULL)", rows)
         connection.execute("COMMIT")
 
 
@@ -72,10 +68,6 @@ def bare_app(database: str) -> Flask:
         claims = {"iss": ISSUER, "sub": subject, "aud": request.form["client_id"], "exp": now + LIFETIME}
         access, identity = (jwt.encode({**claims, "jti": jti}, key, "ES256") for jti in token_ids)
         return jsonify(access_token=access, id_token=identity, refresh_token=refresh, expires_in=LIFETIME)
-
-    @app.get("/healthz")
-    def healthz() -> str:
-        return "ok"
 
     return app
 

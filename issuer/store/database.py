@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from issuer.store.engines import engine_for, prepare_sqlite
+from issuer.store.engines import about_to_ask, engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.kept import Kept, Statement
 from issuer.store.turn import Turn
-from issuer.waits import about_to_wait
 
 T = TypeVar("T")
 
@@ -41,20 +40,16 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection for reading: each statement sees what is committed when it runs."""
-        self._about_to_wait()
+        about_to_ask(self.engine)
         with translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction: committed at the end, rolled back at an exception."""
-        self._about_to_wait()
+        about_to_ask(self.engine)
         with translated(), self.turn, self._writing.begin() as connection:
             yield connection
-
-    def _about_to_wait(self) -> None:
-        if not self.is_sqlite:
-            about_to_wait()
 
     def statement(self, clause: ClauseElement) -> Statement:
         """Return a statement for the short way, compiled once."""

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from issuer.store.errors import StoreError
+from issuer.waits import about_to_wait
 
 BUSY_SECONDS = 10.0
 CONNECT_SECONDS = "5"
@@ -61,6 +62,12 @@ def _postgresql(url: URL) -> Engine:
         )
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs the driver: pip install 'issuer[postgresql]'") from None
+
+
+def about_to_ask(engine: Engine) -> None:
+    """Say that this thread will wait, if the database is another server."""
+    if engine.dialect.name != "sqlite":
+        about_to_wait()
 
 
 def prepare_sqlite(engine: Engine) -> None:

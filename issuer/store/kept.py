@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ClauseElement, Dialect, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from issuer.store.engines import about_to_ask
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
-from issuer.waits import about_to_wait
 
 T = TypeVar("T")
 
@@ -44,7 +44,6 @@ class Kept:
     def __init__(self, engine: Engine) -> None:
         """Take connections from the engine's pool."""
         self._engine = engine
-        self._is_remote = engine.dialect.name != "sqlite"
         self._driver = engine.dialect.loaded_dbapi
         self._idle: deque[PoolProxiedConnection] = deque()
 
@@ -61,8 +60,7 @@ class Kept:
 
         It runs a second time when the first connection turns out to be dead: so it must be one transaction.
         """
-        if self._is_remote:
-            about_to_wait()
+        about_to_ask(self._engine)
         try:
             try:
                 return self._once(work)

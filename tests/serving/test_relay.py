@@ -50,6 +50,16 @@ class Crew:
         return self.done.get(timeout=DEADLINE)
 
 
+def waiting(gate: threading.Event) -> Callable[[], None]:
+    """Return a job that says that it waits, and waits for the gate."""
+
+    def wait() -> None:
+        waits.about_to_wait()
+        gate.wait()
+
+    return wait
+
+
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     found = asyncio.new_event_loop()
@@ -154,14 +164,8 @@ def test_what_comes_last_does_not_wait_for_ever_while_more_and_more_comes(crew: 
 @pytest.mark.parametrize("says_so", [True, False])
 def test_what_comes_last_does_not_wait_for_a_slow_job(crew: Crew, says_so: bool) -> None:
     gate, begin = threading.Event(), threading.Event()
-
-    def slow() -> None:
-        if says_so:
-            waits.about_to_wait()
-        gate.wait()
-
     crew.put("first", begin.wait, partial(crew.note, "last"))
-    crew.put("slow", slow)
+    crew.put("slow", waiting(gate) if says_so else gate.wait)
     begin.set()
     assert [crew.next()[0] for _ in range(2)] == ["first", "last"]
     gate.set()
@@ -171,12 +175,7 @@ def test_what_comes_last_does_not_wait_for_a_slow_job(crew: Crew, says_so: bool)
 @pytest.mark.usefixtures("never")
 def test_a_thread_that_comes_back_from_waiting_may_leave_something_for_last(crew: Crew) -> None:
     gate = threading.Event()
-
-    def wait() -> None:
-        waits.about_to_wait()
-        gate.wait()
-
-    crew.put("slow", wait, partial(crew.note, "last"))
+    crew.put("slow", waiting(gate), partial(crew.note, "last"))
     crew.put("quick")
     assert crew.next()[0] == "quick"
     gate.set()
@@ -205,14 +204,6 @@ def test_no_job_is_lost_however_threads_hand_on(crew: Crew) -> None:
 @pytest.mark.usefixtures("never")
 def test_what_comes_last_does_not_wait_while_all_threads_are_busy(crew: Crew) -> None:
     gates = [threading.Event() for _ in range(6)]
-
-    def waiting(gate: threading.Event) -> Callable[[], None]:
-        def wait() -> None:
-            waits.about_to_wait()
-            gate.wait()
-
-        return wait
-
     crew.put("slow-0", waiting(gates[0]), partial(crew.note, "last"))
     for number, gate in enumerate(gates[1:], 1):
         crew.put(f"slow-{number}", waiting(gate))
@@ -228,13 +219,8 @@ def test_what_comes_last_is_not_forgotten_when_no_thread_slept_as_it_came(
 ) -> None:
     crew = Crew(loop, 2)
     gates = {name: threading.Event() for name in ("first", "second", "silent")}
-
-    def wait(name: str) -> None:
-        waits.about_to_wait()
-        gates[name].wait()
-
-    crew.put("first", partial(wait, "first"), partial(crew.note, "last"))
-    crew.put("second", partial(wait, "second"))
+    crew.put("first", waiting(gates["first"]), partial(crew.note, "last"))
+    crew.put("second", waiting(gates["second"]))
     crew.put("silent", gates["silent"].wait)
     gates["first"].set()
     gates["second"].set()

@@ -1,32 +1,21 @@
 """A login that is recorded after its answer is complete, before it leaves."""
 
 import logging
-from queue import SimpleQueue
 
 import pytest
 
 from issuer.deferral import KEY, Deferral
 from issuer.store import StoreError
+from tests.deferrals import begun
 from tests.gateway import BuildGateway, LocalGateway
 from tests.modules.jitsi.meetings import claims_of, instance
 
-PATIENCE = 10.0
 URL = "/jitsi/login?room=board"
 
 
 @pytest.fixture
 def gateway(build_gateway: BuildGateway) -> LocalGateway:
     return build_gateway(instance(), users={"dwho": ("users",)}, keys=())
-
-
-def begun(deferral: Deferral) -> bytes | Exception | None:
-    """Let the deferral begin, do what comes last, and return what it says in the end."""
-    heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
-    assert deferral.begin
-    assert deferral.last
-    deferral.begin(heard.put)
-    deferral.last()
-    return heard.get(timeout=PATIENCE)
 
 
 def test_nothing_is_recorded_before_the_answer_is_complete_and_all_when_it_leaves(

@@ -1,7 +1,6 @@
 """Exchanges that are committed after their answers are complete, before they leave."""
 
 import logging
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -9,20 +8,9 @@ from werkzeug.test import TestResponse
 
 from issuer.deferral import KEY, Deferral
 from issuer.store import SpentError
+from tests.deferrals import begun
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import REDIRECT, VERIFIER, Provider, claims_of
-
-PATIENCE = 10.0
-
-
-def begun(deferral: Deferral) -> bytes | Exception | None:
-    """Let the deferral begin, do what comes last, and return what it says in the end."""
-    heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
-    assert deferral.begin
-    assert deferral.last
-    deferral.begin(heard.put)
-    deferral.last()
-    return heard.get(timeout=PATIENCE)
 
 
 def forms(provider: Provider) -> list[dict[str, Any]]:

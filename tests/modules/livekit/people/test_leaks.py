@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 from unittest.mock import Mock
 
@@ -16,12 +15,12 @@ from issuer.store import Issuances, StoreError
 from issuer.testing import open_gateway
 from tests.bearer.tokens import jwk, key_set, rsa_key, token
 from tests.core.house import Told
+from tests.deferrals import begun
 from tests.modules.livekit.people.asking import ALICE, APP, BODY, IDENTITY_SECRET, PATH, Stage, section
 from tests.modules.livekit.sfu import SECRET
 from tests.upstream.fixtures import BuildStub
 
 IDP = "https://idp.example.com/"
-PATIENCE = 10.0
 
 
 @pytest.fixture
@@ -34,18 +33,13 @@ def bearer(key: str = "idp", **changes: Any) -> str:
     return token(rsa_key(key), **{"iss": IDP, "sub": "alice", **changes})
 
 
-def deferred(stage: Stage, bearer: str | None = None) -> tuple[TestResponse, Exception | None]:
+def deferred(stage: Stage, bearer: str | None = None) -> tuple[TestResponse, bytes | Exception | None]:
     """Ask as our server does, which lets an answer wait for its record; return what is said of that too."""
     deferral = Deferral()
     headers = {"Origin": APP} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
     client = stage.gateway.sign_in_as(ALICE)
     answer = client.post(PATH, json=BODY, headers=headers, environ_overrides={KEY: deferral})
-    heard: SimpleQueue[Any] = SimpleQueue()
-    assert deferral.begin
-    assert deferral.last
-    deferral.begin(heard.put)
-    deferral.last()
-    return answer, heard.get(timeout=PATIENCE)
+    return answer, begun(deferral)
 
 
 def test_the_token_is_nowhere_else(
@@ -93,7 +87,7 @@ def test_the_token_is_nowhere_else(
     assert told.text.count("token_issued") == 2 * len(given)  # in both forms of the log
     places = [told.text, tables.decode("latin-1"), generate_latest(metrics.registry).decode()]
     places += [f"{answer.text}{answer.headers}" for answer in errors]
-    places += [f"{error}{error!r}" for _, error in unwritten]
+    places += [f"{error!s}{error!r}" for _, error in unwritten]
     signatures = [text.rpartition(".")[2] for text in (*issued, *bearers)]
     for secret in (*signatures, "eyJ", SECRET, IDENTITY_SECRET):
         assert [place[:200] for place in places if secret in place] == []
