@@ -19,13 +19,13 @@ from bench.load import LoadError
 from bench.servers import ISSUER, free_port, get, running
 from issuer.store import Store
 from issuer.world import SystemClock, SystemRandomness
-from modules.livekit.delegation import tables
-from modules.livekit.delegation.job import Asked, Job
-from modules.livekit.delegation.jobs import Jobs
-from modules.livekit.delegation.leases import Leases
-from modules.livekit.delegation.machine import HEARTBEAT
-from modules.livekit.delegation.model import Phase, State
-from modules.livekit.delegation.sealing import Sealer
+from modules.livekit.delegation.engine.machine import HEARTBEAT
+from modules.livekit.delegation.engine.model import Phase, State
+from modules.livekit.delegation.jobs import tables
+from modules.livekit.delegation.jobs.job import DelegationRequest, Job
+from modules.livekit.delegation.jobs.leases import Leases
+from modules.livekit.delegation.jobs.repository import Jobs
+from modules.livekit.delegation.jobs.sealing import DelayIdSealer
 from tests.modules.livekit.sfu import signed, webhook
 
 JOBS = 10_000
@@ -83,7 +83,7 @@ class Setting:
         clock, randomness = SystemClock(), SystemRandomness()
         store = Store.open(f"sqlite:///{self._directory / 'data/issuer.db'}", clock, tables=[tables.TABLES])
         leases = Leases(store.database, "livekit", clock)
-        jobs = Jobs(leases, "livekit", Sealer(SECRET, randomness), touch=lambda _: None)
+        jobs = Jobs(leases, "livekit", DelayIdSealer(SECRET, randomness), touch=lambda _: None)
         now = clock.now()
         rows = [jobs._row(job(number, now)) for number in range(JOBS)]
         with store.database.write() as connection:
@@ -95,7 +95,7 @@ class Setting:
 
 def job(number: int, now: float) -> Job:
     """Return a job that is to be restarted at some time of the round that begins soon."""
-    asked = Asked("room", f"p{number}", "bench", f"d{number}", DELAY)
+    asked = DelegationRequest("room", f"p{number}", "bench", f"d{number}", DELAY)
     since = now + TAKEOVER - DELAY * HEARTBEAT * (number % 97) / 97
     return Job(f"job{number}", asked, State(Phase.CONNECTED, DELAY, since, since, sid="PA_1"), NOBODY)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 
 from bench.servers import ISSUER, free_port, get, running
+from issuer.authentication.sessions import hash_id
 from issuer.identity import Identity
 from issuer.keys import RETENTION_MARGIN, generate
 from issuer.keys.model import kid_digest
-from issuer.sessions import hash_id
 from issuer.store import SessionRow, Store
 from issuer.world import SystemClock
 

@@ -18,8 +18,8 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field
 
 from issuer.check import Check
+from issuer.crypto.passwords import Passwords
 from issuer.identity import Identity
-from issuer.passwords import Passwords
 from issuer.settings.base import Section
 from issuer.settings.models import Settings
 from issuer.settings.types import Duration

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from issuer.app import Parts
     from issuer.identity import Identity
-    from issuer.settings.load import Configuration
+    from issuer.wiring.configuration import Configuration
 
 GARBAGE = 50_000
 """New objects before the collector of garbage looks through them; workers of the server have their own."""
@@ -53,9 +53,9 @@ class Shell:
     @cached_property
     def configuration(self) -> "Configuration":
         """Return the validated configuration; a bad one ends the command with every problem."""
-        from issuer import environments  # noqa: PLC0415 - `issuer --help` needs none of it
-        from issuer.settings.load import find_file  # noqa: PLC0415
         from issuer.settings.problems import ConfigError  # noqa: PLC0415
+        from issuer.wiring import environments  # noqa: PLC0415 - `issuer --help` needs none of it
+        from issuer.wiring.configuration import find_file  # noqa: PLC0415
 
         try:
             return environments.load(find_file(self.file, self.environ), self.environ)
@@ -100,7 +100,7 @@ class Shell:
 
     def key_retention(self) -> float:
         """Return how long a retired key stays published, in seconds."""
-        from issuer.app import key_retention  # noqa: PLC0415
+        from issuer.wiring.services import key_retention  # noqa: PLC0415
 
         return key_retention(self.configuration.settings)
 
@@ -113,7 +113,7 @@ class Shell:
             return None
         identity = identity_of(user, self.local_instances()[0])
         enabled = identity.backend in self.parts.backends
-        return self.parts.admission.mapped(identity) if enabled else identity
+        return self.parts.resolver.mapped(identity) if enabled else identity
 
     def local_instances(self) -> tuple[str, ...]:
         """Return the names of the login backends that sign in the users of the store."""
@@ -124,7 +124,7 @@ class Shell:
 
     def find_option(self, path: str) -> str | None:
         """Return the text of an option of the configuration, as in "modules.jitsi.rule"."""
-        from issuer.settings.option import option_text  # noqa: PLC0415
+        from issuer.wiring.configuration import option_text  # noqa: PLC0415
 
         return option_text(self.configuration, path)
 

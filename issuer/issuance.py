@@ -15,17 +15,16 @@ from typing import Any, TypeVar
 from flask import has_request_context
 from flask.typing import ResponseReturnValue
 
-from issuer import audit
-from issuer.deferral import offered
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.identity import Identity
-from issuer.metrics import Metrics
+from issuer.observability import audit
+from issuer.observability.metrics import Metrics
 from issuer.rules import Rule, Scope
+from issuer.runtime import defer_response
 from issuer.settings.models import TokenSettings
 from issuer.signing import Signer
-from issuer.site import request_in_hand
-from issuer.store import Change, Store
-from issuer.store import Issuance as IssuanceRow
+from issuer.store import IssuanceRow, Redemption, Store
+from issuer.web.application import request_in_hand
 from issuer.world import Clock, Randomness
 
 _log = logging.getLogger(__name__)
@@ -140,7 +139,7 @@ class Issuance:
         return answer
 
     def together(
-        self, answer: Callable[[Issue], T], change: Change, address: str, *, repeatable: bool = False
+        self, answer: Callable[[Issue], T], change: Redemption, address: str, *, repeatable: bool = False
     ) -> T:
         """Return an answer with several tokens, which are recorded as one, with what the module changes.
 
@@ -165,14 +164,14 @@ class Issuance:
         self._record(rows, change, later=repeatable)
         return made
 
-    def _record(self, rows: Sequence[IssuanceRow], change: Change | None, *, later: bool) -> None:
+    def _record(self, rows: Sequence[IssuanceRow], change: Redemption | None, *, later: bool) -> None:
         """Record now, or, when the request may be answered `later`, let its answer wait for that."""
-        deferral = offered(request_in_hand().environ) if later and has_request_context() else None
-        if deferral is None:
+        deferred = defer_response(request_in_hand().environ) if later and has_request_context() else None
+        if deferred is None:
             self._rows.record(*rows, change=change)
         else:
             begin = partial(self._rows.record_later, rows, change)
-            deferral.until(begin, self._rows.settle)
+            deferred.wait_for(begin, self._rows.settle)
 
     def issue(self, phases: Phases, identity: Identity, address: str | None) -> Token:
         """Run rule, claims, sign and record for somebody who is authenticated.

@@ -19,14 +19,13 @@ from issuer.errors import Refusal
 from issuer.identity import Identity
 from issuer.issuance import Issuance, Phases
 from issuer.keys import KeyRing
-from issuer.metrics import Metrics
+from issuer.observability.metrics import Metrics
 from issuer.rules import Rule
-from issuer.sessions import Session
 from issuer.settings.base import Section
 from issuer.settings.models import Settings
 from issuer.settings.types import MountPath
 from issuer.signing import Signer
-from issuer.store import Store, Tables
+from issuer.store import Session, Store, Tables
 from issuer.upstream import Upstream
 from issuer.world import Clock, Randomness
 

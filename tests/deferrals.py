@@ -2,16 +2,16 @@
 
 from queue import SimpleQueue
 
-from issuer.deferral import Deferral
+from issuer.runtime import DeferredResponse
 
 PATIENCE = 10.0
 
 
-def begun(deferral: Deferral) -> bytes | Exception | None:
+def begun(deferred: DeferredResponse) -> bytes | Exception | None:
     """Let the deferral begin, do what comes last, and return what it says in the end."""
     heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
-    assert deferral.begin
-    assert deferral.last
-    deferral.begin(heard.put)
-    deferral.last()
+    assert deferred.send_after
+    assert deferred.on_idle
+    deferred.send_after(heard.put)
+    deferred.on_idle()
     return heard.get(timeout=PATIENCE)

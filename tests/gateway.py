@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from issuer.app import key_retention
 from issuer.keys import generate
 from issuer.module import Module
-from issuer.plugins import MODULES, known, load
 from issuer.settings.models import Settings
 from issuer.store import Store
 from issuer.testing import PUBLIC_URL, VISITOR, FakeClock, LocalGateway, open_gateway
+from issuer.wiring.plugins import MODULES, known, load
+from issuer.wiring.services import key_retention
 
 __all__ = ["PUBLIC_URL", "VISITOR", "BuildGateway", "LocalGateway", "build_gateway", "gateway_templates"]
 

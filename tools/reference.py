@@ -4,8 +4,8 @@ from pathlib import Path
 
 from issuer.backend import Backend
 from issuer.module import Module
-from issuer.plugins import BACKENDS, MODULES, known, load
 from issuer.settings.reference import reference
+from issuer.wiring.plugins import BACKENDS, MODULES, known, load
 
 PAGE = Path("docs/options.md")
 

@@ -21,14 +21,14 @@ from urllib.parse import unquote
 from flask import has_request_context, request
 from pydantic import AfterValidator, Field
 
-from issuer import audit
 from issuer.backend import AmbientBackend, AmbientSettings, BackendServices
 from issuer.errors import HeaderRefusedError
 from issuer.identity import Attribute, Identity
-from issuer.proxy import PEER, parse, within
-from issuer.serving.environ import REPEATED
+from issuer.observability import audit
+from issuer.serving.wsgi import REPEATED
 from issuer.settings.types import Network, WebUrl
 from issuer.store import SessionRow
+from issuer.web.proxy import PEER, parse, within
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -5,7 +5,7 @@ import threading
 
 from issuer.bearer.errors import KeysUnavailableError
 from issuer.bearer.jwks import JwkSet, PublicKey
-from issuer.upstream import Answer, BadAnswerError, Call, Party, Upstream, UpstreamError
+from issuer.upstream import BadAnswerError, Party, Upstream, UpstreamCall, UpstreamError, UpstreamResponse
 from issuer.world import Clock
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class RemoteKeys:
         """Know no key yet; nobody is called before one is needed."""
         self._upstream = upstream
         self._clock = clock
-        self._call = Call(url, Party.OPERATOR, headers={"Accept": "application/json"})
+        self._call = UpstreamCall(url, Party.OPERATOR, headers={"Accept": "application/json"})
         self._place = url.partition("?")[0]
         self._fetching = threading.Lock()
         self._keys = JwkSet()
@@ -94,7 +94,7 @@ class RemoteKeys:
         seconds = self._upstream.settings.total_timeout + 1
         return self._read(self._upstream.call(self._upstream.fetch(self._call), seconds))
 
-    def _read(self, answer: Answer) -> JwkSet:
+    def _read(self, answer: UpstreamResponse) -> JwkSet:
         if answer.status != 200:
             raise BadAnswerError(f"status {answer.status}; redirects are not followed")
         try:

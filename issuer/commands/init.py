@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 import issuer.keys as ring
 from issuer.cli import Shell
 from issuer.module import Module
-from issuer.plugins import MODULES, PluginError, known, load
 from issuer.settings.models import Settings, TokenSettings
 from issuer.settings.sample import sample
 from issuer.settings.types import PublicUrl
+from issuer.wiring.plugins import MODULES, PluginError, known, load
 from issuer.world import Clock
 
 SECRET_BYTES = 32

@@ -11,7 +11,7 @@ import click
 
 from issuer.cli import Shell
 from issuer.settings.types import DURATION, UNITS
-from issuer.store import Filter, Issuance
+from issuer.store import Filter, IssuanceRow
 from issuer.store.values import storable
 
 LEADS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -93,20 +93,20 @@ def export(shell: Shell, /, since: float | None, until: float | None, form: str,
     (_write_csv if form == "csv" else _write_json_lines)(rows)
 
 
-def _write_csv(rows: Iterable[Issuance]) -> None:
+def _write_csv(rows: Iterable[IssuanceRow]) -> None:
     """Write CSV (RFC 4180) that a spreadsheet takes for text: a formula of a stranger is not one there."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(Issuance._fields)
+    writer.writerow(IssuanceRow._fields)
     for row in rows:
         writer.writerow(_text_cell(value) for value in _values(row).values())
 
 
-def _write_json_lines(rows: Iterable[Issuance]) -> None:
+def _write_json_lines(rows: Iterable[IssuanceRow]) -> None:
     for row in rows:
         click.echo(json.dumps(_values(row)))
 
 
-def _values(row: Issuance) -> dict[str, str | None]:
+def _values(row: IssuanceRow) -> dict[str, str | None]:
     found = row._asdict()
     return {**found, **{name: _time(found[name]) for name in TIMES}}
 

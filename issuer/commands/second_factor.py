@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from issuer import audit
 from issuer.cli import Shell
+from issuer.observability import audit
 
 
 @click.group("second-factor")

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import click
 from flask import Flask
 
-from issuer import logs
 from issuer.cli import Shell
+from issuer.observability import logs
 from issuer.serving import ServeOptions
 from issuer.serving import serve as run_server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from issuer.settings.load import Configuration
+    from issuer.wiring.configuration import Configuration
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def options_of(configuration: "Configuration") -> ServeOptions:
 def load_app(configuration: "Configuration") -> Flask:
     """Build the application in a worker process, and start its background work."""
     from issuer.app import World, create_app, parts  # noqa: PLC0415 - in the worker only
-    from issuer.metrics import NoMetrics, PrometheusMetrics  # noqa: PLC0415
+    from issuer.observability.metrics import NoMetrics, PrometheusMetrics  # noqa: PLC0415
 
     logs.configure(configuration.settings.log)
     metrics = PrometheusMetrics() if configuration.settings.server.metrics_bind else NoMetrics()

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import click
 
-from issuer import audit
 from issuer.cli import Shell
+from issuer.observability import audit
 from issuer.portal.pages import handle_of
-from issuer.sessions import Session
+from issuer.store import Session
 
 MOST = 1000
 HANDLE = re.compile(r"[0-9a-f]{16}")

@@ -10,14 +10,7 @@ rename. `removed/<sha256 of kid>` remembers the kids of keys that are gone. See 
 
 from issuer.keys.admin import Rotation, export, generate, import_key, list_keys, retire, rotate
 from issuer.keys.files import KeyFile
-from issuer.keys.model import (
-    RETENTION_MARGIN,
-    KeyRingError,
-    KeyState,
-    PrivateKey,
-    PublicKey,
-    SigningKey,
-)
+from issuer.keys.model import RETENTION_MARGIN, KeyRingError, KeyState, PrivateKey, PublicKey, SigningKey
 from issuer.keys.ring import KeyRing
 
 __all__ = [

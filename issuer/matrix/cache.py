@@ -14,14 +14,14 @@ LARGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[V]):
+class CacheEntry(Generic[V]):
     """A value, and for how many seconds it is good."""
 
     value: V
     seconds: float
 
 
-Make = Callable[[V | None], Awaitable[Entry[V]]]
+Make = Callable[[V | None], Awaitable[CacheEntry[V]]]
 """Makes an entry; gets the value that the last one had, if there was one."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from issuer.check import Check, CheckError
 from issuer.matrix.reading import READERS, Reader
 from issuer.settings.models import MatrixSettings
-from issuer.upstream import Answer, Upstream, UpstreamError
+from issuer.upstream import Upstream, UpstreamError, UpstreamResponse
 
 WHOAMI = "_matrix/client/v3/account/whoami"
 ADMIN = "_synapse/admin/v1/rooms"
@@ -18,7 +18,7 @@ def homeserver_checks(settings: MatrixSettings, upstream: Upstream) -> Iterable[
         yield Check(f"matrix.homeservers: {name}", _Examination(reader, server.api, upstream).run, False)
 
 
-def judge_whoami(answer: Answer, option: str) -> None:
+def judge_whoami(answer: UpstreamResponse, option: str) -> None:
     """Judge the answer to "who am I?" (Client-Server API, `GET /account/whoami`).
 
     Raises:
@@ -48,7 +48,7 @@ class _Examination:
         if answer.status != 200:
             raise CheckError(f"answers {answer.status}: does its url lead to Synapse's admin API?")
 
-    def _get(self, path: str, **query: str) -> Answer:
+    def _get(self, path: str, **query: str) -> UpstreamResponse:
         seconds = self._upstream.settings.total_timeout
         try:
             return self._upstream.call(self._reader.get(path, **query), seconds)

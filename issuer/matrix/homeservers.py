@@ -10,10 +10,17 @@ import dns.asyncresolver
 
 from issuer.matrix.errors import NoClientApiError, OpenIdRefusedError
 from issuer.matrix.names import BadNameError, ServerName, parse_server_name, parse_user_id
-from issuer.matrix.resolution import Destination, Resolution
-from issuer.matrix.services import Services
+from issuer.matrix.resolution import Destination, Resolution, ServiceRecords
 from issuer.matrix.well_known import ClientApis, Delegations, Fetch
-from issuer.upstream import Answer, Call, Party, RefusedError, UnreachableError, Upstream, UpstreamError
+from issuer.upstream import (
+    Party,
+    RefusedError,
+    UnreachableError,
+    Upstream,
+    UpstreamCall,
+    UpstreamError,
+    UpstreamResponse,
+)
 from issuer.world import Clock
 
 T = TypeVar("T")
@@ -32,10 +39,10 @@ class ClientServerApi:
     named_by: Party
     insecure: bool = False
 
-    def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
+    def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> UpstreamCall:
         """Return a request to a path below the URL, percent-encoded already."""
         url = self.url + path
-        return Call(url, self.named_by, method, headers=headers, body=body, insecure=self.insecure)
+        return UpstreamCall(url, self.named_by, method, headers=headers, body=body, insecure=self.insecure)
 
 
 class Homeservers:
@@ -132,14 +139,14 @@ class Homeservers:
         name = _parsed(server_name)
         return self._wait(name, lambda: self._knowledge(name).resolution.destination(name))
 
-    async def _userinfo(self, name: ServerName, access_token: str) -> Answer:
+    async def _userinfo(self, name: ServerName, access_token: str) -> UpstreamResponse:
         destination = await self._knowledge(name).resolution.destination(name)
         query = urlencode({"access_token": access_token})
         failure: UpstreamError = UnreachableError(f"{name.text} has no address")
         for host, port in destination.targets:
             authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             url = f"https://{authority}{USERINFO}?{query}"
-            call = Call(
+            call = UpstreamCall(
                 url, self.party(name.text), server_name=destination.server_name, insecure=self._insecure
             )
             try:
@@ -163,8 +170,8 @@ class Homeservers:
         return self._known[self.party(name.text)]
 
     def _fetch_by(self, party: Party) -> Fetch:
-        async def fetch(url: str) -> Answer:
-            call = Call(url, party, follow=True, insecure=self._insecure)
+        async def fetch(url: str) -> UpstreamResponse:
+            call = UpstreamCall(url, party, follow=True, insecure=self._insecure)
             try:
                 async with asyncio.timeout(self._seconds / 2):  # the other half is for what discovery is for
                     return await self._upstream.fetch(call)
@@ -180,7 +187,7 @@ class _Known:
     def __init__(
         self, upstream: Upstream, clock: Clock, fetch: Fetch, resolver: dns.asyncresolver.Resolver | None
     ) -> None:
-        services = Services(clock, upstream.settings.connect_timeout, resolver)
+        services = ServiceRecords(clock, upstream.settings.connect_timeout, resolver)
         self.resolution = Resolution(Delegations(clock, fetch), services)
         self.client_apis = ClientApis(clock, fetch)
 
@@ -205,7 +212,7 @@ def _checked(server_name: str, access_token: str) -> ServerName:
     return _parsed(server_name)
 
 
-def _user_of(name: ServerName, answer: Answer) -> str:
+def _user_of(name: ServerName, answer: UpstreamResponse) -> str:
     if answer.status != 200:
         raise OpenIdRefusedError(f"{name.text} refused an OpenID token with status {answer.status}")
     found = answer.json()

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from issuer.matrix.cache import Cache, Entry
+from issuer.matrix.cache import Cache, CacheEntry
 from issuer.matrix.names import parse_user_id
 from issuer.matrix.power import STATE_DEFAULT, UNKNOWN
-from issuer.matrix.reading import READERS, Reader, Room
+from issuer.matrix.reading import READERS, Reader, RoomState
 from issuer.settings.models import MatrixSettings
 from issuer.upstream import MOMENT, Party, UnreachableError, Upstream, UpstreamError
 from issuer.world import Clock
@@ -37,7 +37,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    room: Room | None
+    room: RoomState | None
     at: float
 
 
@@ -93,7 +93,7 @@ class Memberships:
         order = sorted(self._readers, key=lambda name: (name == ANY, name != founder))
         return [self._readers[name] for name in order]
 
-    async def _room(self, reader: Reader, room_id: str, user_id: str, patience: float) -> Room | None:
+    async def _room(self, reader: Reader, room_id: str, user_id: str, patience: float) -> RoomState | None:
         key = f"{reader.name} {room_id}"
         seen = self._cache.peek(key)
         if seen is None or self._is_stale(seen, user_id):
@@ -107,11 +107,11 @@ class Memberships:
         return seen.room
 
     async def _fresh(self, key: str, reader: Reader, room_id: str, user_id: str) -> _Seen:
-        async def make(_: _Seen | None) -> Entry[_Seen]:
+        async def make(_: _Seen | None) -> CacheEntry[_Seen]:
             began = self._clock.monotonic()
             room = await reader.room(room_id)
             complete = room is None or room.power is not UNKNOWN
-            return Entry(_Seen(room, began), self._seconds if complete else 0)
+            return CacheEntry(_Seen(room, began), self._seconds if complete else 0)
 
         seen = await self._cache.get(key, make)
         if self._is_stale(seen, user_id):
@@ -133,14 +133,14 @@ def is_room_id(text: str) -> bool:
         return False
 
 
-def _standing(room: Room, user_id: str) -> Standing:
+def _standing(room: RoomState, user_id: str) -> Standing:
     power = room.power
     is_member = user_id in room.members
     level = power.of(user_id) if is_member else 0
     return Standing(is_member, level, power.state_default, power.users_default, power.room)
 
 
-def _has_users_in(server_name: str, room: Room) -> bool:
+def _has_users_in(server_name: str, room: RoomState) -> bool:
     return server_name == ANY or any(member.endswith(f":{server_name}") for member in room.members)
 
 

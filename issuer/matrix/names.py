@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
@@ -112,3 +115,15 @@ def _port(text: str) -> int | None:
     if not PORT.fullmatch(text[1:]) or not 1 <= int(text[1:]) <= 65535:
         raise BadNameError("no port")
     return int(text[1:])
+
+
+def server_name(text: str) -> str:
+    """Return a server name; raise ValueError, with what to write, when it is none."""
+    try:
+        return parse_server_name(text).text
+    except BadNameError:
+        raise ValueError(f'"{text}" is not a server name: write it as "example.com"') from None
+
+
+ServerNameOption = Annotated[str, AfterValidator(server_name)]
+"""A homeserver's name, as in "example.com" or "localhost:8448"."""

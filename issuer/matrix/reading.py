@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from issuer.matrix.errors import RoomUnreadableError
 from issuer.matrix.power import UNKNOWN, Content, Power, power_of
 from issuer.settings.models import HomeserverSettings
-from issuer.upstream import Answer, BadAnswerError, Call, Party, Upstream, UpstreamError
+from issuer.upstream import BadAnswerError, Party, Upstream, UpstreamCall, UpstreamError, UpstreamResponse
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ LEVELS = "m.room.power_levels"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class RoomState:
     """A room as a homeserver knows it."""
 
     members: frozenset[str]
@@ -40,7 +40,7 @@ class Reader(ABC):
         self._token = settings.access_token.get_secret_value()
         self._upstream = upstream
 
-    async def room(self, room_id: str) -> Room | None:
+    async def room(self, room_id: str) -> RoomState | None:
         """Return a room, None when the homeserver does not know it.
 
         Raises:
@@ -48,14 +48,14 @@ class Reader(ABC):
             issuer.upstream.UpstreamError: it gives no usable answer.
         """
         members, power = await asyncio.gather(self._members(room_id), self._power(room_id))
-        return None if members is None else Room(members, power)
+        return None if members is None else RoomState(members, power)
 
-    async def get(self, path: str, **query: str) -> Answer:
+    async def get(self, path: str, **query: str) -> UpstreamResponse:
         """Ask one of the homeserver's APIs; `path` is percent-encoded and has no leading slash."""
         more = f"?{urlencode(query)}" if query else ""
         headers = {"Authorization": f"Bearer {self._token}"}
         return await self._upstream.fetch(
-            Call(f"{self.url}{path}{more}", Party.OPERATOR, headers=headers, largest=LARGEST)
+            UpstreamCall(f"{self.url}{path}{more}", Party.OPERATOR, headers=headers, largest=LARGEST)
         )
 
     async def _power(self, room_id: str) -> Power:
@@ -75,7 +75,7 @@ class Reader(ABC):
     async def _event(self, room_id: str, kind: str) -> Content | None:
         """Return a state event with an empty state key, None when the room has none."""
 
-    def _refused(self, answer: Answer, remedy: str) -> RoomUnreadableError:
+    def _refused(self, answer: UpstreamResponse, remedy: str) -> RoomUnreadableError:
         return RoomUnreadableError(f"{self.name} answers {answer.status}: {remedy}")
 
 
@@ -95,7 +95,7 @@ class AdminReader(Reader):
                 return event
         return None
 
-    def _listed(self, answer: Answer, name: str) -> list[Any]:
+    def _listed(self, answer: UpstreamResponse, name: str) -> list[Any]:
         if answer.status in {401, 403}:
             raise self._refused(answer, "its access_token must be one of a server administrator")
         if answer.status != 200:
@@ -127,7 +127,7 @@ class ClientReader(Reader):
         # A homeserver that does not know `format` gives the content alone.
         return event if isinstance(event.get("content"), dict) else {"content": event}
 
-    def _content(self, answer: Answer) -> Mapping[str, Any]:
+    def _content(self, answer: UpstreamResponse) -> Mapping[str, Any]:
         if answer.status == 401:
             raise self._refused(answer, "its access_token is not one of an account there")
         if answer.status != 200:
@@ -146,12 +146,12 @@ def _client(room_id: str) -> str:
     return f"_matrix/client/v3/rooms/{quote(room_id, safe='')}"
 
 
-def _object(answer: Answer) -> Mapping[str, Any]:
+def _object(answer: UpstreamResponse) -> Mapping[str, Any]:
     found = answer.json()
     return found if isinstance(found, dict) else {}
 
 
-def _errcode(answer: Answer) -> object:
+def _errcode(answer: UpstreamResponse) -> object:
     try:
         return _object(answer).get("errcode")
     except BadAnswerError:

@@ -1,17 +1,53 @@
 """What a homeserver says of itself below `/.well-known/matrix/`."""
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from yarl import URL
 
-from issuer.matrix.cache import Cache, Entry
-from issuer.matrix.freshness import LONGEST, seconds_fresh
+from issuer.matrix.cache import Cache, CacheEntry
 from issuer.matrix.names import BadNameError, ServerName, parse_server_name
-from issuer.upstream import Answer, UpstreamError
+from issuer.upstream import UpstreamError, UpstreamResponse
 from issuer.world import Clock
 
-Fetch = Callable[[str], Awaitable[Answer]]
+SHORTEST = 5 * 60.0
+DEFAULT = 24 * 3600.0
+LONGEST = 48 * 3600.0
+"""Server-Server API §Resolving server names: 24 hours without cache headers, at most 48."""
+DIRECTIVE = re.compile(r'([a-z-]+)(?:\s*=\s*"?([0-9]{1,12})"?)?')
+
+
+def seconds_fresh(headers: Mapping[str, str], now: float) -> float:
+    """Return for how many seconds an answer is good, within our bounds (RFC 9111 §4.2)."""
+    directives = dict(DIRECTIVE.findall(headers.get("Cache-Control", "").lower()))
+    if {"no-store", "no-cache"} & directives.keys():
+        return SHORTEST
+    if directives.get("max-age"):
+        return _bounded(float(directives["max-age"]) - _age(headers))
+    if "Expires" in headers:
+        return _bounded(_expires(headers["Expires"]) - now)
+    return DEFAULT
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, SHORTEST), LONGEST)
+
+
+def _age(headers: Mapping[str, str]) -> float:
+    age = headers.get("Age", "")
+    return float(age) if re.fullmatch("[0-9]{1,12}", age) else 0.0
+
+
+def _expires(text: str) -> float:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0  # RFC 9111 §5.3: an invalid date has passed
+
+
+Fetch = Callable[[str], Awaitable[UpstreamResponse]]
 """Fetches a URL, follows redirects."""
 
 ABSENT = 600.0
@@ -36,18 +72,18 @@ class Delegations:
         delegation = await self._cache.get(name.text, lambda last: self._ask(name, last))
         return delegation.to
 
-    async def _ask(self, name: ServerName, last: "_Delegation | None") -> "Entry[_Delegation]":
+    async def _ask(self, name: ServerName, last: "_Delegation | None") -> "CacheEntry[_Delegation]":
         now = self._clock.now()
         try:
             answer = await self._fetch(f"https://{name.authority}/.well-known/matrix/server")
         except UpstreamError:
-            return Entry(self._still(last, now), FAILURE)
+            return CacheEntry(self._still(last, now), FAILURE)
         if answer.status in TEMPORARY:
-            return Entry(self._still(last, now), FAILURE)
+            return CacheEntry(self._still(last, now), FAILURE)
         to = _server(answer)
         if to is None:
-            return Entry(_Delegation(None, now), ABSENT)
-        return Entry(_Delegation(to, now), seconds_fresh(answer.headers, now))
+            return CacheEntry(_Delegation(None, now), ABSENT)
+        return CacheEntry(_Delegation(to, now), seconds_fresh(answer.headers, now))
 
     def _still(self, last: "_Delegation | None", now: float) -> "_Delegation":
         """Return what a server that fails now said before, unless that is too long ago."""
@@ -72,18 +108,18 @@ class ClientApis:
         """Return the base URL without a final slash; None when there is none."""
         return await self._cache.get(name.text, lambda last: self._ask(name, last))
 
-    async def _ask(self, name: ServerName, last: str | None) -> Entry[str | None]:
+    async def _ask(self, name: ServerName, last: str | None) -> CacheEntry[str | None]:
         try:
             answer = await self._fetch(f"https://{name.text}/.well-known/matrix/client")
         except UpstreamError:
-            return Entry(last, FAILURE)
+            return CacheEntry(last, FAILURE)
         if answer.status in TEMPORARY:
-            return Entry(last, FAILURE)
+            return CacheEntry(last, FAILURE)
         url = _base_url(answer)
-        return Entry(url, CLIENT if url else FAILURE)
+        return CacheEntry(url, CLIENT if url else FAILURE)
 
 
-def _server(answer: Answer) -> ServerName | None:
+def _server(answer: UpstreamResponse) -> ServerName | None:
     server = _member(answer, "m.server")
     try:
         return parse_server_name(server) if isinstance(server, str) else None
@@ -91,7 +127,7 @@ def _server(answer: Answer) -> ServerName | None:
         return None
 
 
-def _base_url(answer: Answer) -> str | None:
+def _base_url(answer: UpstreamResponse) -> str | None:
     homeserver = _member(answer, "m.homeserver")
     url = homeserver.get("base_url") if isinstance(homeserver, dict) else None
     return url.rstrip("/") if isinstance(url, str) and _is_base_url(url) else None
@@ -108,7 +144,7 @@ def _is_base_url(text: str) -> bool:
     return url.scheme == "https" and bool(url.raw_host) and plain and not extras
 
 
-def _member(answer: Answer, name: str) -> Any:
+def _member(answer: UpstreamResponse, name: str) -> Any:
     if answer.status != 200:
         return None
     try:

@@ -9,6 +9,8 @@ from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from issuer.authentication.current_session import READING, SignInRequiredError
+from issuer.authentication.login_page import LoginPage
 from issuer.errors import (
     BadRequestError,
     GatewayError,
@@ -18,8 +20,6 @@ from issuer.errors import (
     TooLargeError,
 )
 from issuer.module import Module
-from issuer.portal.current import READING, SignInRequiredError
-from issuer.portal.ways import Ways
 from issuer.world import Randomness
 
 OURS: dict[int, type[GatewayError]] = {404: NotFoundError, 413: TooLargeError}
@@ -31,18 +31,18 @@ class ErrorHandler:
     """Turns every exception into an answer; on a module's paths the module may have one of its own."""
 
     def __init__(
-        self, randomness: Randomness, ways: Ways | None = None, modules: Collection[Module] = ()
+        self, randomness: Randomness, login_page: LoginPage | None = None, modules: Collection[Module] = ()
     ) -> None:
         """Keep where error ids come from, how browsers are sent to sign in, and who else may answer."""
         self._randomness = randomness
-        self._ways = ways
+        self._login_page = login_page
         self._modules = modules
 
     def register(self, app: Flask) -> None:
         """Handle our errors, HTTP errors, and everything unknown."""
-        if self._ways is not None:
-            app.register_error_handler(SignInRequiredError, self._sent(self._ways.required))
-            app.register_error_handler(StepUpRequiredError, self._sent(self._ways.step_up))
+        if self._login_page is not None:
+            app.register_error_handler(SignInRequiredError, self._sent(self._login_page.required))
+            app.register_error_handler(StepUpRequiredError, self._sent(self._login_page.step_up))
         app.register_error_handler(GatewayError, self.known)
         app.register_error_handler(HTTPException, self.http)
         app.register_error_handler(Exception, self.unknown)

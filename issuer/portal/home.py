@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from issuer.module import Module, Tile
-from issuer.sessions import Session
-from issuer.store import Issuances, RoomUse
+from issuer.store import Issuances, RoomUse, Session
 
 MOST_CALLS = 5
 

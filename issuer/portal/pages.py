@@ -9,15 +9,16 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from issuer import audit
+from issuer.authentication.complete import SignInCompletion
+from issuer.authentication.current_session import CurrentSession
+from issuer.authentication.login_page import LoginPage
+from issuer.authentication.sessions import PortalSessions
 from issuer.errors import NotFoundError
-from issuer.portal.cookies import Cookies
-from issuer.portal.current import Current
+from issuer.observability import audit
 from issuer.portal.devices import device_name
-from issuer.portal.entrance import Entrance
 from issuer.portal.home import Home
-from issuer.portal.ways import Ways
-from issuer.sessions import Session, Sessions
+from issuer.store import Session
+from issuer.web.cookies import Cookies
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,18 @@ class Portal:
 
     def __init__(
         self,
-        current: Current,
+        current: CurrentSession,
         cookies: Cookies,
-        ways: Ways,
-        entrance: Entrance,
-        sessions: Sessions,
+        login_page: LoginPage,
+        completion: SignInCompletion,
+        sessions: PortalSessions,
         home: Home,
     ) -> None:
         """Keep what the pages show."""
         self._current = current
         self._cookies = cookies
-        self._ways = ways
-        self._entrance = entrance
+        self._login_page = login_page
+        self._completion = completion
         self._sessions = sessions
         self._home = home
 
@@ -57,7 +58,7 @@ class Portal:
         routes = Blueprint("portal", __name__)
         add: Callable[..., None] = routes.add_url_rule
         add("/", "home", self.home)
-        add("/login", "login", self._ways.login, methods=["GET", "POST"])
+        add("/login", "login", self._login_page.login, methods=["GET", "POST"])
         add("/logout", "logout", self.logout, methods=["GET", "POST"])
         add("/sessions", "sessions", self.sessions)
         add("/sessions/<handle>/end", "end_session", self.end_session, methods=["POST"])
@@ -79,7 +80,7 @@ class Portal:
     def _do_logout(self) -> ResponseReturnValue:
         self._current.check_origin()
         session = self._current.session()
-        elsewhere = self._entrance.leave(session) if session else None
+        elsewhere = self._completion.leave(session) if session else None
         answer = redirect(elsewhere or "/logout", 303)
         self._cookies.forget_session(answer)
         self._cookies.forget_way(answer)

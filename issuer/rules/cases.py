@@ -36,7 +36,7 @@ class Result:
     detail: str
 
 
-class Person(BaseModel):
+class CasePerson(BaseModel):
     """A person written into the case; what is not named here is an attribute."""
 
     model_config = ConfigDict(extra="allow", strict=True)
@@ -62,7 +62,7 @@ class Case(BaseModel):
     rule: str | None = None
     expression: str | None = None
     option: str | None = None
-    user: str | Person | None = None
+    user: str | CasePerson | None = None
     room: str | None = None
     tenant: str | None = None
     ip: str | None = None
@@ -131,7 +131,7 @@ def _evaluate(case: Case, name: str, sources: Sources) -> object:
 def _identity(case: Case, sources: Sources) -> Identity:
     if case.user is None:
         return Identity("none", "", "")
-    if isinstance(case.user, Person):
+    if isinstance(case.user, CasePerson):
         return case.user.identity()
     found = sources.find_user(case.user)
     if found is None:

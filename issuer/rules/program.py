@@ -13,9 +13,9 @@ from issuer.rules.scope import MAX_LIST, Scope, getter, is_long
 from issuer.rules.text import (
     MAX_CHARACTERS,
     MAX_TOKENS,
-    Call,
+    FunctionCall,
+    Lexeme,
     RuleError,
-    Token,
     calls,
     error,
     error_at,
@@ -132,7 +132,7 @@ def silence_library() -> None:
     logging.getLogger("cel").setLevel(logging.CRITICAL + 1)
 
 
-def _compile(text: str, option: str) -> tuple[cel.Program, list[Call]]:
+def _compile(text: str, option: str) -> tuple[cel.Program, list[FunctionCall]]:
     silence_library()
     found = list(tokens(text[: MAX_CHARACTERS + 1]))
     if len(text) > MAX_CHARACTERS or len(found) > MAX_TOKENS:
@@ -162,7 +162,7 @@ def _parse_error(option: str, text: str, message: str) -> RuleError:
     return error_at(option, f"does not compile: {problem}", text, (int(line), int(column)))
 
 
-def _check_functions(program: cel.Program, found: list[Token], text: str, option: str) -> None:
+def _check_functions(program: cel.Program, found: list[Lexeme], text: str, option: str) -> None:
     known = STANDARD_FUNCTIONS | FUNCTIONS.keys()
     starts = {token.text: token.start for token in reversed(found)}
     for name in program.functions() + program.variables():
@@ -177,13 +177,13 @@ def _check_functions(program: cel.Program, found: list[Token], text: str, option
             raise error(option, f"{name} is a function: write {name}(...)", text, starts[name])
 
 
-def _check_loops(made: list[Call], text: str, option: str) -> None:
+def _check_loops(made: list[FunctionCall], text: str, option: str) -> None:
     loops = [call for call in made if call.is_loop]
     if len(loops) > 1:
         raise error(option, f"{loops[1].name} is a second loop, and one is the most", text, loops[1].start)
 
 
-def _check_arguments(call: Call, text: str, option: str) -> None:
+def _check_arguments(call: FunctionCall, text: str, option: str) -> None:
     function = MATCHES if call.name == "matches" else FUNCTIONS.get(call.name)
     if function is None:
         return

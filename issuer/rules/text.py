@@ -33,7 +33,7 @@ class RuleError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class Lexeme:
     """A piece of the text: its kind (`string`, `name`, `number`, `other`), and where it starts."""
 
     kind: str
@@ -42,7 +42,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function call as written; an argument that is not one text literal is None."""
 
     name: str
@@ -52,15 +52,15 @@ class Call:
     loop_variable: str | None
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokens(text: str) -> Iterator[Lexeme]:
     """Give the tokens of a text, without white space and comments; never fails."""
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or "other"
         if kind != "space":
-            yield Token(kind, match.group(), match.start())
+            yield Lexeme(kind, match.group(), match.start())
 
 
-def calls(found: list[Token]) -> list[Call]:
+def calls(found: list[Lexeme]) -> list[FunctionCall]:
     """Return every call in the tokens of a text that compiles."""
     return [
         _call(found, i)
@@ -69,13 +69,13 @@ def calls(found: list[Token]) -> list[Call]:
     ]
 
 
-def _call(found: list[Token], at: int) -> Call:
+def _call(found: list[Lexeme], at: int) -> FunctionCall:
     is_method = at > 0 and found[at - 1].text == "."
     arguments = _arguments(found[at + 1 :])
     is_loop = is_method and found[at].text in MACROS and len(arguments) > 1
     first = arguments[0][0] if arguments and arguments[0] else None
     values = [_literal(argument) for argument in arguments]
-    return Call(
+    return FunctionCall(
         name=found[at].text,
         start=found[at].start,
         arguments=tuple([None, *values] if is_method else values),
@@ -84,9 +84,9 @@ def _call(found: list[Token], at: int) -> Call:
     )
 
 
-def _arguments(found: list[Token]) -> list[list[Token]]:
+def _arguments(found: list[Lexeme]) -> list[list[Lexeme]]:
     """Split what stands between an opening parenthesis (the first token) and its end at the commas."""
-    depth, arguments = 0, [list[Token]()]
+    depth, arguments = 0, [list[Lexeme]()]
     for token in found:
         if token.kind == "other" and token.text in "([{":
             depth += 1
@@ -103,7 +103,7 @@ def _arguments(found: list[Token]) -> list[list[Token]]:
     return [argument for argument in arguments if argument]
 
 
-def _literal(argument: list[Token]) -> str | None:
+def _literal(argument: list[Lexeme]) -> str | None:
     if len(argument) != 1 or argument[0].kind != "string":
         return None
     value = cel.evaluate(argument[0].text)

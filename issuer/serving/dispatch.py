@@ -6,14 +6,12 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from issuer import waits
-from issuer.deferral import Deferral
-from issuer.serving.answers import Answer, Exchange, answer, error_answer
-from issuer.serving.arrivals import Arrivals
-from issuer.serving.bodies import BodyError, comes_whole, drain, has_body, read_body
-from issuer.serving.environ import Scope
+from issuer import runtime
+from issuer.runtime import DeferredResponse
+from issuer.serving.leader_followers import Job, LeaderFollowers
 from issuer.serving.options import ServeOptions
-from issuer.serving.relay import Job, Relay
+from issuer.serving.request_bodies import BodyArrivals, BodyError, comes_whole, drain, has_body, read_body
+from issuer.serving.wsgi import CompleteResponse, RsgiProtocol, RsgiScope, answer, error_answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -27,8 +25,8 @@ MOST_DRAINED = 1024 * 1024
 class Request(Protocol):
     """A request as Granian schedules it."""
 
-    scope: Scope
-    proto: Exchange
+    scope: RsgiScope
+    proto: RsgiProtocol
 
     def done(self) -> None:
         """Tell Granian that nobody will answer any more."""
@@ -45,9 +43,9 @@ class Dispatcher:
         self._app = app
         self._options = options
         self._loop = loop
-        self._relay = Relay(loop, options.threads)
+        self._leaders = LeaderFollowers(loop, options.threads)
         self._deferred: set[Request] = set()
-        self._arrivals = Arrivals(loop, options.body_seconds)
+        self._arrivals = BodyArrivals(loop, options.body_seconds)
         self._readers: set[asyncio.Task[None]] = set()
         for number in range(options.threads):
             threading.Thread(target=self._work, name=f"request-{number + 1}", daemon=True).start()
@@ -84,51 +82,51 @@ class Dispatcher:
             self._enqueue(request, body)
 
     def _enqueue(self, request: Request, body: bytes) -> None:
-        if len(self._relay) + len(self._deferred) >= self._options.waiting:
+        if len(self._leaders) + len(self._deferred) >= self._options.waiting:
             _finish(request, error_answer(503))
         else:
-            self._relay.put(partial(self._answer, request, body, may_wait=True))
+            self._leaders.put(partial(self._answer, request, body, may_wait=True))
 
     def _work(self) -> None:
         while True:
-            baton = self._relay.wait()
-            waits.listen(partial(self._relay.hand_on, baton))
-            while job := self._relay.take(baton):
+            term = self._leaders.wait()
+            runtime.on_block(partial(self._leaders.promote, term))
+            while job := self._leaders.take(term):
                 try:
                     last = job()
                 except BaseException:
                     _log.exception("a job was given up")
                 else:
                     if last:
-                        self._relay.put_last(last, baton)
+                        self._leaders.put_last(last, term)
 
     def _answer(self, request: Request, body: bytes, *, may_wait: bool) -> Job | None:
         """Answer a request; return what must be done once before its answer may leave, if anything."""
-        deferral = Deferral() if may_wait else None
+        deferred = DeferredResponse() if may_wait else None
         try:
-            complete = answer(self._app, request.scope, body, deferral)
-            if not deferral or not deferral.begin:
+            complete = answer(self._app, request.scope, body, deferred)
+            if not deferred or not deferred.send_after:
                 _finish(request, complete)
                 return None
             self._deferred.add(request)
-            deferral.begin(lambda outcome: self._leave(request, body, complete, outcome))
+            deferred.send_after(lambda outcome: self._leave(request, body, complete, outcome))
         except BaseException:
             self._deferred.discard(request)
             request.done()
             raise
-        return deferral.last
+        return deferred.on_idle
 
     def _leave(
-        self, request: Request, body: bytes, complete: Answer, outcome: bytes | Exception | None
+        self, request: Request, body: bytes, complete: CompleteResponse, outcome: bytes | Exception | None
     ) -> None:
         self._deferred.discard(request)
         if isinstance(outcome, Exception):
-            self._relay.put(partial(self._answer, request, body, may_wait=False))
+            self._leaders.put(partial(self._answer, request, body, may_wait=False))
         else:
             _finish(request, complete if outcome is None else complete.filled(outcome))
 
 
-def _finish(request: Request, complete: Answer) -> None:
+def _finish(request: Request, complete: CompleteResponse) -> None:
     try:
         complete.send(request.proto)
     finally:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import granian._granian
 from granian.http import HTTP1Settings
 
-from issuer.serving.arrivals import ArrivalLoop
 from issuer.serving.children import Ready
 from issuer.serving.dispatch import Dispatcher
 from issuer.serving.listen import BACKLOG
 from issuer.serving.options import ServeOptions
+from issuer.serving.request_bodies import ArrivalLoop
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

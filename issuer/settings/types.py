@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from issuer.settings.base import ConfigPath
+from issuer.web.urls import origin
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION = 100 * 365 * 86400.0
@@ -150,3 +151,13 @@ def is_loopback(bind: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _origin(url: str) -> str:
+    if urlsplit(url).path != "/":
+        raise ValueError('an origin has no path: write it as "https://app.example.com"')
+    return origin(url)
+
+
+Origin = Annotated[BaseUrl, AfterValidator(_origin)]
+"""Scheme, host and port of a page, as a browser names it (RFC 6454 §6.2)."""

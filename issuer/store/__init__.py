@@ -15,21 +15,27 @@ Times are seconds since 1970, as a `Clock` gives them. A session's id is never h
 A `Store` must not cross a fork: open it in each process (that is cheap), and run `migrate()` once before.
 """
 
-from issuer.store.attempts import AttemptPolicy, Attempts
 from issuer.store.branch import Tables
-from issuer.store.browsers import KnownBrowsers
-from issuer.store.change import Change, Rows
-from issuer.store.claims import UidClaim, UidClaims
 from issuer.store.database import Database
 from issuer.store.errors import DuplicateError, SpentError, StoreError, ValueRefusedError
-from issuer.store.issuances import Filter, Issuance, Issuances, RoomUse
-from issuer.store.kept import Statement
-from issuer.store.pending_steps import PendingStep, PendingSteps
-from issuer.store.second_factors import SecondFactor, SecondFactors
-from issuer.store.sessions import SessionRow, Sessions
+from issuer.store.fast.connections import Statement
+from issuer.store.fast.redemption import Redemption, Rows
+from issuer.store.repositories.attempts import AttemptPolicy, Attempts
+from issuer.store.repositories.browsers import KnownBrowsers
+from issuer.store.repositories.claims import UidClaim, UidClaims
+from issuer.store.repositories.issuances import Filter, IssuanceRow, Issuances, RoomUse
+from issuer.store.repositories.pending_steps import PendingStep, PendingSteps
+from issuer.store.repositories.second_factors import SecondFactor, SecondFactors
+from issuer.store.repositories.sessions import SessionRow, Sessions
+from issuer.store.repositories.upstream_grants import UpstreamGrant, UpstreamGrants
+from issuer.store.repositories.users import User, Users
 from issuer.store.store import Store
-from issuer.store.upstream_grants import UpstreamGrant, UpstreamGrants
-from issuer.store.users import User, Users
+
+Change = Redemption
+"""The name of `Redemption` in modules that were written before."""
+Issuance = IssuanceRow
+"""The name of `IssuanceRow` in modules that were written before."""
+Session = SessionRow
 
 __all__ = [
     "AttemptPolicy",
@@ -39,14 +45,17 @@ __all__ = [
     "DuplicateError",
     "Filter",
     "Issuance",
+    "IssuanceRow",
     "Issuances",
     "KnownBrowsers",
     "PendingStep",
     "PendingSteps",
+    "Redemption",
     "RoomUse",
     "Rows",
     "SecondFactor",
     "SecondFactors",
+    "Session",
     "SessionRow",
     "Sessions",
     "SpentError",

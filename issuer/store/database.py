@@ -14,8 +14,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from issuer.store.engines import about_to_ask, engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
-from issuer.store.kept import Kept, Statement
-from issuer.store.turn import Turn
+from issuer.store.fast.connections import RawConnections, Statement
+from issuer.store.fast.write_lock import WriteLock
 
 T = TypeVar("T")
 
@@ -28,9 +28,11 @@ class Database:
         self.engine: Engine = engine_for(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
-        self._turn = Turn(Path(str(self.engine.url.database)).absolute().parent) if self.is_sqlite else None
+        self._turn = (
+            WriteLock(Path(str(self.engine.url.database)).absolute().parent) if self.is_sqlite else None
+        )
         self.turn = self._turn or nullcontext()
-        self.kept = Kept(self.engine)
+        self.kept = RawConnections(self.engine)
         self._writing = self.engine.execution_options()
         event.listen(self._writing, "begin", self._begin)
 
@@ -58,7 +60,7 @@ class Database:
     def transact(self, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a driver's cursor in a transaction is given, the short way.
 
-        It may run twice, see `Kept.run`.
+        It may run twice, see `RawConnections.run`.
         """
 
         def whole(driver: Any) -> T:

@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from issuer.runtime import about_to_block
 from issuer.store.errors import StoreError
-from issuer.waits import about_to_wait
 
 BUSY_SECONDS = 10.0
 CONNECT_SECONDS = "5"
@@ -67,7 +67,7 @@ def _postgresql(url: URL) -> Engine:
 def about_to_ask(engine: Engine) -> None:
     """Say that this thread will wait, if the database is another server."""
     if engine.dialect.name != "sqlite":
-        about_to_wait()
+        about_to_block()
 
 
 def prepare_sqlite(engine: Engine) -> None:

@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 from typing import Self
 
-from issuer.store.attempts import Attempts
 from issuer.store.branch import CORE, Tables, outdated
-from issuer.store.browsers import KnownBrowsers
-from issuer.store.claims import UidClaims
 from issuer.store.database import Database
 from issuer.store.errors import StoreError
-from issuer.store.issuances import Issuances
-from issuer.store.pending_steps import PendingSteps
 from issuer.store.purge import expired_in_core, purge
-from issuer.store.second_factors import SecondFactors
-from issuer.store.sessions import Sessions
-from issuer.store.upstream_grants import UpstreamGrants
-from issuer.store.users import Users
+from issuer.store.repositories.attempts import Attempts
+from issuer.store.repositories.browsers import KnownBrowsers
+from issuer.store.repositories.claims import UidClaims
+from issuer.store.repositories.issuances import Issuances
+from issuer.store.repositories.pending_steps import PendingSteps
+from issuer.store.repositories.second_factors import SecondFactors
+from issuer.store.repositories.sessions import Sessions
+from issuer.store.repositories.upstream_grants import UpstreamGrants
+from issuer.store.repositories.users import Users
 from issuer.world import Clock
 
 RETENTION = 90 * 86400.0

@@ -10,9 +10,9 @@ import pytest
 from issuer.backend import AmbientBackend, Backend, BackendServices
 from issuer.errors import ForbiddenError
 from issuer.identity import Identity
-from issuer.proxy import PEER
-from issuer.serving.environ import REPEATED
+from issuer.serving.wsgi import REPEATED
 from issuer.testing.backends import NASTY, BackendContract
+from issuer.web.proxy import PEER
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -10,9 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from issuer.backend import Backend, BackendServices, BackendSettings
+from issuer.crypto.passwords import Passwords
 from issuer.identity import Identity
-from issuer.passwords import Passwords
-from issuer.plugins import BACKENDS, load
 from issuer.settings.describe import sections
 from issuer.settings.models import Settings
 from issuer.store import Store
@@ -20,6 +19,7 @@ from issuer.testing.fakes import FakeClock, FakeRandomness
 from issuer.testing.gateway import PUBLIC_URL
 from issuer.testing.templates import put_store
 from issuer.upstream import Upstream
+from issuer.wiring.plugins import BACKENDS, load
 
 NASTY = (
     "\0",

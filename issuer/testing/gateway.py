@@ -17,17 +17,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from issuer.app import Parts, World, create_app, key_retention, parts
+from issuer.app import Parts, World, create_app, parts
+from issuer.authentication.sessions import Visitor
 from issuer.backends.local import LocalBackend, LocalUsers, identity_of
 from issuer.identity import Attribute, Identity
 from issuer.keys import list_keys
-from issuer.metrics import Metrics, NoMetrics
-from issuer.portal.cookies import Cookies
-from issuer.sessions import Visitor
+from issuer.observability.metrics import Metrics, NoMetrics
 from issuer.settings.base import Context
-from issuer.settings.load import Configuration, parse
 from issuer.testing.fakes import FakeClock
 from issuer.testing.templates import put_key, put_store
+from issuer.web.cookies import Cookies
+from issuer.wiring.configuration import Configuration, parse
+from issuer.wiring.services import key_retention
 from issuer.world import SystemRandomness
 
 PUBLIC_URL = "https://auth.example.com/"

@@ -12,8 +12,6 @@ import pytest
 from markupsafe import escape
 
 from issuer.module import Module, ModuleSettings
-from issuer.plugins import MODULES, load
-from issuer.portal.urls import origin
 from issuer.settings.describe import sections
 from issuer.settings.problems import ConfigError
 from issuer.store import Issuances, StoreError
@@ -21,6 +19,8 @@ from issuer.testing.gateway import LocalGateway, open_gateway
 from issuer.testing.routes import HEADERS, PERSON, Ask, below, routes_of, strange_requests, tokens_in
 from issuer.testing.samples import sample
 from issuer.testing.tables import differences, newest
+from issuer.web.urls import origin
+from issuer.wiring.plugins import MODULES, load
 
 REFUSALS = ("deny", "2", 'attributes["nobody"][0] == "x"', "1 / 0 == 1")
 """Rules that say no: in words, by a value that is not yes, and by failing."""

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from issuer.plugins import MODULES
+from issuer.wiring.plugins import MODULES
 
 SAMPLE = re.compile(r"^Configuration sample:\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 

@@ -9,7 +9,7 @@ counted by destination (`issuer.upstream.bulkheads`). Whom to ask what is up to 
 """
 
 from issuer.settings.models import UpstreamSettings
-from issuer.upstream.answer import Answer
+from issuer.upstream.answer import UpstreamResponse
 from issuer.upstream.bulkheads import MOMENT
 from issuer.upstream.errors import (
     BadAnswerError,
@@ -18,20 +18,20 @@ from issuer.upstream.errors import (
     UnreachableError,
     UpstreamError,
 )
-from issuer.upstream.exchange import Call
+from issuer.upstream.exchange import UpstreamCall
 from issuer.upstream.party import Party
 from issuer.upstream.upstream import Upstream
 
 __all__ = [
     "MOMENT",
-    "Answer",
     "BadAnswerError",
-    "Call",
     "Party",
     "RefusedError",
     "TooManyCallsError",
     "UnreachableError",
     "Upstream",
+    "UpstreamCall",
     "UpstreamError",
+    "UpstreamResponse",
     "UpstreamSettings",
 ]

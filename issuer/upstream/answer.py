@@ -8,7 +8,7 @@ from issuer.upstream.errors import BadAnswerError
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamResponse:
     """An answer, read to its end."""
 
     status: int

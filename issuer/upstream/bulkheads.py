@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Protocol, TypeVar
 
+from issuer.runtime import about_to_block
 from issuer.upstream.errors import TooManyCallsError
 from issuer.upstream.party import Party
-from issuer.waits import about_to_wait
 
 MOMENT = 0.5
 """Seconds for which a call to a destination of the configuration waits for its turn."""
@@ -24,7 +24,7 @@ Key = tuple[str, bool]
 """A destination, and whether a stranger named it."""
 
 
-class Turn(Protocol):
+class DestinationSlot(Protocol):
     """What a call waits for; `threading.Event` for those of threads."""
 
     def set(self) -> None:
@@ -36,10 +36,10 @@ class Turn(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Turn)
+T = TypeVar("T", bound=DestinationSlot)
 
 
-class LoopTurn:
+class LoopSlot:
     """The turn of a coroutine."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Bulkheads:
         self._for_strangers = max(1, threads // 2)
         self._strangers = 0
         self._calls: Counter[Key] = Counter()
-        self._queues: defaultdict[Key, deque[Turn]] = defaultdict(deque)
+        self._queues: defaultdict[Key, deque[DestinationSlot]] = defaultdict(deque)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -89,7 +89,7 @@ class Bulkheads:
         key = destination, named_by is Party.STRANGER
         turn = self._enter(key, threading.Event)
         if turn:
-            about_to_wait()
+            about_to_block()
             if not turn.wait(MOMENT):
                 self._give_up(key, turn)
         try:
@@ -105,7 +105,7 @@ class Bulkheads:
             TooManyCallsError: when no further one may.
         """
         key = destination, named_by is Party.STRANGER
-        if turn := self._enter(key, LoopTurn):
+        if turn := self._enter(key, LoopSlot):
             try:
                 await turn.wait(patience)
             except TimeoutError:
@@ -134,14 +134,14 @@ class Bulkheads:
             self._queues[key].append(turn)
             return turn
 
-    def _give_up(self, key: Key, turn: Turn) -> None:
+    def _give_up(self, key: Key, turn: DestinationSlot) -> None:
         """Wait no longer; raise `TooManyCallsError` unless the turn came meanwhile."""
         with self._lock:
             if not turn.is_set():
                 self._queues[key].remove(turn)
                 raise TooManyCallsError(f"{self._calls[key]} calls to {key[0]} are in flight")
 
-    def _abandon(self, key: Key, turn: Turn) -> None:
+    def _abandon(self, key: Key, turn: DestinationSlot) -> None:
         """Wait no longer, and pass the turn on if it came meanwhile."""
         with suppress(TooManyCallsError):
             self._give_up(key, turn)

@@ -9,7 +9,7 @@ from yarl import URL
 
 from issuer.settings.models import UpstreamSettings
 from issuer.upstream.addresses import AddressRefusedError
-from issuer.upstream.answer import Answer
+from issuer.upstream.answer import UpstreamResponse
 from issuer.upstream.bounded import REDIRECTS, read_bounded
 from issuer.upstream.errors import BadAnswerError, RefusedError, UnreachableError
 from issuer.upstream.party import Party
@@ -17,7 +17,7 @@ from issuer.upstream.pools import Pools
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class UpstreamCall:
     """A request to another server."""
 
     url: str = field(repr=False)
@@ -36,7 +36,7 @@ class Call:
     """Most bytes of the answer; 0 means `upstream.largest_answer`."""
 
 
-async def exchange(pools: Pools, settings: UpstreamSettings, call: Call) -> Answer:
+async def exchange(pools: Pools, settings: UpstreamSettings, call: UpstreamCall) -> UpstreamResponse:
     """Make a call, and follow its redirects when it says so; the caller bounds the time.
 
     Raises:
@@ -58,15 +58,15 @@ def _same(url: URL, other: URL) -> bool:
     return url is other or where(url).lower() == where(other).lower()
 
 
-def _is_guarded(settings: UpstreamSettings, call: Call, *, redirected: bool) -> bool:
+def _is_guarded(settings: UpstreamSettings, call: UpstreamCall, *, redirected: bool) -> bool:
     if call.named_by is Party.OPERATOR:
         return redirected
     lifted = call.insecure or settings.allow_private_networks
     return not lifted and (redirected or call.named_by is Party.STRANGER)
 
 
-def _redirected(call: Call) -> Call:
-    return Call("", call.named_by, follow=True, insecure=call.insecure, largest=call.largest)
+def _redirected(call: UpstreamCall) -> UpstreamCall:
+    return UpstreamCall("", call.named_by, follow=True, insecure=call.insecure, largest=call.largest)
 
 
 def _target(url: URL, location: str) -> URL:
@@ -80,7 +80,7 @@ def _target(url: URL, location: str) -> URL:
     raise BadAnswerError(f"{where(url)} redirects to where we do not follow")
 
 
-async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call) -> Answer:
+async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: UpstreamCall) -> UpstreamResponse:
     headers = {"Host": call.server_name, **call.headers} if call.server_name else dict(call.headers)
     if call.named_by is Party.STRANGER and not pools.kept.may_keep(where(url)):
         headers["Connection"] = "close"
@@ -97,7 +97,7 @@ async def _once(pools: Pools, pool: aiohttp.ClientSession, url: URL, call: Call)
             middlewares=(),
         ) as response:
             body = await (read_bounded(response, call.largest) if call.largest else response.read())
-            return Answer(response.status, response.headers, body)
+            return UpstreamResponse(response.status, response.headers, body)
     except aiohttp.ClientConnectorError as error:
         raise _no_connection(url, call.named_by, error.os_error) from None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -17,7 +17,7 @@ Done = Callable[[T | None, BaseException | None], None]
 _log = logging.getLogger(__name__)
 
 
-class Job(Generic[T]):
+class LoopCall(Generic[T]):
     """A coroutine on its way to the loop, or running there."""
 
     __slots__ = ("_coroutine", "_done", "_loop", "_task")
@@ -67,11 +67,11 @@ class Inbox:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have no jobs yet."""
         self._loop = loop
-        self._jobs: deque[Job[Any]] = deque()
+        self._jobs: deque[LoopCall[Any]] = deque()
         self._called = False
         self._closed = False
 
-    def put(self, job: Job[Any]) -> None:
+    def put(self, job: LoopCall[Any]) -> None:
         """Hand in a job; from any thread."""
         self._jobs.append(job)
         try:
@@ -94,7 +94,7 @@ class Inbox:
         while (job := self._next()) is not None:
             job.start()
 
-    def _next(self) -> Job[Any] | None:
+    def _next(self) -> LoopCall[Any] | None:
         try:
             return self._jobs.popleft()
         except IndexError:

@@ -7,9 +7,9 @@ from collections.abc import Coroutine
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from issuer.runtime import about_to_block
 from issuer.upstream.errors import UnreachableError
-from issuer.upstream.jobs import Done, Inbox, Job
-from issuer.waits import about_to_wait
+from issuer.upstream.jobs import Done, Inbox, LoopCall
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class LoopThread:
         """
         outcome: SimpleQueue[tuple[T, BaseException | None]] = SimpleQueue()
         job = self.begin(coroutine, lambda *ended: outcome.put(ended))
-        about_to_wait()
+        about_to_block()
         try:
             value, error = outcome.get(timeout=seconds)
         except Empty:
@@ -46,10 +46,10 @@ class LoopThread:
         finally:
             del error  # which holds this frame
 
-    def begin(self, coroutine: Coroutine[Any, Any, T], done: Done[T]) -> Job[T]:
+    def begin(self, coroutine: Coroutine[Any, Any, T], done: Done[T]) -> LoopCall[T]:
         """Run a coroutine on the loop, and return at once; `done` hears there how it ends."""
         running = self._running or self._start()
-        job = Job(running.loop, coroutine, done)
+        job = LoopCall(running.loop, coroutine, done)
         running.inbox.put(job)
         return job
 

@@ -61,7 +61,7 @@ def _result(host: str, info: tuple[Any, ...]) -> ResolveResult:
     return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
 
 
-class Kept:
+class KeepAlivePolicy:
     """Remembers to which servers idle connections may be kept: the first so many of the last half minute."""
 
     def __init__(self, clock: Clock, most: int = KEPT_FOR_STRANGERS) -> None:
@@ -88,7 +88,7 @@ class Pools:
     def __init__(self, settings: UpstreamSettings, clock: Clock, lookup: Lookup) -> None:
         """Open no connection yet."""
         self._settings = settings
-        self.kept = Kept(clock)
+        self.kept = KeepAlivePolicy(clock)
         self.unverified = _unverified()
         self.timeout = aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout)
         """For callers that bound the whole themselves."""

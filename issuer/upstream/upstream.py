@@ -11,10 +11,10 @@ import aiohttp
 from yarl import URL
 
 from issuer.settings.models import UpstreamSettings
-from issuer.upstream.answer import Answer
+from issuer.upstream.answer import UpstreamResponse
 from issuer.upstream.bulkheads import MOMENT, Bulkheads
 from issuer.upstream.errors import UnreachableError
-from issuer.upstream.exchange import Call, exchange, where
+from issuer.upstream.exchange import UpstreamCall, exchange, where
 from issuer.upstream.jobs import Done
 from issuer.upstream.loop import LoopThread
 from issuer.upstream.party import Party
@@ -122,13 +122,13 @@ class Upstream:
         named_by: Party,
         server_name: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Send a GET from a request thread; redirects are not followed.
 
         Raises:
             UpstreamError: when there is no answer, or no usable one.
         """
-        return self._send(Call(url, named_by, "GET", server_name, headers or {}))
+        return self._send(UpstreamCall(url, named_by, "GET", server_name, headers or {}))
 
     def post(
         self,
@@ -138,15 +138,15 @@ class Upstream:
         body: bytes,
         server_name: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Send a POST from a request thread; redirects are not followed.
 
         Raises:
             UpstreamError: when there is no answer, or no usable one.
         """
-        return self._send(Call(url, named_by, "POST", server_name, headers or {}, body))
+        return self._send(UpstreamCall(url, named_by, "POST", server_name, headers or {}, body))
 
-    async def fetch(self, call: Call) -> Answer:
+    async def fetch(self, call: UpstreamCall) -> UpstreamResponse:
         """Make a call from a coroutine on the loop; the bulkheads do not count it.
 
         Raises:
@@ -158,7 +158,7 @@ class Upstream:
         except TimeoutError:
             raise UnreachableError(f"{where(URL(call.url, encoded=True))}: no answer in time") from None
 
-    async def fetch_unbounded(self, call: Call) -> Answer:
+    async def fetch_unbounded(self, call: UpstreamCall) -> UpstreamResponse:
         """Do the same where the coroutine bounds the time itself."""
         if self._pools is None:
             raise UnreachableError("this process is ending")
@@ -171,7 +171,7 @@ class Upstream:
         """
         return self._open().exempt
 
-    def _send(self, call: Call) -> Answer:
+    def _send(self, call: UpstreamCall) -> UpstreamResponse:
         with self.held(where(URL(call.url, encoded=True)), call.named_by):
             return self.call(self.fetch(call), self.settings.total_timeout + SPARE)
 

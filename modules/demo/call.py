@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, render_template
 from flask.typing import ResponseReturnValue
 
-from issuer.portal import language
-from issuer.portal.urls import origin
+from issuer.web import language
+from issuer.web.urls import origin
 
 
 class CallPage:

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from issuer.jitsi.verdict import JitsiServer, judge_token
-from issuer.portal import language
+from issuer.web import language
 from issuer.world import Clock
 from modules.demo.call import harden
 

@@ -3,7 +3,7 @@
 from flask_babel import lazy_gettext as _
 
 from issuer.errors import BadRequestError, ForbiddenError, GatewayError
-from modules.jitsi.rooms import AskedError, RoomError, TenantError
+from modules.jitsi.rooms import MeetingRequestError, RoomError, TenantError
 
 
 class BadRoomError(BadRequestError):
@@ -54,13 +54,13 @@ class RoomForbiddenError(ForbiddenError):
 
 
 BY_REASON: dict[str, type[GatewayError]] = {"missing": MissingRoomError, "disagree": DisagreeError}
-BY_KIND: dict[type[AskedError], type[GatewayError]] = {
+BY_KIND: dict[type[MeetingRequestError], type[GatewayError]] = {
     RoomError: BadRoomError,
     TenantError: BadTenantError,
 }
 
 
-def refusal(error: AskedError) -> GatewayError:
+def refusal(error: MeetingRequestError) -> GatewayError:
     """Return the answer to a request that cannot be."""
     kind = BY_REASON.get(error.reason) or BY_KIND.get(type(error), BadStateError)
     return kind(str(error))

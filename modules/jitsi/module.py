@@ -16,18 +16,17 @@ from issuer.identity import Identity
 from issuer.issuance import Phases
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
-from issuer.sessions import Session
-from modules.jitsi.asked import parameters, parse_asked
+from issuer.store import Session
 from modules.jitsi.commands import verify
 from modules.jitsi.errors import MissingRoomError, RoomForbiddenError
 from modules.jitsi.errors import refusal as told
-from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings
-from modules.jitsi.rooms import AskedError, clean_room
+from modules.jitsi.meeting_request import parameters, parse_meeting_request
+from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings, state_phases
+from modules.jitsi.rooms import MeetingRequestError, clean_room
 from modules.jitsi.settings import JitsiSettings
-from modules.jitsi.state_rooms import state_phases
 
 if TYPE_CHECKING:
-    from modules.jitsi.exchange import Exchange
+    from modules.jitsi.matrix_exchange import MatrixExchange
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
@@ -82,8 +81,8 @@ class JitsiModule(Module):
         query = parameters(request.query_string)
         rooms = query["room"] + ([room] if room is not None else [])
         try:
-            asked = parse_asked(rooms, query["tenant"], query["state"])
-        except AskedError as error:
+            asked = parse_meeting_request(rooms, query["tenant"], query["state"])
+        except MeetingRequestError as error:
             raise told(error) from None
         try:
             return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
@@ -124,10 +123,10 @@ class JitsiModule(Module):
         except KeyRingError as error:
             raise ConfigurationError("algorithm", str(error)) from None
 
-    def _new_exchange(self) -> "Exchange":
-        from modules.jitsi.exchange import Exchange  # noqa: PLC0415 - a tenth of a second that others save
+    def _new_exchange(self) -> "MatrixExchange":
+        from modules.jitsi.matrix_exchange import MatrixExchange  # noqa: PLC0415 - a tenth of a second that others save
 
-        return Exchange(self.settings, self.gateway, self._meetings)
+        return MatrixExchange(self.settings, self.gateway, self._meetings)
 
     def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:
         """Tell Matrix clients of an error as Matrix does, and everybody else with the portal's page."""
@@ -159,10 +158,12 @@ class JitsiModule(Module):
         """Return the phases of a token that another instance hands out, for a client's `state`."""
         try:
             return state_phases(self._meetings, wishes.get("state", ""))
-        except AskedError as error:
+        except MeetingRequestError as error:
             raise told(error) from None
 
     def token(self, identity: Identity, wishes: dict[str, str]) -> str:
         """Issue a token for somebody: wishes are `room` and `tenant`."""
-        asked = parse_asked([wishes["room"]] if "room" in wishes else [], [wishes.get("tenant", "")])
+        asked = parse_meeting_request(
+            [wishes["room"]] if "room" in wishes else [], [wishes.get("tenant", "")]
+        )
         return self.gateway.issuance.issue(JitsiPhases(self._meetings, asked), identity, None).text

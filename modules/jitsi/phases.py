@@ -12,11 +12,13 @@ from issuer.issuance import Phases, Subject, Token
 from issuer.module import Gateway
 from issuer.rules import Compiler, Rule, Scope
 from issuer.signing import RingSigner, SecretSigner, Signer
-from issuer.site import Complete
-from modules.jitsi.asked import Asked
+from issuer.web.application import PreparedResponse
 from modules.jitsi.claims import Claims
+from modules.jitsi.meeting_request import MeetingRequest, parse_meeting_request
 from modules.jitsi.redirect import app_link, meeting_url
+from modules.jitsi.rooms import Room
 from modules.jitsi.settings import JitsiSettings
+from modules.jitsi.state import JitsiState, parse_state
 
 KEY_USE = "jitsi"
 VARIABLES = ("room", "tenant")
@@ -56,7 +58,7 @@ class JitsiPhases(Phases):
     backdate = 10
     repeatable = True
 
-    def __init__(self, meetings: Meetings, asked: Asked) -> None:
+    def __init__(self, meetings: Meetings, asked: MeetingRequest) -> None:
         """Keep what was asked for."""
         self.instance = meetings.gateway.instance
         self._meetings = meetings
@@ -107,5 +109,41 @@ class JitsiPhases(Phases):
         )
         platform = asked.state.platform
         if platform is None:
-            return Complete(status="302 FOUND", headers=[("Location", url)])
+            return PreparedResponse(status="302 FOUND", headers=[("Location", url)])
         return render_template("jitsi/app.html", room=asked.room.name, app=app_link(platform, url), url=url)
+
+
+EVERY_ROOM = Room(name="*", claim="*", segment="*")
+
+
+def state_phases(meetings: Meetings, state: str) -> JitsiPhases:
+    """Return the phases of a token for the room that a client's `state` names.
+
+    A state that is not Jitsi's, or names no room, means every room, if `wildcard_room` says yes.
+
+    Raises:
+        AskedError: it is Jitsi's, and cannot be.
+    """
+    if not state.lstrip().startswith("{") or parse_state(state).room is None:
+        return EveryRoomPhases(meetings)
+    return JitsiPhases(meetings, parse_meeting_request([], states=[state]))
+
+
+class EveryRoomPhases(JitsiPhases):
+    """A token that opens every conference."""
+
+    def __init__(self, meetings: Meetings) -> None:
+        """Ask for no room."""
+        super().__init__(meetings, MeetingRequest(EVERY_ROOM, None, JitsiState()))
+
+    def variables(self) -> dict[str, str]:
+        """Return an empty room: no rule mistakes it for one."""
+        return {"room": "", "tenant": ""}
+
+    def rule(self) -> Rule:
+        """Return the use rule, which says yes only where `wildcard_room` does too."""
+        return self._meetings.wildcard_rule
+
+    def subject(self) -> Subject:
+        """Return no room, for the record."""
+        return Subject()

@@ -24,7 +24,7 @@ LONGEST_LABEL = 63
 EMOJI = range(0x1F300, 0x1FB00)
 
 
-class AskedError(ValueError):
+class MeetingRequestError(ValueError):
     """What was asked for is refused; `reason` is a short code, and no word of the client's is repeated."""
 
     what: ClassVar[str] = "request"
@@ -35,7 +35,7 @@ class AskedError(ValueError):
         self.reason = reason
 
 
-class RoomError(AskedError):
+class RoomError(MeetingRequestError):
     """The name of the room is refused.
 
     Reasons: missing, empty, dots, too_long, forbidden_character, control_character, broken_text,
@@ -45,7 +45,7 @@ class RoomError(AskedError):
     what = "room"
 
 
-class TenantError(AskedError):
+class TenantError(MeetingRequestError):
     """The tenant is refused. Reasons: too_long, forbidden_character, disagree."""
 
     what = "tenant"

@@ -6,9 +6,8 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from issuer.module import ModuleSettings
 from issuer.settings.base import Section
-from issuer.settings.origins import Origin
 from issuer.settings.secrets import weakness
-from issuer.settings.types import Duration, Secret
+from issuer.settings.types import Duration, Origin, Secret
 from issuer.signing import HMAC_BYTES
 from modules.jitsi.redirect import clean_server_url
 from modules.jitsi.rooms import DROPPED, normal_form

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from modules.jitsi.rooms import AskedError
+from modules.jitsi.rooms import MeetingRequestError
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Overrides = tuple[tuple[str, Json], ...]
@@ -22,7 +22,7 @@ OVERRIDE_NAME = re.compile(r"(config|interfaceConfig|iceServers)\.[A-Za-z0-9_.-]
 OVERRIDE_PREFIXES = ("config.", "interfaceConfig.", "iceServers.")
 
 
-class StateError(AskedError):
+class StateError(MeetingRequestError):
     """The state is refused. Reasons: too_long, not_json, too_deep, wrong_type, override_name, repeated."""
 
     what = "state"

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from issuer.jsontext import strict_json
 from issuer.matrix.answers import BadJsonError, NotJsonError
-from issuer.strict_json import strict_json
 from modules.livekit import names
-from modules.livekit.delegation.job import is_delay_id
+from modules.livekit.delegation.jobs.job import is_delay_id
 
 Shape = Mapping[str, Any]
 """The fields of an object: their types, and the shape of an object that is inside."""
@@ -28,7 +28,7 @@ SFU_GET: Shape = {"room": str, "openid_token": OPENID_TOKEN, "device_id": str, *
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CallRequest:
     """What a request asks for, before anybody has vouched for the user."""
 
     room_id: str
@@ -62,7 +62,7 @@ class Asked:
         return names.digest(user_id, self.device_id, self.member_id)
 
 
-def parse_get_token(body: bytes) -> Asked:
+def parse_get_token(body: bytes) -> CallRequest:
     """Read the body of /get_token.
 
     Raises:
@@ -71,7 +71,7 @@ def parse_get_token(body: bytes) -> Asked:
     """
     data = _read(body, GET_TOKEN)
     member = data.get("member", {})
-    return Asked(
+    return CallRequest(
         room_id=_required(data, "room_id"),
         slot_id=_required(data, "slot_id"),
         device_id=_required(member, "claimed_device_id", "member."),
@@ -81,10 +81,10 @@ def parse_get_token(body: bytes) -> Asked:
     )
 
 
-def parse_sfu_get(body: bytes) -> Asked:
+def parse_sfu_get(body: bytes) -> CallRequest:
     """Read the body of /sfu/get; raises as `parse_get_token` does."""
     data = _read(body, SFU_GET)
-    return Asked(
+    return CallRequest(
         room_id=_required(data, "room"),
         slot_id=names.LEGACY_SLOT,
         device_id=data.get("device_id", ""),
@@ -92,7 +92,7 @@ def parse_sfu_get(body: bytes) -> Asked:
     )
 
 
-def parse_delegation(body: bytes) -> Asked:
+def parse_delegation(body: bytes) -> CallRequest:
     """Read the body of /delegate_delayed_leave; raises as `parse_get_token` does."""
     asked = parse_get_token(body)
     if not asked.has_delay:

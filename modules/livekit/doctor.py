@@ -7,15 +7,15 @@ from livekit.api import ListRoomsRequest, TwirpError
 from issuer.check import Check, CheckError
 from issuer.matrix import Homeservers, NoClientApiError, OpenIdRefusedError
 from issuer.matrix.doctor import WHOAMI, judge_whoami
-from issuer.upstream import Answer, Upstream, UpstreamError
+from issuer.upstream import Upstream, UpstreamError, UpstreamResponse
 from modules.livekit.rooms import FAILURES, sfu_client
-from modules.livekit.settings import EVERY, HomeserverSettings, LiveKitSettings
+from modules.livekit.settings import EVERY, ApplicationServiceSettings, LiveKitSettings
 
 INVENTED = "asked-by-issuer-doctor"
 """An OpenID token that no homeserver gave out: an honest one refuses it."""
 
 
-class Doctor:
+class SfuDoctor:
     """Examines what an instance depends on."""
 
     def __init__(self, settings: LiveKitSettings, upstream: Upstream, homeservers: Homeservers) -> None:
@@ -66,7 +66,7 @@ class Doctor:
 
         return run
 
-    def _service(self, server: HomeserverSettings) -> Callable[[], None]:
+    def _service(self, server: ApplicationServiceSettings) -> Callable[[], None]:
         def run() -> None:
             try:
                 answer = self._upstream.call(self._whoami(server), self._upstream.settings.total_timeout)
@@ -76,7 +76,7 @@ class Doctor:
 
         return run
 
-    async def _whoami(self, server: HomeserverSettings) -> Answer:
+    async def _whoami(self, server: ApplicationServiceSettings) -> UpstreamResponse:
         api = await self._homeservers.find_client_server_api(server.name)
         headers = {"Authorization": f"Bearer {server.as_token.get_secret_value()}"}
         return await self._upstream.fetch(api.call("GET", f"/{WHOAMI}", headers, b""))

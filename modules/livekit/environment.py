@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from issuer.environments import Environment, Start
 from issuer.settings.problems import ConfigError, Problem
+from issuer.wiring.environments import Environment, Start
 
 SECTION = "modules.livekit"
 INSECURE = "YES_I_KNOW_WHAT_I_AM_DOING"

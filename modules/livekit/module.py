@@ -14,16 +14,16 @@ from issuer.matrix.answers import error_body
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
 from issuer.signing import HMAC_BYTES
-from issuer.site import request_in_hand
 from issuer.store import Tables
+from issuer.web.application import request_in_hand
 from modules.livekit import cors
-from modules.livekit.bodies import Asked, parse_delegation, parse_get_token, parse_sfu_get
+from modules.livekit.bodies import CallRequest, parse_delegation, parse_get_token, parse_sfu_get
 from modules.livekit.delegation.commands import jobs
 from modules.livekit.delegation.delegation import Delegation
-from modules.livekit.delegation.tables import TABLES
-from modules.livekit.doctor import Doctor
+from modules.livekit.delegation.jobs.tables import TABLES
+from modules.livekit.doctor import SfuDoctor
 from modules.livekit.people.phases import People, PeoplePhases
-from modules.livekit.phases import Calls, DelegationPhases, LiveKitPhases
+from modules.livekit.phases import CallIssuer, DelegationPhases, LiveKitPhases
 from modules.livekit.settings import ALGORITHM, EVERY, LiveKitSettings
 
 BELOW = "/jwt"
@@ -49,7 +49,7 @@ class LiveKitModule(Module):
         """
         super().__init__(settings, gateway)
         self._people = People(settings, settings.people, gateway) if settings.people else None
-        self._calls = Calls(settings, gateway)
+        self._calls = CallIssuer(settings, gateway)
         self._views: dict[str, Callable[[], ResponseReturnValue]] = {}
         if self.is_for_matrix:
             self._views = {
@@ -137,7 +137,7 @@ class LiveKitModule(Module):
         """Say that this process is alive."""
         return Response("ok\n", content_type="text/plain")
 
-    def _answer(self, parse: Callable[[bytes], Asked]) -> ResponseReturnValue:
+    def _answer(self, parse: Callable[[bytes], CallRequest]) -> ResponseReturnValue:
         if request.method == "OPTIONS":
             return cors.preflight()
         asked = parse(request.get_data(cache=False))
@@ -155,7 +155,7 @@ class LiveKitModule(Module):
         """Return checks of Redis, of the SFU, of the homeservers that are named, and of trusted issuers."""
         if self.settings.redis_url is not None:
             yield Check("redis", self.delegation.mirror.check, offline=False)
-        yield from Doctor(self.settings, self.gateway.upstream, self._calls.homeservers).checks()
+        yield from SfuDoctor(self.settings, self.gateway.upstream, self._calls.homeservers).checks()
         if self.settings.people:
             for issuer in self.settings.people.trusted_issuers:
                 yield issuer.check(self.gateway.upstream, self.gateway.clock)

@@ -13,10 +13,10 @@ from issuer.module import Gateway
 from issuer.rules import Rule, Scope, compile_expression, compile_rule
 from issuer.signing import SecretSigner, Signer
 from issuer.upstream import TooManyCallsError, UpstreamError
-from modules.livekit.bodies import Asked
+from modules.livekit.bodies import CallRequest
 from modules.livekit.cors import answer
 from modules.livekit.delegation.delegation import Delegation
-from modules.livekit.delegation.job import Asked as Delegated
+from modules.livekit.delegation.jobs.job import DelegationRequest as Delegated
 from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
@@ -26,7 +26,7 @@ LONGEST_RECORD = 255
 """Characters of a name that strangers choose, in the record; Matrix room and user ids have no more bytes."""
 
 
-class Calls:
+class CallIssuer:
     """What all issuances of an instance share: settings, compiled rules, homeservers, rooms, the signer."""
 
     def __init__(self, settings: LiveKitSettings, gateway: Gateway) -> None:
@@ -49,7 +49,7 @@ class Calls:
         self.signer: Signer = SecretSigner(ALGORITHM, settings.api_secret)
         self.delegation = Delegation(settings, gateway, self.homeservers)
 
-    def user(self, asked: Asked) -> str:
+    def user(self, asked: CallRequest) -> str:
         """Return the user whose OpenID token it is.
 
         Raises:
@@ -80,7 +80,7 @@ class Calls:
         except (NoClientApiError, UpstreamError) as error:
             raise BadJsonError(str(error)) from None
 
-    def has_full_access(self, asked: Asked, scope: Scope) -> bool:
+    def has_full_access(self, asked: CallRequest, scope: Scope) -> bool:
         """Tell whether the room shall be created for somebody."""
         return self.settings.lists(asked.server_name) and self._full_access.flag(scope)
 
@@ -90,7 +90,7 @@ class LiveKitPhases(Phases):
 
     module = "livekit"
 
-    def __init__(self, calls: Calls, asked: Asked) -> None:
+    def __init__(self, calls: CallIssuer, asked: CallRequest) -> None:
         """Keep what was asked for."""
         self.instance = calls.gateway.instance
         self._calls = calls

@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from issuer.matrix.options import server_name
+from issuer.matrix.names import server_name
 from issuer.module import ModuleSettings
 from issuer.settings.base import Section
 from issuer.settings.secrets import weakness
 from issuer.settings.types import BaseUrl, Duration, Secret
 from issuer.signing import HMAC_BYTES
-from modules.livekit.delegation.redis_layout import connect
+from modules.livekit.delegation.redis.layout import connect
 from modules.livekit.people.settings import PeopleSettings
 
 ALGORITHM = "HS256"
@@ -37,7 +37,7 @@ SfuUrl = Annotated[str, AfterValidator(_sfu_url)]
 HomeserverName = Annotated[str, AfterValidator(_server_name)]
 
 
-class HomeserverSettings(Section):
+class ApplicationServiceSettings(Section):
     """A homeserver that knows us as an application service."""
 
     name: HomeserverName = Field(examples=["example.com"])
@@ -77,7 +77,7 @@ class LiveKitSettings(ModuleSettings):
     """Answer at the root of the host too, for reverse proxies that strip a prefix."""
     cs_api_urls: dict[HomeserverName, BaseUrl] = Field(default={})
     """Addresses of client-server APIs by server name, where well-known files do not say them."""
-    homeservers: list[HomeserverSettings] = Field(default=[])
+    homeservers: list[ApplicationServiceSettings] = Field(default=[])
     sanity_check_interval: Duration | None = None
     """How often the SFU is asked whether the participants of delegated leave are still there. Default: never;
     its webhooks tell."""
@@ -105,7 +105,7 @@ class LiveKitSettings(ModuleSettings):
 
     @field_validator("homeservers")
     @classmethod
-    def _names_differ(cls, found: list[HomeserverSettings]) -> list[HomeserverSettings]:
+    def _names_differ(cls, found: list[ApplicationServiceSettings]) -> list[ApplicationServiceSettings]:
         names = [entry.name for entry in found]
         if len(set(names)) < len(names) or EVERY in names:
             raise ValueError("each homeserver stands here once, by its name")

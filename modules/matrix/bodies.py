@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from issuer.errors import BadRequestError, ForbiddenError
-from issuer.strict_json import strict_json
+from issuer.jsontext import strict_json
 
 
 class BadBodyError(BadRequestError):
@@ -24,7 +24,7 @@ class BadApiTokenError(ForbiddenError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VerificationRequest:
     """What a request asks."""
 
     token: str = field(repr=False)
@@ -34,7 +34,7 @@ class Asked:
     """Empty for /verify/user."""
 
 
-def parse(body: bytes, default_server: str | None, *, with_room: bool) -> Asked:
+def parse(body: bytes, default_server: str | None, *, with_room: bool) -> VerificationRequest:
     """Read a body; fields that we do not know are left alone.
 
     Raises:
@@ -48,7 +48,7 @@ def parse(body: bytes, default_server: str | None, *, with_room: bool) -> Asked:
         raise BadBodyError("the body is not a JSON object")
     name = "matrix_server_name"
     server = default_server if default_server and data.get(name) is None else _text(data, name)
-    return Asked(_text(data, "token"), server, _text(data, "room_id") if with_room else "")
+    return VerificationRequest(_text(data, "token"), server, _text(data, "room_id") if with_room else "")
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

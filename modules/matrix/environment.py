@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from issuer.environments import Environment, Start
 from issuer.settings.problems import ConfigError, Problem
+from issuer.wiring.environments import Environment, Start
 
 SECTION = "modules.matrix"
 ADDRESS, PORT = "127.0.0.1", "3000"

@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from issuer import later
 from issuer.errors import Refusal
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
+from issuer.upstream import deferred
 from modules.matrix.bodies import BadApiTokenError, BadBodyError, parse
 from modules.matrix.settings import TOKEN_BYTES, VerificationSettings
 from modules.matrix.verification import Verification, Verify
@@ -84,7 +84,7 @@ class MatrixModule(Module):
         async def find(patience: float) -> bytes:
             return json.dumps(await verify(asked, address, patience)).encode()
 
-        return later.respond(self.gateway.upstream, find, JSON)
+        return deferred.respond(self.gateway.upstream, find, JSON)
 
     def health(self) -> ResponseReturnValue:
         """Say that this process is alive."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from issuer.matrix.options import ServerNameOption
+from issuer.matrix.names import ServerNameOption
 from issuer.module import ModuleSettings
 from issuer.settings.secrets import weakness
 from issuer.settings.types import Secret

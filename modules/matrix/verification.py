@@ -4,14 +4,14 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from issuer import audit
 from issuer.identity import Identity
 from issuer.matrix import Homeservers, OpenIdRefusedError, parse_user_id
 from issuer.matrix.membership import ANY, Memberships, Standing
 from issuer.module import Gateway
+from issuer.observability import audit
 from issuer.rules import Scope, compile_rule
 from issuer.upstream import UpstreamError
-from modules.matrix.bodies import Asked
+from modules.matrix.bodies import VerificationRequest
 from modules.matrix.settings import VerificationSettings
 
 _log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ BACKEND = "matrix"
 VARIABLES = ("user_id", "localpart", "server_name", "room_id")
 
 Results = Mapping[str, Any]
-Verify = Callable[[Asked, str, float], Coroutine[Any, Any, Results]]
+Verify = Callable[[VerificationRequest, str, float], Coroutine[Any, Any, Results]]
 NOBODY: Results = {"results": {"user": False}, "user_id": None}
 NOBODY_IN_ROOM: Results = {
     "results": {"room_membership": False, "user": False},
@@ -51,7 +51,7 @@ class Verification:
         )
         self._memberships = Memberships(gateway.settings.matrix, gateway.upstream, gateway.clock)
 
-    async def user(self, asked: Asked, address: str, patience: float) -> Results:
+    async def user(self, asked: VerificationRequest, address: str, patience: float) -> Results:
         """Return whose OpenID token it is."""
         user_id = await self._user(asked, address, patience)
         if user_id is None:
@@ -59,7 +59,7 @@ class Verification:
         audit.user_verified(self._gateway.instance, user_id)
         return {"results": {"user": True}, "user_id": user_id}
 
-    async def user_in_room(self, asked: Asked, address: str, patience: float) -> Results:
+    async def user_in_room(self, asked: VerificationRequest, address: str, patience: float) -> Results:
         """Return whose OpenID token it is, and where that user stands in the room."""
         user_id = await self._user(asked, address, patience)
         if user_id is None:
@@ -75,7 +75,7 @@ class Verification:
             "power_levels": levels if standing.is_member else None,
         }
 
-    async def _user(self, asked: Asked, address: str, patience: float) -> str | None:
+    async def _user(self, asked: VerificationRequest, address: str, patience: float) -> str | None:
         names = self._settings.server_names
         if names and asked.server_name not in names:
             self._refused("the server_name is not one of server_names")
@@ -87,7 +87,7 @@ class Verification:
             return None
         return user_id if self._is_allowed(user_id, asked, address) else None
 
-    def _is_allowed(self, user_id: str, asked: Asked, address: str) -> bool:
+    def _is_allowed(self, user_id: str, asked: VerificationRequest, address: str) -> bool:
         request: dict[str, object] = {
             "user_id": user_id,
             "localpart": parse_user_id(user_id).localpart,

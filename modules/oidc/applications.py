@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from issuer.errors import NotFoundError
 from issuer.module import Gateway
-from modules.oidc.claims import scopes_of
-from modules.oidc.consent import withdraw
+from modules.oidc.authorization.consent import withdraw
 from modules.oidc.provider import Provider
 from modules.oidc.store.consents import Consent
+from modules.oidc.tokens.claims import scopes_of
 
 
 @dataclass(frozen=True, slots=True)

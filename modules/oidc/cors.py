@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-from issuer.site import request_in_hand
+from issuer.web.application import request_in_hand
 from modules.oidc.clients.client import Client
 from modules.oidc.clients.registry import Registry
 

@@ -15,23 +15,22 @@ from issuer.check import Check
 from issuer.errors import Refusal
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, RootRoute, Tile
-from issuer.sessions import Session
 from issuer.settings.problems import ConfigError, Problem
-from issuer.site import request_in_hand
-from issuer.store import StoreError, Tables
+from issuer.store import Session, StoreError, Tables
+from issuer.web.application import request_in_hand
 from modules.oidc import audit, cors
 from modules.oidc.applications import Applications
-from modules.oidc.authorize import Authorization
-from modules.oidc.bearer import AccessTokens
+from modules.oidc.authorization.endpoint import AuthorizationEndpoint
 from modules.oidc.clients.authentication import PrivateKeyJwt
 from modules.oidc.clients.client import Client
 from modules.oidc.commands import client
 from modules.oidc.endpoints.device_authorization import DeviceAuthorization
-from modules.oidc.endpoints.discovery import Discovery
+from modules.oidc.endpoints.discovery import DiscoveryEndpoint
 from modules.oidc.endpoints.introspection import Introspection
-from modules.oidc.endpoints.logout import Logout
+from modules.oidc.endpoints.logout import LogoutEndpoint
 from modules.oidc.endpoints.par import PushedAuthorization
 from modules.oidc.endpoints.revocation import Revocation
+from modules.oidc.endpoints.token import TokenEndpoint
 from modules.oidc.endpoints.userinfo import UserInfo
 from modules.oidc.grants.base import bound
 from modules.oidc.grants.client_credentials import ClientGrant
@@ -40,11 +39,11 @@ from modules.oidc.grants.device import DeviceGrant
 from modules.oidc.grants.exchange import ExchangeGrant
 from modules.oidc.grants.refresh import RefreshGrant
 from modules.oidc.provider import KEY_USE, Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, Server, form_endpoint, quiet
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer, form_endpoint, quiet
 from modules.oidc.settings import OidcSettings
 from modules.oidc.sign_out import SignOuts
 from modules.oidc.store.tables import TABLES
-from modules.oidc.token import TokenEndpoint
+from modules.oidc.tokens.access import AccessTokens
 
 GRANTS = (RefreshGrant, ClientGrant, DeviceGrant, ExchangeGrant)
 PAGES = ("/authorize", "/consent", "/applications", "/logout", "/device")
@@ -76,7 +75,7 @@ class OidcModule(Module):
         self._tokens = AccessTokens(self.provider)
         self._check_keys()
         self._server = self._make_server()
-        self._discovery = Discovery(self.provider)
+        self._discovery = DiscoveryEndpoint(self.provider)
         self._sign_outs = SignOuts(self.provider)
         self._devices = DeviceAuthorization(self.provider, self._server)
 
@@ -85,11 +84,11 @@ class OidcModule(Module):
         """Return the module's tables."""
         return TABLES
 
-    def _make_server(self) -> Server:
+    def _make_server(self) -> TokenServer:
         provider = self.provider
         audiences = (provider.issuer, provider.url("/token"))
         private_key_jwt = PrivateKeyJwt(audiences, provider.once, provider.clock)
-        server = Server(provider.registry, private_key_jwt, self._client_refused)
+        server = TokenServer(provider.registry, private_key_jwt, self._client_refused)
         server.register_grant(bound(CodeGrant, provider), [Pkce()])
         for grant in GRANTS:
             server.register_grant(bound(grant, provider))
@@ -102,12 +101,12 @@ class OidcModule(Module):
         """Return the endpoints; the start ends here when a client's Jitsi instance is not there."""
         self._check_instances()
         routes = Blueprint("oidc", __name__, template_folder="templates")
-        authorization = Authorization(self.provider)
+        authorization = AuthorizationEndpoint(self.provider)
         add: Callable[..., None] = routes.add_url_rule
         add(WELL_KNOWN, "configuration", self._discovery.configuration)
         add("/jwks", "jwks", self._discovery.jwks)
         add("/authorize", "authorize", authorization.authorize, methods=["GET", "POST"])
-        add("/logout", "logout", Logout(self.provider).answer, methods=["GET", "POST"])
+        add("/logout", "logout", LogoutEndpoint(self.provider).answer, methods=["GET", "POST"])
         add("/consent", "consent", authorization.consent, methods=["POST"])
         add("/device", "device", self._devices.page)
         add("/device", "device_decision", self._devices.decide, methods=["POST"])

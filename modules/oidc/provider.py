@@ -7,8 +7,8 @@ from functools import cached_property, lru_cache
 from issuer.identity import Identity
 from issuer.module import Gateway
 from issuer.rules import Compiler, Expression, Scope
-from issuer.sessions import Session
 from issuer.signing import RingSigner
+from issuer.store import Session
 from issuer.store.values import digest
 from modules.oidc.clients.registry import Registry
 from modules.oidc.settings import ALGORITHMS, OidcSettings

@@ -14,15 +14,9 @@ from flask import Request, Response
 from flask.typing import ResponseReturnValue
 
 from issuer import jsontext
-from issuer.site import Complete, request_in_hand
+from issuer.web.application import PreparedResponse, request_in_hand
 from modules.oidc import cors
-from modules.oidc.clients.authentication import (
-    METHODS,
-    PrivateKeyJwt,
-    basic,
-    named_client,
-    refuse_several,
-)
+from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, named_client, refuse_several
 from modules.oidc.clients.client import Client
 from modules.oidc.clients.registry import Registry
 from modules.oidc.parameters import Parameters
@@ -97,7 +91,7 @@ def read_form(incoming: Request) -> ProviderRequest:
     return found
 
 
-class Server(AuthorizationServer):
+class TokenServer(AuthorizationServer):
     """Finds clients, dispatches to the grants, and answers."""
 
     def __init__(self, registry: Registry, private_key_jwt: PrivateKeyJwt, refused: OnRefusal) -> None:
@@ -137,7 +131,7 @@ class Server(AuthorizationServer):
     def handle_response(self, status: int, body: Any, headers: Any) -> Response:
         """Return an answer of Flask, which nobody keeps (RFC 6749 §5.1)."""
         content = body.encode() if isinstance(body, str) else jsontext.dump(body)
-        return Complete(content, str(status), [*NO_STORE, *_further(headers)])
+        return PreparedResponse(content, str(status), [*NO_STORE, *_further(headers)])
 
     def handle_error_response(self, request: ProviderRequest | None, error: OAuth2Error) -> Response:
         """Answer with an error; no word of the client's is in it."""
@@ -158,7 +152,7 @@ class Server(AuthorizationServer):
         return client
 
 
-def form_endpoint(server: Server, answer: Any) -> ResponseReturnValue:
+def form_endpoint(server: TokenServer, answer: Any) -> ResponseReturnValue:
     """Answer the request in hand with what `answer(request)` returns as (status, body, headers)."""
     try:
         incoming = read_form(request_in_hand())

@@ -10,9 +10,8 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from issuer.bearer import JwkSet
 from issuer.module import ModuleSettings
 from issuer.settings.base import ConfigPath, Section
-from issuer.settings.origins import Origin
 from issuer.settings.secrets import weakness
-from issuer.settings.types import Duration, Secret
+from issuer.settings.types import Duration, Origin, Secret
 from modules.oidc.clients.redirects import clean_redirect_uri
 
 SECRET_BYTES = 16

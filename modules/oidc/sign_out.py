@@ -12,11 +12,11 @@ from issuer.rules import Rule, compile_rule
 from issuer.store import StoreError
 from issuer.upstream import Party, UpstreamError
 from modules.oidc.clients.client import Client
-from modules.oidc.phases import ClientPhases, Wanted
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
 from modules.oidc.store.grant import Grant
-from modules.oidc.store.logouts import Logout, Logouts
+from modules.oidc.store.logouts import LogoutMessage, Logouts
+from modules.oidc.tokens.phases import ClientPhases, Wanted
 
 OFFLINE = "offline_access"
 """A scope whose grants outlive the session (OIDC Core §11)."""
@@ -103,7 +103,7 @@ class SignOuts:
             if not self._ending and self._logouts.claim(logout, wait):
                 self._send(logout)
 
-    def _send(self, logout: Logout) -> None:
+    def _send(self, logout: LogoutMessage) -> None:
         grant = self._provider.grants.find(logout.grant_id)
         client = self._provider.registry.get(grant.client_id) if grant else None
         if grant is None or client is None or client.settings.backchannel_logout_uri is None:

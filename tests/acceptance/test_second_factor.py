@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.test_browser import assert_good
+from tests.authentication.factors.apps import App
 from tests.browser import OpenPage
-from tests.second_factor.apps import App
 from tests.service import CONFIGURATION, PASSWORD, Service
 
 KEY = "8f1c7d3b5a9e204f6680cc1b2d4e7a93bb05f8127d6e4c3a91f0e2d4c6b8a701"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from issuer.backend import BackendServices
-from issuer.passwords import Passwords
+from issuer.crypto.passwords import Passwords
 from issuer.settings.models import Settings
 from issuer.store import Store
 from issuer.upstream import Upstream

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from issuer.backend import BackendServices
 from issuer.backends.local import LocalBackend, LocalSettings, LocalUsers, UserError
-from issuer.passwords import Passwords
+from issuer.crypto.passwords import Passwords
 from issuer.store import DuplicateError
 
 PASSWORD = "correct horse"

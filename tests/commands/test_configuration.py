@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from issuer.cli import COMMANDS, Shell, main
 from issuer.module import Module
-from issuer.plugins import MODULES, known, load
-from issuer.settings.load import load as load_file
+from issuer.wiring.configuration import load as load_file
+from issuer.wiring.plugins import MODULES, known, load
 from tests.commands.shell import CONFIGURATION, Commands
 
 SAMPLED = [name for name in known(MODULES) if load(MODULES, name, Module).in_sample]

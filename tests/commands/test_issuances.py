@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from issuer.store import Issuance
+from issuer.store import IssuanceRow
 from tests.commands.shell import Commands
 from tests.store.samples import NOW, issuance
 
@@ -83,7 +83,7 @@ def test_a_moment_that_is_none_is_refused(commands: Commands, moment: str) -> No
 
 def test_csv_holds_every_column_and_no_formula(commands: Commands) -> None:
     header, *rows = csv.reader(io.StringIO(commands.good("issuances", "export")))
-    assert header == [*Issuance._fields]
+    assert header == [*IssuanceRow._fields]
     by_id = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     assert len(by_id) == 3
     assert by_id["id-0"]["issued_at"] == "2027-01-15T08:00:00Z"
@@ -99,7 +99,7 @@ def test_csv_holds_every_column_and_no_formula(commands: Commands) -> None:
 def test_json_lines_hold_what_the_store_holds(commands: Commands) -> None:
     lines = commands.good("issuances", "export", "--format", "jsonl").splitlines()
     by_id = {row["token_id"]: row for row in map(json.loads, lines)}
-    assert set(by_id["id-1"]) == set(Issuance._fields)
+    assert set(by_id["id-1"]) == set(IssuanceRow._fields)
     assert (by_id["id-1"]["room"], by_id["id-1"]["identity"]) == ("=1+1", None)
     assert by_id["id-1"]["issued_at"] == "2027-01-15T09:00:00Z"
     assert "no row has such a text" in commands.bad("issuances", "list", "--room", "a\0b")

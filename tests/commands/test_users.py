@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from issuer.sessions import Visitor
+from issuer.authentication.sessions import Visitor
 from tests.commands.shell import Commands
 
 PASSWORD = "correct horse"
@@ -93,7 +93,7 @@ def test_a_change_of_groups_is_in_living_sessions(commands: Commands) -> None:
     commands.good("user", "set", "dwho", "--group", "timelords")
     session = commands.shell.parts.sessions.find(session_id)
     assert session
-    fresh = commands.shell.parts.freshness.session(session)
+    fresh = commands.shell.parts.attributes.session(session)
     assert fresh
     assert fresh.identity.groups == ("timelords",)
     assert commands.shell.parts.sessions.find(session_id) == fresh

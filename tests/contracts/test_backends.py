@@ -13,8 +13,8 @@ from issuer.backend import AmbientBackend, Backend, BackendServices, FormBackend
 from issuer.backends.header import HeaderBackend, HeaderSettings
 from issuer.backends.ldap import LdapBackend, LdapSettings
 from issuer.backends.local import LocalBackend, LocalSettings, LocalUsers
-from issuer.plugins import BACKENDS, known, load
 from issuer.testing import PUBLIC_URL, AmbientContract, BackendContract, FormContract, RedirectContract
+from issuer.wiring.plugins import BACKENDS, known, load
 from tests.openid.provider import Provider, Visit
 from tests.openldap.people import PEOPLE, SERVICE, SERVICE_PASSWORD, dn_of, password_of
 from tests.openldap.server import OpenLDAP

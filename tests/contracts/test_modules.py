@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from issuer.plugins import MODULES, known
 from issuer.settings.problems import ConfigError
 from issuer.testing import Ask, ModuleContract, sample
 from issuer.testing.modules import Make
+from issuer.wiring.plugins import MODULES, known
 from tests.modules.livekit.calls import ROOM, SLOT, Homeserver, options, upstream_options
 from tests.modules.livekit.people.asking import IDENTITY_SECRET
 from tests.modules.livekit.sfu import Sfu

@@ -11,8 +11,8 @@ from typing import Any
 from prometheus_client import generate_latest
 from werkzeug.test import TestResponse
 
-from issuer.logs import TEXT, JsonLines
-from issuer.metrics import PrometheusMetrics
+from issuer.observability.logs import TEXT, JsonLines
+from issuer.observability.metrics import PrometheusMetrics
 from issuer.testing import LocalGateway, open_gateway
 from tests.core.applications import provider_options
 from tests.modules.livekit.calls import Call, Homeserver, options, upstream_options

@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from issuer.identity import Identity
+from tests.authentication.backends import People
 from tests.gateway import BuildGateway, LocalGateway
-from tests.portal.backends import People
 
 JITSI = {"server_url": "https://meet.example.com", "app_id": "jitsi", "algorithm": "RS256"}
 OURS = {"Sec-Fetch-Site": "same-origin"}

@@ -24,8 +24,8 @@ from sqlalchemy import create_engine, inspect, text
 from werkzeug.test import TestResponse
 
 from issuer.backends.local import LocalUsers
-from issuer.logs import JsonLines
-from issuer.metrics import PrometheusMetrics
+from issuer.observability.logs import JsonLines
+from issuer.observability.metrics import PrometheusMetrics
 from tests.gateway import PUBLIC_URL, BuildGateway, LocalGateway
 from tests.node import Node
 
@@ -268,7 +268,7 @@ def test_invariant_3_no_route_gives_a_token_without_a_record(gateway: LocalGatew
 CRASH = """
 import os, signal, sys
 from pathlib import Path
-from issuer.sessions import Visitor
+from issuer.authentication.sessions import Visitor
 from issuer.store import Store
 from issuer.world import SystemClock
 from tests.store.samples import issuance, session, user

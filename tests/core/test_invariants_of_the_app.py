@@ -13,20 +13,20 @@ import jwt
 import pytest
 from pydantic import BaseModel
 
-from issuer.app import key_retention
+from issuer.authentication.sessions import hash_id
 from issuer.backends.local import LocalSettings
 from issuer.issuance import Issuance
 from issuer.keys import rotate
 from issuer.module import Module
-from issuer.plugins import MODULES, known, load
-from issuer.sessions import hash_id
 from issuer.settings.base import Context
 from issuer.settings.describe import sections
-from issuer.settings.load import load as load_configuration
-from issuer.settings.load import parse
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError
 from issuer.testing import PERSON, PUBLIC_URL, LocalGateway, open_gateway, tokens_in
+from issuer.wiring.configuration import load as load_configuration
+from issuer.wiring.configuration import parse
+from issuer.wiring.plugins import MODULES, known, load
+from issuer.wiring.services import key_retention
 from tests.core.house import RING, House
 from tests.core.logins import DATA
 from tests.modules.livekit.calls import Homeserver

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from issuer.settings.base import Context
-from issuer.settings.load import Configuration, parse
 from issuer.settings.problems import ConfigError
 from issuer.store import Issuances
 from issuer.testing import open_gateway, tokens_in
+from issuer.wiring.configuration import Configuration, parse
 from tests.core.house import HMAC, RING, SECRET, House, Told
 from tests.modules.livekit.calls import Homeserver
 from tests.modules.livekit.sfu import SECRET as SFU_SECRET

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from issuer.deferral import KEY, Deferral
 from issuer.matrix import Homeservers
+from issuer.runtime import KEY, DeferredResponse
 from issuer.settings.problems import ConfigError
 from issuer.testing import open_gateway
 from tests.core.house import SECRET, House, Told
@@ -84,13 +84,13 @@ def test_invariant_1_a_fault_of_ours(house: House, told: Told, monkeypatch: pyte
         raise RuntimeError("nobody expected this")
 
     monkeypatch.setattr(Homeservers, "find_openid_user", fail)
-    answers, deferral = everything(house), Deferral()
+    answers, deferred = everything(house), DeferredResponse()
     heard: list[bytes | Exception | None] = []
     headers = {"Authorization": f"Bearer {API_TOKEN}"}
-    overrides = {KEY: deferral}
+    overrides = {KEY: deferred}
     house.gateway.client().post(PATHS[1], json=body(house), headers=headers, environ_overrides=overrides)
-    assert deferral.begin
-    deferral.begin(heard.append)
+    assert deferred.send_after
+    deferred.send_after(heard.append)
     assert [answer.status_code for answer in answers] == [500, 500]
     assert "RuntimeError: nobody expected this" in told.text
     assert_silent(house, told, answers)

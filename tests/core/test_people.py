@@ -7,8 +7,8 @@ import pytest
 from issuer.backends.local import LocalUsers, UserError
 from issuer.identity import Identity
 from issuer.store import UidClaim
+from tests.authentication.backends import People, people
 from tests.core.people import WANTED, build, form, identity_of, redirected
-from tests.portal.backends import People, people
 
 __all__ = ["build", "people"]
 

@@ -10,7 +10,7 @@ from flask import Flask
 import issuer.keys as ring
 from issuer.app import World, create_app, parts
 from issuer.settings.base import Context
-from issuer.settings.load import parse
+from issuer.wiring.configuration import parse
 from tests.fakes import FakeClock
 from tests.upstream.authority import Authority
 

@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from issuer.backend import Backend
-from issuer.plugins import BACKENDS, known, load
 from issuer.settings.describe import sections
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, option_names
+from issuer.wiring.plugins import BACKENDS, known, load
 from modules.demo.module import DemoSettings
 from modules.jitsi.settings import JitsiSettings
 from modules.livekit.settings import LiveKitSettings

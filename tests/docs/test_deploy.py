@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from issuer.serving.options import ServeOptions
-from issuer.settings.load import load
+from issuer.wiring.configuration import load
 from tests.docs.configurations import SECRET
 from tests.docs.pages import ROOT, pages
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from issuer.matrix import Homeservers, NoClientApiError
-from issuer.matrix.freshness import DEFAULT, LONGEST, SHORTEST, seconds_fresh
+from issuer.matrix.well_known import DEFAULT, LONGEST, SHORTEST, seconds_fresh
 from tests.matrix.homes import CLIENT, SERVER, Home, World, json_reply
 from tests.upstream.fixtures import BuildStub
 from tests.upstream.stub import Reply, Seen, Stub

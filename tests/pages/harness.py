@@ -13,8 +13,8 @@ from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.serving import make_server
 
+from issuer.authentication.factors.qr import qr_code
 from issuer.errors import ForbiddenError
-from issuer.portal.qr import qr_code
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "

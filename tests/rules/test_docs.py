@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from issuer.commands.rule import rule
 from issuer.identity import Identity
 from issuer.rules import RuleError, Scope, compile_expression, compile_rule
-from issuer.rules.cases import Case, Person, Sources, run_cases
+from issuer.rules.cases import Case, CasePerson, Sources, run_cases
 from tests.fakes import FakeClock
 from tests.rules.people import silent
 
@@ -26,7 +26,7 @@ EXAMPLES = [
 
 def the_scope() -> Scope:
     case = Case.model_validate({**tomllib.loads(SETTING), "rule": "1", "expect": True})
-    assert isinstance(case.user, Person)
+    assert isinstance(case.user, CasePerson)
     assert case.now is not None
     return Scope(case.user.identity(), case.request(), case.now.timestamp())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from issuer.deferral import offered
+from issuer.runtime import defer_response
 from issuer.serving import ServeOptions, serve
 
 
@@ -60,24 +60,24 @@ def load_app() -> Flask:
 def _add_deferrals(app: Flask) -> None:
     @app.route("/later/<outcome>", methods=["GET", "POST"])
     def later(outcome: str) -> str:
-        if (deferral := offered(request.environ)) is None:
+        if (deferred := defer_response(request.environ)) is None:
             return ": ".join(filter(None, ["waited", request.get_data().decode()]))
         error = None if outcome == "good" else OSError(outcome)
-        deferral.until(lambda done: Thread(target=done, args=[error]).start())
+        deferred.wait_for(lambda done: Thread(target=done, args=[error]).start())
         return "deferred"
 
     @app.post("/content-later/<float:seconds>")
     def content_later(seconds: float) -> str:
-        deferral, content = offered(request.environ), request.get_data()
-        assert deferral
-        deferral.until(lambda done: Timer(seconds, done, [content]).start())
+        deferred, content = defer_response(request.environ), request.get_data()
+        assert deferred
+        deferred.wait_for(lambda done: Timer(seconds, done, [content]).start())
         return "nothing yet"
 
     @app.get("/later-and-fail")
     def later_and_fail() -> Response:
-        deferral = offered(request.environ)
-        assert deferral
-        deferral.until(lambda _done: None)
+        deferred = defer_response(request.environ)
+        assert deferred
+        deferred.wait_for(lambda _done: None)
         return Response(_failing())
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
-from issuer.serving.environ import Headers, environ_of
+from issuer.serving.wsgi import RsgiHeaders, environ_of
 from tests.serving.harness import Server
 
 
@@ -22,7 +22,7 @@ class FakeScope:
     def __init__(self, path: str = "/", client: str = "192.0.2.7:5", headers: Any = ()) -> None:
         self.path = path
         self.client = client
-        self.headers: Headers = FakeHeaders(headers)
+        self.headers: RsgiHeaders = FakeHeaders(headers)
 
 
 class FakeHeaders:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from issuer.settings.load import Configuration, load
 from issuer.settings.problems import ConfigError
+from issuer.wiring.configuration import Configuration, load
 
 URL = 'public_url = "https://auth.example.com/"\n'
 JITSI = '[modules.jitsi]\nserver_url = "https://meet.example.com"\napp_id = "jitsi"\n'

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from issuer.plugins import MODULES, known
-from issuer.settings.load import DEFAULT_FILE, find_file, load
 from issuer.settings.problems import ConfigError
+from issuer.wiring.configuration import DEFAULT_FILE, find_file, load
+from issuer.wiring.plugins import MODULES, known
 from tests.settings.reading import JITSI, SECRET, URL, problems, read
 
 INSTALLED = ", ".join(known(MODULES))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from issuer.backend import BackendSettings
-from issuer.plugins import MODULES, known
-from issuer.settings.load import load
 from issuer.settings.problems import ConfigError
+from issuer.wiring.configuration import load
+from issuer.wiring.plugins import MODULES, known
 from tests.settings.reading import JITSI, SECRET, URL, problems, read
 
 BACKEND_OPTIONS = sorted(BackendSettings.model_fields)

@@ -8,14 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from issuer.plugins import BACKENDS, MODULES, known
 from issuer.settings.base import Context
 from issuer.settings.describe import sections
 from issuer.settings.environment import Overlay
-from issuer.settings.load import Configuration, parse
 from issuer.settings.models import Settings
-from issuer.settings.option import option_text
 from issuer.settings.problems import ConfigError
+from issuer.wiring.configuration import Configuration, option_text, parse
+from issuer.wiring.plugins import BACKENDS, MODULES, known
 from modules.jitsi.settings import JitsiSettings
 
 NAMES = sorted(

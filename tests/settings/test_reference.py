@@ -10,8 +10,8 @@ import pytest
 
 from issuer.settings.base import Context
 from issuer.settings.describe import sections
-from issuer.settings.load import parse
 from issuer.settings.models import Settings
+from issuer.wiring.configuration import parse
 from tests.settings.reading import SECRET
 from tools.reference import PAGE, text
 

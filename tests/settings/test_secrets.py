@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from issuer.backend import Backend
 from issuer.module import Module
-from issuer.plugins import BACKENDS, MODULES, known
-from issuer.plugins import load as load_plugin
 from issuer.settings.base import SOURCES, Context, is_secret
 from issuer.settings.describe import section_in
-from issuer.settings.load import load, parse
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError
+from issuer.wiring.configuration import load, parse
+from issuer.wiring.plugins import BACKENDS, MODULES, known
+from issuer.wiring.plugins import load as load_plugin
 from tests.settings.reading import JITSI, SECRET, URL, problems, read
 
 MARKER = "mArKeR7e1f0b"

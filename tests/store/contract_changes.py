@@ -4,7 +4,7 @@ import hashlib
 
 from sqlalchemy import bindparam, delete, insert
 
-from issuer.store import Change, DuplicateError, SpentError, Statement, Store
+from issuer.store import DuplicateError, Redemption, SpentError, Statement, Store
 from issuer.store.tables import uid_claims
 from tests.store.samples import NOW, at_once, issuance
 
@@ -26,12 +26,12 @@ def left(store: Store) -> set[str]:
         return {row.uid for row in connection.execute(uid_claims.select())}
 
 
-def taking(store: Store, name: str, following: str | None = None) -> Change:
+def taking(store: Store, name: str, following: str | None = None) -> Redemption:
     """Spend one row, and add another."""
     hashed = hashlib.sha256(name.encode()).digest()
     dialect = store.database.engine.dialect
     rows = [(Statement(insert(uid_claims), dialect), claim(following))] if following else []
-    return Change(hashed, Statement(TAKEN, dialect), {"hash": hashed}, rows)
+    return Redemption(hashed, Statement(TAKEN, dialect), {"hash": hashed}, rows)
 
 
 class ChangesContract:

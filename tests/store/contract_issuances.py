@@ -33,7 +33,7 @@ class IssuancesContract:
     def test_each_gives_all_rows_of_a_filter_in_order(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("issuer.store.issuances.PART", 3)
+        monkeypatch.setattr("issuer.store.repositories.issuances.PART", 3)
         rows = [issuance(f"t{number:02}", issued_at=NOW + number // 4) for number in range(10)]
         for row in rows:
             store.issuances.record(row)

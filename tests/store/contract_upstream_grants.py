@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from issuer.store import Store, UpstreamGrant
-from issuer.store.upstream_grants import MOST
+from issuer.store.repositories.upstream_grants import MOST
 from tests.fakes import FakeClock
 from tests.store.samples import NOW, at_once, id_hash
 

@@ -7,7 +7,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 
 from issuer.identity import Identity
-from issuer.store import Issuance, SessionRow, User
+from issuer.store import IssuanceRow, SessionRow, User
 
 NOW = 1_800_000_000.0
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def session(name: str = "one", uid: str = "dwho", **values: Any) -> SessionRow:
     return SessionRow(**fields | values)
 
 
-def issuance(token_id: str = "t1", **values: Any) -> Issuance:
+def issuance(token_id: str = "t1", **values: Any) -> IssuanceRow:
     fields: dict[str, Any] = {
         "token_id": token_id,
         "issued_at": NOW,
@@ -67,7 +67,7 @@ def issuance(token_id: str = "t1", **values: Any) -> Issuance:
         "kid": "key",
         "address": "2001:db8::7",
     }
-    return Issuance(**fields | values)
+    return IssuanceRow(**fields | values)
 
 
 def at_once(count: int, call: Callable[[int], T]) -> list[T | BaseException]:

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 import pytest
 
 from issuer.store import StoreError
-from issuer.store.group_commit import GroupCommit
+from issuer.store.fast.group_commit import GroupCommit
 from tests.store.samples import at_once
 
 DEADLINE = 10.0

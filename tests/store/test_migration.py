@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from issuer.module import Module
-from issuer.plugins import MODULES, known, load
 from issuer.store import Database, Store, StoreError
 from issuer.store.branch import CORE
 from issuer.store.tables import HEAD
 from issuer.testing.tables import differences, newest
+from issuer.wiring.plugins import MODULES, known, load
 from tests.fakes import FakeClock
 from tests.store.samples import user
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from issuer.upstream import BadAnswerError, Call, Party, RefusedError, UpstreamError
+from issuer.upstream import BadAnswerError, Party, RefusedError, UpstreamCall, UpstreamError
 from tests.upstream.calls import follow, to
 from tests.upstream.connects import Connects
 from tests.upstream.fixtures import BuildStub, BuildUpstream
@@ -102,7 +102,7 @@ def test_redirects_are_not_followed_unasked(build_upstream: BuildUpstream, build
 def test_headers_do_not_go_with_a_redirect(build_upstream: BuildUpstream, build_stub: BuildStub) -> None:
     stub = build_stub(lambda seen: to("/x") if seen.path == "/" else Reply())
     upstream = build_upstream()
-    call = Call(
+    call = UpstreamCall(
         f"http://127.0.0.1:{stub.port}/", Party.OPERATOR, headers={"Authorization": "secret"}, follow=True
     )
     upstream.call(upstream.fetch(call), 10)

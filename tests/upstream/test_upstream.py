@@ -10,14 +10,14 @@ from aiohttp import ClientPayloadError
 
 from issuer.upstream import (
     BadAnswerError,
-    Call,
     Party,
     UnreachableError,
+    UpstreamCall,
     UpstreamError,
     UpstreamSettings,
 )
 from issuer.upstream.exchange import exchange
-from issuer.upstream.pools import Kept, Pools
+from issuer.upstream.pools import KeepAlivePolicy, Pools
 from tests.fakes import FakeClock
 from tests.upstream.calls import follow, to
 from tests.upstream.fixtures import BuildStub, BuildUpstream
@@ -68,11 +68,13 @@ def test_strangers_cannot_make_us_hold_connections(build_stub: BuildStub, addres
 
     async def ask(names: str) -> None:
         pools = Pools(settings, clock, addresses.lookup)
-        pools.kept = Kept(clock, most=2)
+        pools.kept = KeepAlivePolicy(clock, most=2)
         for name in names:
             clock.advance(61 * (name == "-"))
             addresses.add(f"{name}.example", "127.0.0.1")
-            await exchange(pools, settings, Call(f"http://{name}.example:{stub.port}/", Party.STRANGER))
+            await exchange(
+                pools, settings, UpstreamCall(f"http://{name}.example:{stub.port}/", Party.STRANGER)
+            )
         await pools.close()
 
     asyncio.run(ask("abac-c"))

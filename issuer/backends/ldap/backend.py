@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from issuer import audit
-from issuer.accounts import account_key
+from issuer.authentication.identities.logins import account_key
 from issuer.backend import BackendServices, FormBackend
 from issuer.backends.ldap.diagnosis import Diagnosis
 from issuer.backends.ldap.directory import Directory
-from issuer.backends.ldap.refusals import Refusal
+from issuer.backends.ldap.refusals import BindRefusal
 from issuer.backends.ldap.servers import Lane, Servers
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import person_dn, typed_name
 from issuer.check import Check
 from issuer.identity import Identity
+from issuer.observability import audit
 
 LONGEST_PASSWORD = 4096
 """Bytes; a longer one is nobody's."""
@@ -24,7 +24,7 @@ class _Answer:
     """What a directory said to a login and a password."""
 
     identity: Identity | None = None
-    refusal: Refusal = Refusal.WRONG
+    refusal: BindRefusal = BindRefusal.WRONG
     user: str | None = None
 
 
@@ -47,7 +47,7 @@ class LdapBackend(FormBackend):
         if name is None or not _usable(password):
             return None
         answer = self._servers.run(lambda lane: self._ask(lane, name, password))
-        if answer.refusal is not Refusal.WRONG:
+        if answer.refusal is not BindRefusal.WRONG:
             audit.account_refused(self.instance, account_key(login), answer.user, answer.refusal.value)
         return answer.identity
 

@@ -14,7 +14,7 @@ from ldap.controls import ResponseControl
 from ldap.controls.ppolicy import PasswordPolicyControl
 from ldap.ldapobject import SimpleLDAPObject
 
-from issuer.backends.ldap.refusals import REFUSING, Refusal, policy_refusal, refusal_of
+from issuer.backends.ldap.refusals import REFUSING, BindRefusal, policy_refusal, refusal_of
 from issuer.backends.ldap.settings import LdapSettings
 
 UNDECODED = {PasswordPolicyControl.controlType: ResponseControl}
@@ -33,7 +33,7 @@ SYSTEM_AUTHORITIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DirectoryEntry:
     """An entry of the directory; names of attributes are found in whatever case they are written."""
 
     dn: str
@@ -106,7 +106,7 @@ class Connection:
         """Become an account that searches."""
         self._handle.simple_bind_s(dn, password)
 
-    def verify(self, dn: str, password: str) -> Refusal | None:
+    def verify(self, dn: str, password: str) -> BindRefusal | None:
         """Try a password that is not empty; return why it does not do, or None when it is right.
 
         An empty one would be no password but an anonymous sign-in, and succeed (RFC 4513 §5.1.2).
@@ -115,7 +115,7 @@ class Connection:
             ldap.LDAPError: the server cannot tell.
         """
         if not password:
-            return Refusal.WRONG
+            return BindRefusal.WRONG
         try:
             number = self._handle.simple_bind(dn, password, serverctrls=[PasswordPolicyControl()])
             answer = self._handle.result3(number, timeout=self._handle.timeout, resp_ctrl_classes=UNDECODED)
@@ -133,7 +133,7 @@ class Connection:
         attributes: Sequence[str] = (),
         scope: int = SUBTREE,
         limit: int = 0,
-    ) -> Iterator[Entry]:
+    ) -> Iterator[DirectoryEntry]:
         """Return what a search finds; references to other servers are left out."""
         found = self._handle.search_ext_s(
             base,
@@ -145,14 +145,14 @@ class Connection:
         )
         return self._entries(found)
 
-    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:
+    def entry(self, dn: str, attributes: Sequence[str]) -> DirectoryEntry | None:
         """Return the entry with this name, or None when it cannot be seen."""
         try:
             return next(self.search(dn, attributes=attributes, scope=THIS_ENTRY), None)
         except HIDDEN:
             return None
 
-    def any_one(self, base: str, text: str, attributes: Sequence[str] = ()) -> Entry | None:
+    def any_one(self, base: str, text: str, attributes: Sequence[str] = ()) -> DirectoryEntry | None:
         """Return one of the entries that a search finds, or None when it finds none."""
         wanted = list(attributes) or [NO_ATTRIBUTES]
         number = self._handle.search_ext(
@@ -163,10 +163,10 @@ class Connection:
         return found
 
     @staticmethod
-    def _entries(found: Iterable[tuple[str | None, Any]]) -> Iterator[Entry]:
+    def _entries(found: Iterable[tuple[str | None, Any]]) -> Iterator[DirectoryEntry]:
         for dn, values in found:
             if dn is not None:  # else it is a reference to another server
-                yield Entry(dn, {name.lower(): value for name, value in values.items()})
+                yield DirectoryEntry(dn, {name.lower(): value for name, value in values.items()})
 
     def close(self) -> None:
         """Take leave of the server."""

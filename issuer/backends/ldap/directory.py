@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import ldap
 
-from issuer.backends.ldap.connection import Connection, Entry
+from issuer.backends.ldap.connection import Connection, DirectoryEntry
 from issuer.backends.ldap.groups import Groups
 from issuer.backends.ldap.guids import guid_literal, guid_text
 from issuer.backends.ldap.settings import LdapSettings
@@ -31,17 +31,17 @@ class Directory:
         self.attributes = list(dict.fromkeys((*wanted, *self._groups.attributes, *self._login.attributes)))
         """What is read of a person."""
 
-    def by_login(self, login: str, connection: Connection) -> Entry | None:
+    def by_login(self, login: str, connection: Connection) -> DirectoryEntry | None:
         """Return who has this login, in whatever letter case it is typed; None for nobody and for several."""
         entry = self._only(self._login.filter(login), connection)
         return entry if entry and self._login.names(login, entry.texts) else None
 
-    def by_subject(self, subject: str, connection: Connection) -> Entry | None:
+    def by_subject(self, subject: str, connection: Connection) -> DirectoryEntry | None:
         """Return the person with this subject, if they can still be found by some login."""
         text = f"({self._settings.subject_attribute}={self._subject_value(subject)})"
         return self._only(f"(&{text}{self._login.anybody})", connection)
 
-    def at(self, dn: str, connection: Connection) -> Entry:
+    def at(self, dn: str, connection: Connection) -> DirectoryEntry:
         """Return the entry with this name.
 
         Raises:
@@ -74,7 +74,7 @@ class Directory:
             if not found.raw(name):
                 raise LookupError(f"{found.dn} shows no {name}: let bind_dn read it, or check the option")
 
-    def _only(self, text: str, connection: Connection) -> Entry | None:
+    def _only(self, text: str, connection: Connection) -> DirectoryEntry | None:
         try:
             found = list(connection.search(self._settings.user_base, text, self.attributes, limit=2))
         except ldap.SIZELIMIT_EXCEEDED:
@@ -92,7 +92,7 @@ class Directory:
             return literal(subject)
         return guid_literal(subject) or literal(subject)
 
-    def identity(self, entry: Entry, connection: Connection) -> Identity:
+    def identity(self, entry: DirectoryEntry, connection: Connection) -> Identity:
         """Return who an entry is, with their groups.
 
         Raises:
@@ -113,14 +113,14 @@ class Directory:
             groups=self._groups.of(entry, uid, connection),
         )
 
-    def _subject(self, entry: Entry) -> str | None:
+    def _subject(self, entry: DirectoryEntry) -> str | None:
         attribute = self._settings.subject_attribute
         if attribute.lower() != OBJECT_GUID:
             return entry.first(attribute)
         return guid_text(next(iter(entry.raw(attribute)), b""))
 
 
-def _attributes(entry: Entry, names: Iterable[str]) -> Iterable[tuple[str, Attribute]]:
+def _attributes(entry: DirectoryEntry, names: Iterable[str]) -> Iterable[tuple[str, Attribute]]:
     for name in names:
         if texts := entry.texts(name):
             yield name, texts[0] if len(texts) == 1 else texts

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import ldap
 import ldap.dn
 
-from issuer.backends.ldap.connection import Connection, Entry
+from issuer.backends.ldap.connection import Connection, DirectoryEntry
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import any_of, groups_filter, in_chain_filter
 from issuer.errors import UnavailableError
@@ -34,7 +34,7 @@ class Groups:
         self.attributes = [MEMBER_OF] if self._by == "memberOf" else []
         """What must be read with the person's entry."""
 
-    def of(self, person: Entry, uid: str, connection: Connection) -> tuple[str, ...]:
+    def of(self, person: DirectoryEntry, uid: str, connection: Connection) -> tuple[str, ...]:
         """Return the names of a person's groups, the nearest first, each once.
 
         Raises:
@@ -55,7 +55,7 @@ class Groups:
         for entry in self._listed(text, connection):
             yield entry.first(self._name)
 
-    def _listed(self, text: str, connection: Connection) -> Iterator[Entry]:
+    def _listed(self, text: str, connection: Connection) -> Iterator[DirectoryEntry]:
         """Search for groups; that somebody is in very many is no fault of the server."""
         try:
             return connection.search(self._base, text, [self._name])
@@ -74,14 +74,14 @@ class Groups:
             seen.update(dn.casefold() for dn in above)
             waiting += above
 
-    def _group(self, dn: str, connection: Connection) -> Entry | None:
+    def _group(self, dn: str, connection: Connection) -> DirectoryEntry | None:
         """Return the entry of a group, made of its DN where that says all that is asked."""
         if not self._nested and (name := _name_in(dn, self._name)):
-            return Entry(dn, {self._name.lower(): [name.encode()]})
+            return DirectoryEntry(dn, {self._name.lower(): [name.encode()]})
         attributes = [self._name, MEMBER_OF] if self._nested else [self._name]
         return connection.entry(dn, attributes)
 
-    def _searched(self, person: Entry, uid: str, connection: Connection) -> Iterator[str | None]:
+    def _searched(self, person: DirectoryEntry, uid: str, connection: Connection) -> Iterator[str | None]:
         """Walk from level to level; each group is asked for once, so circles end."""
         seen: set[str] = set()
         filters = [groups_filter(self._filter, person.dn, uid)]
@@ -92,7 +92,7 @@ class Groups:
                 yield entry.first(self._name)
             filters = [groups_filter(self._filter, entry.dn, "") for entry in found] if self._nested else []
 
-    def _level(self, filters: Sequence[str], connection: Connection) -> Iterable[Entry]:
+    def _level(self, filters: Sequence[str], connection: Connection) -> Iterable[DirectoryEntry]:
         for start in range(0, len(filters), BATCH):
             text = any_of(filters[start : start + BATCH])
             yield from self._listed(text, connection)

@@ -12,10 +12,10 @@ from flask_babel import lazy_gettext as _
 from issuer.backends.ldap.connection import Connection
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.errors import UnavailableError
+from issuer.runtime import about_to_block
 from issuer.upstream.bulkheads import Bulkheads
 from issuer.upstream.errors import TooManyCallsError
 from issuer.upstream.party import Party
-from issuer.waits import about_to_wait
 from issuer.world import Clock
 
 PAUSE = 10.0
@@ -75,7 +75,7 @@ class Lane:
             connection.close()
 
 
-class Server:
+class LdapServer:
     """One server with the lanes to it that are kept."""
 
     def __init__(self, url: str, settings: LdapSettings, clock: Clock, bulkheads: Bulkheads) -> None:
@@ -123,7 +123,7 @@ class Server:
 
     def _attempt(self, work: Callable[[Lane], T]) -> T:
         """Try once more on a new lane when a kept one turns out to be cut."""
-        about_to_wait()
+        about_to_block()
         lane = self._take()
         if lane.used_at is not None:
             try:
@@ -174,7 +174,7 @@ class Servers:
         """Connect to nothing yet."""
         self._instance = instance
         bulkheads = Bulkheads(settings.connections, settings.connections)
-        self._servers = [Server(url, settings, clock, bulkheads) for url in settings.servers]
+        self._servers = [LdapServer(url, settings, clock, bulkheads) for url in settings.servers]
 
     def run(self, work: Callable[[Lane], T]) -> T:
         """Return what the work returns; it begins anew on the next server when one fails in the middle.
@@ -190,7 +190,7 @@ class Servers:
                 failures.append(str(error))
         raise DirectoryDownError(f"directory {self._instance}: no server answers ({'; '.join(failures)})")
 
-    def _order(self) -> Sequence[Server]:
+    def _order(self) -> Sequence[LdapServer]:
         return [server for server in self._servers if not server.paused] or self._servers
 
     def close(self) -> None:

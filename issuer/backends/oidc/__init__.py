@@ -16,6 +16,6 @@ Configuration sample:
 """
 
 from issuer.backends.oidc.backend import OidcBackend
-from issuer.backends.oidc.settings import OidcSettings
+from issuer.backends.oidc.settings import OidcBackendSettings
 
-__all__ = ["OidcBackend", "OidcSettings"]
+__all__ = ["OidcBackend", "OidcBackendSettings"]

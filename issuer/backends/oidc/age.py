@@ -10,7 +10,7 @@ from typing import Any
 
 from issuer.backend import Departure
 from issuer.backends.oidc.errors import ProviderAnswerError
-from issuer.backends.oidc.pending import SKEW, Pending
+from issuer.backends.oidc.pending import SKEW, PendingDeparture
 from issuer.errors import NotAnewError
 from issuer.world import Clock
 
@@ -34,7 +34,7 @@ class Age:
         prompt = "none" if departure.silent else "login" if departure.since else ""
         return wishes | ({"prompt": prompt} if prompt else {})
 
-    def judged(self, claims: Mapping[str, Any], pending: Pending) -> float | None:
+    def judged(self, claims: Mapping[str, Any], pending: PendingDeparture) -> float | None:
         """Return when the person of a judged ID token signed in (seconds since 1970), None when nobody says.
 
         Raises:
@@ -48,7 +48,7 @@ class Age:
             self._check(moment, self._longest)
         return moment
 
-    def _anew(self, moment: float | None, pending: Pending) -> float:
+    def _anew(self, moment: float | None, pending: PendingDeparture) -> float:
         """Return a moment that is not before the one that was asked for, by our clocks."""
         if moment is None:
             raise NotAnewError("a new sign-in was asked for, and the ID token has no auth_time")

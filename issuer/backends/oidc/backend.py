@@ -16,7 +16,7 @@ from issuer.backend import Arrival, BackendServices, Departure, RedirectBackend,
 from issuer.backends.oidc.age import Age
 from issuer.backends.oidc.claims import identity_of
 from issuer.backends.oidc.client import ProviderClient, printable
-from issuer.backends.oidc.doctor import Doctor
+from issuer.backends.oidc.doctor import ProviderDoctor
 from issuer.backends.oidc.errors import (
     NotBegunError,
     ProviderAnswerError,
@@ -24,10 +24,10 @@ from issuer.backends.oidc.errors import (
     ProviderRefusedError,
 )
 from issuer.backends.oidc.logout import BackChannel
-from issuer.backends.oidc.metadata import Discovery, Metadata
-from issuer.backends.oidc.pending import Pending, PendingCookies
+from issuer.backends.oidc.metadata import Metadata, ProviderDiscovery
+from issuer.backends.oidc.pending import PendingCookies, PendingDeparture
 from issuer.backends.oidc.renewal import Renewal, Said
-from issuer.backends.oidc.settings import OidcSettings
+from issuer.backends.oidc.settings import OidcBackendSettings
 from issuer.backends.oidc.tokens import Claims, TokenJudge
 from issuer.check import Check
 from issuer.errors import GatewayError, UnavailableError
@@ -43,11 +43,11 @@ _log = logging.getLogger(__name__)
 class OidcBackend(RedirectBackend):
     """Signs people in with an account that they have at a provider of OpenID Connect."""
 
-    Settings = OidcSettings
+    Settings = OidcBackendSettings
     asks_silently = True
-    settings: OidcSettings
+    settings: OidcBackendSettings
 
-    def __init__(self, instance: str, settings: OidcSettings, services: BackendServices) -> None:
+    def __init__(self, instance: str, settings: OidcBackendSettings, services: BackendServices) -> None:
         """Prepare; the provider is not called before somebody signs in."""
         super().__init__(instance, settings, services)
         clock = services.clock
@@ -55,7 +55,7 @@ class OidcBackend(RedirectBackend):
             self._client = ProviderClient(settings, services.upstream, self.url("/callback"))
         except KeyRingError as error:
             raise ConfigurationError("client_key", str(error)) from None
-        self._discovery = Discovery(services.upstream, clock, settings.issuer)
+        self._discovery = ProviderDiscovery(services.upstream, clock, settings.issuer)
         self._judge = TokenJudge(clock, settings.issuer, settings.client_id, settings.clock_skew)
         self._age = Age(clock, settings.session_lifetime, settings.clock_skew)
         self._renewal = self._new_renewal() if settings.reads_again else None
@@ -133,7 +133,7 @@ class OidcBackend(RedirectBackend):
         sid = sid if isinstance(sid, str) else None
         return Arrival(identity, pending.wanted, sid, self._age.end(signed_in), signed_in)
 
-    def _taken(self) -> Pending:
+    def _taken(self) -> PendingDeparture:
         """Return the sign-in that this answers, and take it from the browser: no answer counts twice."""
         pending = self._pending.find(_single("state") or "", self.instance, request.cookies)
         if pending is None:
@@ -154,14 +154,14 @@ class OidcBackend(RedirectBackend):
         if said != self.settings.issuer and (said is not None or needed):
             raise ProviderAnswerError("the answer's iss is missing, or another provider's")
 
-    def _refused(self, pending: Pending, error: str) -> Arrival:
+    def _refused(self, pending: PendingDeparture, error: str) -> Arrival:
         if pending.silent:
             return Arrival(None, pending.wanted)
         if error in {"temporarily_unavailable", "server_error"}:
             raise ProviderDownError(f"the provider answers {error}")
         raise ProviderRefusedError(f"the provider answers {error}")
 
-    def _said(self, pending: Pending, metadata: Metadata, code: str) -> Said:
+    def _said(self, pending: PendingDeparture, metadata: Metadata, code: str) -> Said:
         tokens = self._client.exchange(metadata.token_endpoint, code, pending.verifier)
         access_token, keys = tokens["access_token"], self._discovery.keys()
         claims = self._judge.id_token(tokens["id_token"], keys, pending.nonce, access_token, pending.begun)
@@ -248,7 +248,7 @@ class OidcBackend(RedirectBackend):
 
     def doctor(self) -> Iterable[Check]:
         """Ask the provider what a sign-in needs."""
-        return Doctor(self.settings, self._discovery, self._client, self.services).checks()
+        return ProviderDoctor(self.settings, self._discovery, self._client, self.services).checks()
 
 
 def _single(name: str) -> str | None:

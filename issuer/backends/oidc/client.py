@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from issuer.backends.oidc.errors import ProviderAnswerError, ProviderDownError
-from issuer.backends.oidc.settings import OidcSettings
+from issuer.backends.oidc.settings import OidcBackendSettings
 from issuer.keys.material import private_pem
 from issuer.keys.parsing import parse_private
-from issuer.upstream import Answer, Party, Upstream, UpstreamError
+from issuer.upstream import Party, Upstream, UpstreamError, UpstreamResponse
 
 WHO_WE_ARE = {"invalid_client", "unauthorized_client"}
 """Errors of a provider that does not take us for the client (RFC 6749 §5.2)."""
@@ -27,7 +27,7 @@ WHO_WE_ARE = {"invalid_client", "unauthorized_client"}
 CODE = re.compile(r"[A-Za-z0-9_]{1,60}")
 
 
-class TokenRefusedError(ProviderAnswerError):
+class TokenRequestRefusedError(ProviderAnswerError):
     """The token endpoint said no; `reason` is its error code (RFC 6749 §5.2)."""
 
     def __init__(self, reason: str) -> None:
@@ -39,7 +39,7 @@ class TokenRefusedError(ProviderAnswerError):
 class _Reply:
     """An answer as Authlib looks at it."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: UpstreamResponse) -> None:
         self._answer = answer
         self.status_code = answer.status
 
@@ -69,7 +69,7 @@ class _Sender:
 class ProviderClient:
     """This gateway as a client of one provider."""
 
-    def __init__(self, settings: OidcSettings, upstream: Upstream, redirect_uri: str) -> None:
+    def __init__(self, settings: OidcBackendSettings, upstream: Upstream, redirect_uri: str) -> None:
         """Read the key, if there is one; raise `issuer.keys.KeyRingError` when it cannot be read."""
         self._settings = settings
         self._upstream = upstream
@@ -91,7 +91,7 @@ class ProviderClient:
         """Return the tokens for a code (RFC 6749 §4.1.3).
 
         Raises:
-            TokenRefusedError: the provider refused.
+            TokenRequestRefusedError: the provider refused.
             ProviderDownError: it does not answer.
             ProviderAnswerError: it answers no tokens.
         """
@@ -108,7 +108,7 @@ class ProviderClient:
         except UpstreamError as error:
             raise ProviderDownError(f"the token endpoint: {error}") from None
         except AuthlibBaseError as error:
-            raise TokenRefusedError(printable(error.error)) from None
+            raise TokenRequestRefusedError(printable(error.error)) from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProviderAnswerError(f"the token endpoint's answer: {type(error).__name__}") from None
         if not isinstance(found.get("access_token"), str):

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
 from issuer.backend import BackendServices
-from issuer.backends.oidc.client import WHO_WE_ARE, ProviderClient, TokenRefusedError
+from issuer.backends.oidc.client import WHO_WE_ARE, ProviderClient, TokenRequestRefusedError
 from issuer.backends.oidc.errors import ProviderAnswerError
-from issuer.backends.oidc.metadata import Discovery, Metadata, WrongIssuerError
-from issuer.backends.oidc.settings import OidcSettings
+from issuer.backends.oidc.metadata import Metadata, ProviderDiscovery, WrongIssuerError
+from issuer.backends.oidc.settings import OidcBackendSettings
 from issuer.bearer import JwkSet
 from issuer.check import Check
 from issuer.errors import GatewayError
@@ -25,11 +25,15 @@ class Trouble(Exception):  # noqa: N818 - the text is the cause and the remedy
     """What is wrong at a provider, and what to do."""
 
 
-class Doctor:
+class ProviderDoctor:
     """Asks one provider."""
 
     def __init__(
-        self, settings: OidcSettings, discovery: Discovery, client: ProviderClient, services: BackendServices
+        self,
+        settings: OidcBackendSettings,
+        discovery: ProviderDiscovery,
+        client: ProviderClient,
+        services: BackendServices,
     ) -> None:
         """Keep whom to ask, and with what."""
         self._settings = settings
@@ -102,7 +106,7 @@ class Doctor:
         endpoint = self._metadata().token_endpoint
         try:
             self._client.exchange(endpoint, BOGUS_CODE, BOGUS_VERIFIER)
-        except TokenRefusedError as error:
+        except TokenRequestRefusedError as error:
             if error.reason in WHO_WE_ARE:
                 raise Trouble(
                     f"the provider does not take us for the client ({error.reason}): compare `client_id`, "

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from issuer import audit
 from issuer.backends.oidc.claims import subject_of
 from issuer.backends.oidc.errors import ProviderAnswerError
 from issuer.backends.oidc.tokens import LOGOUT_AGE
+from issuer.observability import audit
 from issuer.store import AttemptPolicy, Store
 
 MARGIN = 60.0

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from issuer.backends.oidc.errors import ProviderAnswerError, ProviderDownError
 from issuer.backends.oidc.settings import is_safe
 from issuer.bearer import RemoteKeys
-from issuer.upstream import Call, Party, Upstream, UpstreamError
+from issuer.upstream import Party, Upstream, UpstreamCall, UpstreamError
 from issuer.world import Clock
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def read(data: object, issuer: str) -> Metadata:
 Known = tuple[Metadata, RemoteKeys]
 
 
-class Discovery:
+class ProviderDiscovery:
     """What one provider says of itself, and its keys. One thread fetches, the others wait for it."""
 
     def __init__(self, upstream: Upstream, clock: Clock, issuer: str) -> None:
@@ -141,7 +141,7 @@ class Discovery:
 
     def fetch(self) -> Metadata:
         """Fetch the document, whatever is known; raises as `metadata` does."""
-        call = Call(self.url, Party.OPERATOR, headers={"Accept": "application/json"})
+        call = UpstreamCall(self.url, Party.OPERATOR, headers={"Accept": "application/json"})
         try:
             answer = self._upstream.call(
                 self._upstream.fetch(call), self._upstream.settings.total_timeout + 1

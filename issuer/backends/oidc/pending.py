@@ -36,11 +36,11 @@ KEPT = {
     "silent": bool,
     "since": float,
 }
-"""What a cookie holds of a `Pending`, in this order."""
+"""What a cookie holds of a `PendingDeparture`, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingDeparture:
     """A sign-in that has begun."""
 
     state: str
@@ -62,12 +62,12 @@ class Seal:
         """Take a secret that all machines of ours share, and nobody else."""
         self._secret = secret
 
-    def dump(self, pending: Pending) -> str:
+    def dump(self, pending: PendingDeparture) -> str:
         """Return a sign-in as a cookie's value."""
         values = [getattr(pending, name) for name in KEPT]
         return self._signer(pending.state).dumps(values)
 
-    def load(self, state: str, value: str) -> Pending | None:
+    def load(self, state: str, value: str) -> PendingDeparture | None:
         """Return what a cookie's value holds, None when that is nothing of ours."""
         try:
             values = dict(zip(KEPT, self._signer(state).loads(value), strict=True))
@@ -77,7 +77,7 @@ class Seal:
             isinstance(value, kind) for value, kind in zip(values.values(), KEPT.values(), strict=True)
         ):
             return None
-        return Pending(state, **values) if values["nonce"] and values["verifier"] else None
+        return PendingDeparture(state, **values) if values["nonce"] and values["verifier"] else None
 
     def _signer(self, state: str) -> URLSafeSerializer:
         how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
@@ -95,17 +95,17 @@ class PendingCookies:
         self._secure = secure
         self._prefix = ("__Host-" if secure else "") + "issuer_oidc_"
 
-    def new(self, instance: str, departure: Departure) -> Pending:
+    def new(self, instance: str, departure: Departure) -> PendingDeparture:
         """Return a sign-in that begins now; an address that is too long to keep becomes the home page."""
         state, nonce, verifier = (self._text(count) for count in (16, 16, 32))
         wanted, silent, since = departure.wanted, departure.silent, float(departure.since)
-        pending = Pending(state, instance, nonce, verifier, wanted, self._clock.now(), silent, since)
+        pending = PendingDeparture(state, instance, nonce, verifier, wanted, self._clock.now(), silent, since)
         return pending if len(self._seal.dump(pending)) <= LARGEST else replace(pending, wanted="/")
 
     def _text(self, count: int) -> str:
         return base64.urlsafe_b64encode(self._randomness.bytes(count)).decode().rstrip("=")
 
-    def keep(self, pending: Pending, cookies: Mapping[str, str], answer: Response) -> None:
+    def keep(self, pending: PendingDeparture, cookies: Mapping[str, str], answer: Response) -> None:
         """Give a sign-in to the browser, and take back what is too old or too much."""
         others = sorted(self._others(cookies), key=lambda other: other.begun, reverse=True)
         for other in others[MOST - 1 :]:
@@ -113,13 +113,15 @@ class PendingCookies:
         name = self._prefix + pending.state
         answer.set_cookie(name, self._seal.dump(pending), max_age=int(LIFETIME), **self._attributes)
 
-    def _others(self, cookies: Mapping[str, str]) -> Iterator[Pending]:
+    def _others(self, cookies: Mapping[str, str]) -> Iterator[PendingDeparture]:
         for name, value in cookies.items():
             if name.startswith(self._prefix):
                 state = name.removeprefix(self._prefix)
-                yield self._seal.load(state, value) or Pending(state, "", "", "", "", 0.0, False, 0.0)
+                yield self._seal.load(state, value) or PendingDeparture(
+                    state, "", "", "", "", 0.0, False, 0.0
+                )
 
-    def find(self, state: str, instance: str, cookies: Mapping[str, str]) -> Pending | None:
+    def find(self, state: str, instance: str, cookies: Mapping[str, str]) -> PendingDeparture | None:
         """Return the sign-in that this browser began at this instance, and not too long ago."""
         found = self._seal.load(state, cookies.get(self._prefix + state, ""))
         if found is None or not state or found.instance != instance:

@@ -14,13 +14,13 @@ from typing import Any
 
 from issuer.backend import BackendServices
 from issuer.backends.oidc.claims import merged
-from issuer.backends.oidc.client import ProviderClient, TokenRefusedError
+from issuer.backends.oidc.client import ProviderClient, TokenRequestRefusedError
 from issuer.backends.oidc.errors import ProviderDownError
-from issuer.backends.oidc.metadata import Discovery
+from issuer.backends.oidc.metadata import ProviderDiscovery
 from issuer.backends.oidc.tokens import Claims, TokenJudge
-from issuer.sealing import Sealer
+from issuer.crypto.sealing import Sealer
+from issuer.runtime import about_to_block
 from issuer.store import UpstreamGrant
-from issuer.waits import about_to_wait
 
 KEPT_FOR = 90 * 86400.0
 """Seconds after which nobody has asked with it."""
@@ -55,7 +55,7 @@ class Renewal:
         self,
         instance: str,
         services: BackendServices,
-        discovery: Discovery,
+        discovery: ProviderDiscovery,
         client: ProviderClient,
         judge: TokenJudge,
         secret: str,
@@ -121,7 +121,7 @@ class Renewal:
             taken = self._grants.take(grant, 4 * self._patience)
             if taken is not None:
                 return taken
-            about_to_wait()
+            about_to_block()
             threading.Event().wait(PAUSE)
         raise ProviderDownError(
             f"backends.{self._instance}: others still wait for an answer about this person"
@@ -131,7 +131,7 @@ class Renewal:
         metadata = self._discovery.metadata()
         try:
             tokens = self._client.refresh(metadata.token_endpoint, known.refresh_token)
-        except TokenRefusedError as error:
+        except TokenRequestRefusedError as error:
             if error.reason in OVER:
                 _log.info("backends.%s: a refresh token is over: %s", self._instance, error)
                 return None

@@ -49,7 +49,7 @@ Issuer = Annotated[str, AfterValidator(_issuer)]
 """An issuer (OIDC Core §2), compared letter by letter."""
 
 
-class OidcSettings(RedirectSettings):
+class OidcBackendSettings(RedirectSettings):
     """A provider of OpenID Connect, where people have an account already."""
 
     issuer: Issuer

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 
+from modules.livekit.delegation.engine.model import Action, Event, Failed, State, Unknown
+from modules.livekit.delegation.engine.watcher import text_of
 from modules.livekit.delegation.homeserver import DelayedEvents
-from modules.livekit.delegation.job import Asked
-from modules.livekit.delegation.model import Action, Event, Failed, State, Unknown
+from modules.livekit.delegation.jobs.job import DelegationRequest
 from modules.livekit.delegation.participants import Participants
-from modules.livekit.delegation.watcher import text_of
 
 _log = logging.getLogger(__name__)
 
@@ -15,8 +15,8 @@ LUCK = 0.5
 """For the pause after what nobody expected."""
 
 
-class Calls:
-    """Calls homeservers and the SFU. Lives on the loop."""
+class DelegationCalls:
+    """DelegationCalls homeservers and the SFU. Lives on the loop."""
 
     def __init__(self, events: DelayedEvents, participants: Participants) -> None:
         """Call nobody yet."""
@@ -25,7 +25,7 @@ class Calls:
         self.waiting: set[str] = set()
         """Ids of jobs whose calls wait for their turn."""
 
-    async def look(self, asked: Asked, number: int) -> Event:
+    async def look(self, asked: DelegationRequest, number: int) -> Event:
         """Tell whether a participant is on the SFU; `number` is that of the lookup."""
         try:
             return await self._participants.look(asked, number)
@@ -34,7 +34,7 @@ class Calls:
             return Unknown(number, LUCK)
 
     async def act(
-        self, action: Action, job_id: str, asked: Asked, state: State, is_ours: Callable[[], bool]
+        self, action: Action, job_id: str, asked: DelegationRequest, state: State, is_ours: Callable[[], bool]
     ) -> Event | None:
         """Restart or send the event of a job, if it is still ours when it is its turn."""
 

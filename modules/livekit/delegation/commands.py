@@ -7,7 +7,7 @@ import click
 
 from issuer.app import parts
 from modules.livekit.delegation.delegation import Delegation
-from modules.livekit.delegation.job import Job
+from modules.livekit.delegation.jobs.job import Job
 
 LEAST = 6
 """Characters of an id that name a job."""

@@ -13,21 +13,21 @@ from issuer.matrix import Homeservers
 from issuer.module import Gateway
 from issuer.store import StoreError
 from issuer.upstream import Party, Upstream
-from modules.livekit.delegation import redis_layout
-from modules.livekit.delegation.calls import Calls
-from modules.livekit.delegation.copier import Copier
+from modules.livekit.delegation.calls import DelegationCalls
+from modules.livekit.delegation.engine.machine import begin, dropped, step
+from modules.livekit.delegation.engine.model import Action, Replaced, State
+from modules.livekit.delegation.engine.runner import Runner
+from modules.livekit.delegation.engine.watcher import Watcher
 from modules.livekit.delegation.homeserver import DelayedEvents
-from modules.livekit.delegation.job import Asked, Change, Job, Pair
-from modules.livekit.delegation.jobs import IsWanted, Jobs, always
-from modules.livekit.delegation.keeper import Keeper
-from modules.livekit.delegation.leases import Leases
-from modules.livekit.delegation.machine import begin, dropped, step
-from modules.livekit.delegation.model import Action, Replaced, State
+from modules.livekit.delegation.jobs.job import DelegationRequest, Job, JobChange, Pair
+from modules.livekit.delegation.jobs.keeper import Keeper
+from modules.livekit.delegation.jobs.leases import Leases
+from modules.livekit.delegation.jobs.repository import IsWanted, Jobs, always
+from modules.livekit.delegation.jobs.sealing import DelayIdSealer
 from modules.livekit.delegation.participants import Participants
-from modules.livekit.delegation.redis_layout import Mirror, NoMirror, RedisMirror, Started
-from modules.livekit.delegation.runner import Runner
-from modules.livekit.delegation.sealing import Sealer
-from modules.livekit.delegation.watcher import Watcher
+from modules.livekit.delegation.redis import layout
+from modules.livekit.delegation.redis.copier import Copier
+from modules.livekit.delegation.redis.layout import Mirror, NoMirror, RedisMirror, Started
 from modules.livekit.delegation.webhooks import receive
 from modules.livekit.settings import LiveKitSettings
 
@@ -49,7 +49,7 @@ class Delegation:
         self._gateway = gateway
         self._homeservers = homeservers
         self._owner = self._new_id()
-        self._sealer = Sealer(settings.api_secret.get_secret_value(), gateway.randomness)
+        self._sealer = DelayIdSealer(settings.api_secret.get_secret_value(), gateway.randomness)
         self.mirror: Mirror = _mirror(settings)
         self._sanity = settings.sanity_check_interval or 0.0
         self._leases = Leases(gateway.store.database, gateway.instance, gateway.clock)
@@ -61,7 +61,7 @@ class Delegation:
         self._in_order = threading.Lock()
         """Held from a commit until the runner is told: it hears of them in their order."""
 
-    def accept(self, asked: Asked) -> None:
+    def accept(self, asked: DelegationRequest) -> None:
         """Take a job on; it is kept when this returns.
 
         Raises:
@@ -99,7 +99,9 @@ class Delegation:
     def _touch(self, pairs: Iterable[Pair]) -> None:
         self._copier.touch(pairs)
 
-    def _new_job(self, asked: Asked, restarted_at: float | None = None) -> tuple[Job, Iterable[Action]]:
+    def _new_job(
+        self, asked: DelegationRequest, restarted_at: float | None = None
+    ) -> tuple[Job, Iterable[Action]]:
         state, actions = begin(asked.timeout, self._gateway.clock.now(), self._sanity, restarted_at)
         return Job(self._new_id(), asked, state, self._owner), actions
 
@@ -175,7 +177,7 @@ class Delegation:
             gateway.upstream, self._homeservers, gateway.clock, self._luck, tokens, gateway.instance
         )
         participants = Participants(settings, gateway.upstream, self._luck)
-        calls = Calls(events, participants)
+        calls = DelegationCalls(events, participants)
         return Runner(self.jobs, self._owner, gateway.clock, calls, store, self._watcher)
 
     def _read_mirror(self) -> None:
@@ -211,7 +213,7 @@ class Delegation:
         for job in jobs:
             why = "another program ended it"
             ended = dropped(job.state, why, self._gateway.clock.now())
-            if not self.jobs.settle([Change(job, ended)], [], (), self._owner):
+            if not self.jobs.settle([JobChange(job, ended)], [], (), self._owner):
                 self._given_up(job, why)
 
     def _new_id(self) -> str:
@@ -269,4 +271,4 @@ def _is_newer(started: Started, dead: frozenset[str], job: Job | None) -> bool:
 def _mirror(settings: LiveKitSettings) -> Mirror:
     if settings.redis_url is None:
         return NoMirror()
-    return RedisMirror(redis_layout.connect(settings.redis_url.get_secret_value()))
+    return RedisMirror(layout.connect(settings.redis_url.get_secret_value()))

@@ -7,11 +7,11 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from issuer.matrix import Homeservers, NoClientApiError
-from issuer.upstream import Answer, Upstream, UpstreamError
+from issuer.upstream import Upstream, UpstreamError, UpstreamResponse
 from issuer.world import Clock
+from modules.livekit.delegation.engine.model import Action, Event, Failed, Gone, Restarted, Sent
 from modules.livekit.delegation.gate import Gate
-from modules.livekit.delegation.job import Asked
-from modules.livekit.delegation.model import Action, Event, Failed, Gone, Restarted, Sent
+from modules.livekit.delegation.jobs.job import DelegationRequest
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class DelayedEvents:
         self._warned: set[str] = set()
 
     async def act(
-        self, action: Action, asked: Asked, deadline: float, is_ours: Callable[[], bool]
+        self, action: Action, asked: DelegationRequest, deadline: float, is_ours: Callable[[], bool]
     ) -> Event | None:
         """Restart or send an event when it is its turn; None when it is not ours any more by then.
 
@@ -77,7 +77,7 @@ class DelayedEvents:
             if gate.is_idle:
                 self._gates.pop(asked.server_name, None)
 
-    async def _send(self, action: Action, asked: Asked, seconds: float) -> Answer:
+    async def _send(self, action: Action, asked: DelegationRequest, seconds: float) -> UpstreamResponse:
         async with asyncio.timeout(seconds):
             api = await self._homeservers.find_client_server_api(asked.server_name)
             # RFC 3986 §2.1, §3.3: one segment of the path, whatever a client called its event
@@ -98,7 +98,12 @@ class DelayedEvents:
             )
 
     def _event(
-        self, action: Action, asked: Asked, answer: Answer, began: float, turn: tuple[Gate, float]
+        self,
+        action: Action,
+        asked: DelegationRequest,
+        answer: UpstreamResponse,
+        began: float,
+        turn: tuple[Gate, float],
     ) -> Event:
         gate, entered_at = turn
         if answer.status == 429:
@@ -131,7 +136,7 @@ def _headers(token: str | None) -> dict[str, str]:
     return {"Content-Type": "application/json", **authorization}
 
 
-def _errcode(answer: Answer) -> str:
+def _errcode(answer: UpstreamResponse) -> str:
     try:
         found = answer.json()
     except UpstreamError:
@@ -140,7 +145,7 @@ def _errcode(answer: Answer) -> str:
     return errcode if isinstance(errcode, str) else ""
 
 
-def retry_after(answer: Answer, now: float) -> float | None:
+def retry_after(answer: UpstreamResponse, now: float) -> float | None:
     """Return how many seconds a 429 asks us to wait, by its header or else by its body.
 
     RFC 9110 §10.2.3 (seconds or a date); Matrix Client-Server API §Rate limiting (`retry_after_ms`).
@@ -160,7 +165,7 @@ def _header_seconds(text: str, now: float) -> float | None:
         return None
 
 
-def _body_seconds(answer: Answer) -> float | None:
+def _body_seconds(answer: UpstreamResponse) -> float | None:
     try:
         found = answer.json()
     except UpstreamError:

@@ -9,8 +9,8 @@ from google.protobuf.message import DecodeError
 from livekit.api import LiveKitAPI, RoomParticipantIdentity, TwirpError, TwirpErrorCode
 
 from issuer.upstream import Upstream
-from modules.livekit.delegation.job import Asked
-from modules.livekit.delegation.model import Absent, Event, Found, Unknown
+from modules.livekit.delegation.engine.model import Absent, Event, Found, Unknown
+from modules.livekit.delegation.jobs.job import DelegationRequest
 from modules.livekit.settings import LiveKitSettings
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Participants:
         self._luck = luck
         self._turns = asyncio.Semaphore(MOST_IN_FLIGHT)
 
-    async def look(self, asked: Asked, number: int) -> Event:
+    async def look(self, asked: DelegationRequest, number: int) -> Event:
         """Tell whether a participant is there; `number` is that of the lookup.
 
         Only `not_found` says that it is not: any other error says nothing.

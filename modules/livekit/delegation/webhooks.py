@@ -8,8 +8,8 @@ from google.protobuf.json_format import ParseError
 from livekit.api import TokenVerifier, WebhookReceiver
 
 from issuer.matrix.answers import MatrixError
-from modules.livekit.delegation.job import Pair
-from modules.livekit.delegation.model import Joined, Left
+from modules.livekit.delegation.engine.model import Joined, Left
+from modules.livekit.delegation.jobs.job import Pair
 from modules.livekit.settings import LiveKitSettings
 
 JOINED = "participant_joined"

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from issuer.jsontext import strict_json
 from issuer.store.values import storable
-from issuer.strict_json import strict_json
 from modules.livekit.people.errors import FieldError
 from modules.livekit.people.settings import PeopleSettings
 
@@ -20,7 +20,7 @@ FIELDS = ("roomId", "sceneId", "eventId", "ttl")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TokenRequest:
     """What somebody asks for."""
 
     room: str
@@ -30,14 +30,14 @@ class Asked:
     """Seconds."""
 
 
-def parse_body(body: bytes, settings: PeopleSettings) -> Asked:
+def parse_body(body: bytes, settings: PeopleSettings) -> TokenRequest:
     """Read a body.
 
     Raises:
         FieldError: naming the field that is wrong; none when the body as a whole is.
     """
     data = _object(body)
-    return Asked(
+    return TokenRequest(
         room=_room(data, settings),
         scene=_reference(data, "sceneId"),
         event=_reference(data, "eventId"),

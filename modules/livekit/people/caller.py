@@ -2,10 +2,10 @@
 
 from flask import Request
 
-from issuer import audit
 from issuer.bearer import TokenIssuer, TokenRefusedError, TokenVerifier, bearer_token
 from issuer.identity import Identity
 from issuer.module import Gateway
+from issuer.observability import audit
 from modules.livekit.people.errors import BearerRefusedError, SignedOutError
 from modules.livekit.people.origins import Origins
 from modules.livekit.people.settings import PeopleSettings

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from flask import Request
 
 from issuer.module import ConfigurationError
-from issuer.portal.sites import same_site
-from issuer.portal.urls import origin
+from issuer.web.sites import same_site
+from issuer.web.urls import origin
 from modules.livekit.people.errors import OriginRefusedError
 from modules.livekit.people.settings import PeopleSettings
 

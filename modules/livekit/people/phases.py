@@ -16,13 +16,13 @@ from issuer.issuance import Phases, Subject, Token
 from issuer.module import ConfigurationError, Gateway
 from issuer.rules import Compiler, Rule, Scope
 from issuer.signing import SecretSigner, Signer
-from issuer.site import Complete
-from modules.livekit.people.body import Asked, parse_body
+from issuer.web.application import PreparedResponse
+from modules.livekit.people.body import TokenRequest, parse_body
 from modules.livekit.people.caller import Caller
 from modules.livekit.people.errors import FieldError, error_body
 from modules.livekit.people.identities import Identities
 from modules.livekit.people.origins import Origins
-from modules.livekit.people.settings import Grants, PeopleSettings
+from modules.livekit.people.settings import GrantSettings, PeopleSettings
 from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
@@ -98,7 +98,7 @@ class People:
         self.create_room = compiler.expression("people.create_room", people.create_room)
         self.grants = {
             GRANTS[option]: compiler.expression(f"people.grants.{option}", getattr(people.grants, option))
-            for option in Grants.model_fields
+            for option in GrantSettings.model_fields
         }
         compiler.finish()
 
@@ -109,7 +109,7 @@ class People:
     def answer(self, body: dict[str, str], request: Request) -> Response:
         """Return a body as JSON, for the page that asks to read."""
         headers = {"Content-Type": "application/json", **self.origins.headers(request)}
-        return Complete(jsontext.dump(body), headers=headers.items())
+        return PreparedResponse(jsontext.dump(body), headers=headers.items())
 
     def refusal(self, refusal: Refusal, request: Request) -> Response:
         """Return the answer to an error; who is not known is forbidden too, and never sent to a page."""
@@ -130,7 +130,7 @@ class PeoplePhases(Phases):
         self.instance = people.gateway.instance
         self._people = people
         self._request = request
-        self._asked = Asked("")
+        self._asked = TokenRequest("")
         self._name = ""
 
     def authenticate(self) -> Identity:

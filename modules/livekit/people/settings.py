@@ -7,9 +7,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from issuer.bearer.settings import TrustedIssuerSettings
 from issuer.settings.base import Section
-from issuer.settings.origins import Origin
 from issuer.settings.secrets import weakness
-from issuer.settings.types import Duration, Secret
+from issuer.settings.types import Duration, Origin, Secret
 
 LEAST_SECRET = 32
 """Bytes."""
@@ -27,7 +26,7 @@ def _pattern(text: str) -> str:
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
-class RoomRule(Section):
+class CallRoomRule(Section):
     """A rule for some rooms; the first one that matches decides instead of the use rule."""
 
     match: str = Field(min_length=1)
@@ -36,7 +35,7 @@ class RoomRule(Section):
     """Who may enter them."""
 
 
-class Grants(Section):
+class GrantSettings(Section):
     """Expressions for what people may do in a room, besides joining it."""
 
     publish: str = "1"
@@ -78,7 +77,7 @@ class PeopleSettings(Section):
     """Regular expression; a `roomId` that does not match as a whole is refused."""
     allow_matrix_rooms: bool = False
     """Take a `roomId` that is named as MatrixRTC names its rooms on the same SFU: 43 characters of base64."""
-    rooms: list[RoomRule] = Field(default=[])
+    rooms: list[CallRoomRule] = Field(default=[])
     """Rules for some rooms, as a list of `[[modules.<instance>.people.rooms]]`."""
     create_room: str = "0"
     """Expression; yes creates the room on the SFU before the answer, if it is not there."""
@@ -88,7 +87,7 @@ class PeopleSettings(Section):
     roles: str = "groups"
     """Expression for the roles in the participant's metadata: a list of texts. Metadata has at most 4,096
     bytes in the token; of roles that are more, the first count."""
-    grants: Grants = Grants()
+    grants: GrantSettings = GrantSettings()
     lifetime: Duration = 300.0
     """How long a token is good for joining."""
     minimum_lifetime: Duration = 60.0

@@ -8,18 +8,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from issuer.issuance import Phases
-from issuer.sessions import Session
-from issuer.store import AttemptPolicy, DuplicateError
+from issuer.store import AttemptPolicy, DuplicateError, Session
 from modules.oidc import audit, user_codes
+from modules.oidc.authorization.consent import shown
 from modules.oidc.clients.client import Client
-from modules.oidc.consent import shown
 from modules.oidc.grants.base import InvalidTargetError
-from modules.oidc.phases import ClientPhases, Wanted
 from modules.oidc.provider import Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, Server
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
 from modules.oidc.settings import DEVICE_CODE
 from modules.oidc.store.devices import Device
 from modules.oidc.store.grant import Details, Grant
+from modules.oidc.tokens.phases import ClientPhases, Wanted
 
 LIFETIME = 600.0
 INTERVAL = 5.0
@@ -30,7 +29,7 @@ GUESSES = AttemptPolicy(10, 10.0, 900.0, 3600.0)
 class DeviceAuthorization:
     """Both endpoints of one instance."""
 
-    def __init__(self, provider: Provider, server: Server) -> None:
+    def __init__(self, provider: Provider, server: TokenServer) -> None:
         """Keep what they need."""
         self._provider = provider
         self._gateway = provider.gateway

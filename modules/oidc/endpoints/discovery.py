@@ -5,18 +5,18 @@ from collections.abc import Callable
 from flask import Response
 
 from issuer import jsontext
-from issuer.site import Complete
-from modules.oidc.claims import STANDARD
+from issuer.web.application import PreparedResponse
 from modules.oidc.cors import ANY
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
+from modules.oidc.tokens.claims import STANDARD
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *ANY.items()]
 LOOK_EVERY = 1.0
 """Seconds for which the key set is kept; a key is published long before it signs."""
 
 
-class Discovery:
+class DiscoveryEndpoint:
     """The documents of one instance; they are written once."""
 
     def __init__(self, provider: Provider) -> None:
@@ -92,4 +92,4 @@ def metadata(provider: Provider) -> dict[str, object]:
 
 
 def _public(text: bytes) -> Response:
-    return Complete(text, headers=HEADERS)
+    return PreparedResponse(text, headers=HEADERS)

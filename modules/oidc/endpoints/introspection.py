@@ -6,10 +6,10 @@ from typing import Any
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError
 
 from issuer.bearer import TokenRefusedError
-from modules.oidc.bearer import AccessTokens, audiences
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, Server
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
+from modules.oidc.tokens.access import AccessTokens, audiences
 
 Body = dict[str, Any]
 TOLD = ("iss", "sub", "aud", "client_id", "scope", "exp", "iat", "nbf", "jti", "auth_time", "acr", "act")
@@ -19,7 +19,7 @@ INACTIVE: Body = {"active": False}
 class Introspection:
     """The endpoint of one instance."""
 
-    def __init__(self, provider: Provider, server: Server, tokens: AccessTokens) -> None:
+    def __init__(self, provider: Provider, server: TokenServer, tokens: AccessTokens) -> None:
         """Keep what the endpoint needs."""
         self._provider = provider
         self._server = server

@@ -14,21 +14,21 @@ from flask.typing import ResponseReturnValue
 
 from issuer.bearer import RingKeys
 from issuer.errors import BadRequestError
-from issuer.portal.headers import content_security_policy
-from issuer.sessions import Session
-from modules.oidc.bearer import audiences
+from issuer.store import Session
+from issuer.web.headers import content_security_policy
 from modules.oidc.clients.client import Client
 from modules.oidc.errors import BadAuthorizationError, WrongRedirectError
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS
+from modules.oidc.tokens.access import audiences
 
 TYPES = {"JWT", "jwt", None}
 OPTIONS: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LogoutRequest:
     """A request to sign somebody out."""
 
     client: Client | None
@@ -38,7 +38,7 @@ class Wish:
     state: str | None
 
 
-class Logout:
+class LogoutEndpoint:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider) -> None:
@@ -62,11 +62,11 @@ class Logout:
             return self._ask(wish, parameters)
         return self._sign_out(session, wish)
 
-    def _sign_out(self, session: Session, wish: Wish) -> ResponseReturnValue:
+    def _sign_out(self, session: Session, wish: LogoutRequest) -> ResponseReturnValue:
         self._gateway.end_session(session)
         return self._away(wish)
 
-    def _away(self, wish: Wish) -> ResponseReturnValue:
+    def _away(self, wish: LogoutRequest) -> ResponseReturnValue:
         """Send the browser back to the client, or show that it is signed out."""
         if wish.redirect_uri is None:
             return redirect("/logout", 303)
@@ -75,7 +75,7 @@ class Logout:
         location = wish.redirect_uri + (glue + urlencode(query) if query else "")
         return Response(status=303, headers={"Location": location})
 
-    def _ask(self, wish: Wish, parameters: Parameters) -> Response:
+    def _ask(self, wish: LogoutRequest, parameters: Parameters) -> Response:
         page = render_template(
             "oidc/logout.html",
             client=wish.client.name if wish.client else None,
@@ -85,7 +85,7 @@ class Logout:
         places = wish.client.destinations if wish.client else ()
         return Response(page, headers={"Content-Security-Policy": content_security_policy(places)})
 
-    def _wish(self, parameters: Parameters) -> Wish:
+    def _wish(self, parameters: Parameters) -> LogoutRequest:
         """Judge a request (§2, §4); one that is wrong leads nowhere.
 
         Raises:
@@ -102,7 +102,7 @@ class Logout:
         if wanted is not None and (client is None or wanted not in client.settings.post_logout_redirect_uris):
             raise WrongRedirectError("the post-logout redirect URI is not one of the client's")
         sid = hint.get("sid")
-        return Wish(client, sid if isinstance(sid, str) else None, wanted, parameters.get("state"))
+        return LogoutRequest(client, sid if isinstance(sid, str) else None, wanted, parameters.get("state"))
 
     def _hint(self, token: str | None) -> dict[str, Any]:
         """Return the claims of an ID token of ours, which may have expired (§2)."""

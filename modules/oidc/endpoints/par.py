@@ -5,10 +5,10 @@ from typing import Any
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from issuer.errors import GatewayError
-from modules.oidc.authorization import client_and_redirect, parse_asked
+from modules.oidc.authorization.request import client_and_redirect, parse_authorization_request
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, Server
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
 from modules.oidc.store.pushed import Pushed
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
@@ -27,7 +27,7 @@ LONGEST_FOR_PAGES = 200
 class PushedAuthorization:
     """The endpoint of one instance."""
 
-    def __init__(self, provider: Provider, server: Server) -> None:
+    def __init__(self, provider: Provider, server: TokenServer) -> None:
         """Keep what the endpoint needs."""
         self._provider = provider
         self._server = server
@@ -43,7 +43,7 @@ class PushedAuthorization:
             _, redirect_uri = client_and_redirect(parameters, self._provider.registry)
         except GatewayError:
             raise InvalidRequestError("The redirect_uri is not one of the client.") from None
-        parse_asked(parameters, client, redirect_uri)
+        parse_authorization_request(parameters, client, redirect_uri)
         pairs = [(name, value) for name, value in given if name in READ]
         number = self._provider.new_secret()
         expires_at = self._provider.clock.now() + LIFETIME

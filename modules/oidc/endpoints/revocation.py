@@ -5,16 +5,16 @@ from typing import Any
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from issuer.bearer import TokenRefusedError
-from modules.oidc.bearer import AccessTokens
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, Server
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
+from modules.oidc.tokens.access import AccessTokens
 
 
 class Revocation:
     """The endpoint of one instance."""
 
-    def __init__(self, provider: Provider, server: Server, tokens: AccessTokens) -> None:
+    def __init__(self, provider: Provider, server: TokenServer, tokens: AccessTokens) -> None:
         """Keep what the endpoint needs."""
         self._provider = provider
         self._server = server

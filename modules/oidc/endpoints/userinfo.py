@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from issuer.bearer import TokenRefusedError, bearer_token
 from modules.oidc import cors
-from modules.oidc.bearer import AccessTokens
-from modules.oidc.claims import names_of, person_claims
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
+from modules.oidc.tokens.access import AccessTokens
+from modules.oidc.tokens.claims import names_of, person_claims
 
 
 class UserInfo:

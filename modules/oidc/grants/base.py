@@ -6,8 +6,8 @@ from authlib.oauth2.rfc6749.errors import InvalidScopeError, OAuth2Error
 
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, Server
-from modules.oidc.tokens import Body, Tokens
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
+from modules.oidc.tokens.issue import Body, Tokens
 
 Answer = tuple[int, Body, list[tuple[str, str]]]
 
@@ -25,7 +25,7 @@ class Issuing:
     provider: Provider
     tokens: Tokens
     request: ProviderRequest
-    server: Server
+    server: TokenServer
 
     @property
     def asker(self) -> Client:

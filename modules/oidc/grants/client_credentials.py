@@ -6,7 +6,7 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from issuer.identity import Identity
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.grants.base import Answer, Issuing
-from modules.oidc.tokens import token_body
+from modules.oidc.tokens.issue import token_body
 
 BACKEND = "client"
 OF_PEOPLE = frozenset({"openid", "profile", "email", "groups", "offline_access"})

@@ -14,7 +14,7 @@ from modules.oidc.clients.authentication import METHODS
 from modules.oidc.grants.base import Answer, Issuing
 from modules.oidc.settings import DEVICE_CODE
 from modules.oidc.store.devices import Device
-from modules.oidc.tokens import Granted
+from modules.oidc.tokens.issue import Granted
 
 SLOWER = 5.0
 """Seconds by which the interval grows when a device asks too often (§3.5)."""

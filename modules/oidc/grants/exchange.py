@@ -15,14 +15,14 @@ from issuer.bearer import TokenRefusedError
 from issuer.identity import Identity
 from issuer.matrix import Homeservers, OpenIdRefusedError
 from issuer.upstream import UpstreamError
-from modules.oidc.bearer import AccessTokens, audiences
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.grants.base import Answer, InvalidTargetError, Issuing
 from modules.oidc.grants.client_credentials import BACKEND as CLIENT
 from modules.oidc.grants.client_credentials import OF_PEOPLE
 from modules.oidc.provider import Provider
 from modules.oidc.settings import TOKEN_EXCHANGE
-from modules.oidc.tokens import token_body
+from modules.oidc.tokens.access import AccessTokens, audiences
+from modules.oidc.tokens.issue import token_body
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a token
 MATRIX_OPENID = "urn:matrix:token-type:openid"
@@ -31,7 +31,7 @@ MATRIX = "matrix"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SubjectToken:
     """Whose token it is to be, and what may be in it."""
 
     identity: Identity
@@ -72,7 +72,7 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
         token = self.tokens.access_token(self.asker, subject.identity, claims, longest)
         return self.respond(token_body(token, scope) | {"issued_token_type": ACCESS_TOKEN})
 
-    def _narrowed(self, subject: Subject) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _narrowed(self, subject: SubjectToken) -> tuple[tuple[str, ...], tuple[str, ...]]:
         parameters = self.request.parameters
         asked = tuple(dict.fromkeys([*parameters.all("resource"), *parameters.all("audience")]))
         allowed = frozenset(self.asker.settings.resources)
@@ -84,7 +84,7 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
             raise InvalidScopeError
         return scope, asked
 
-    def _subject(self) -> Subject:
+    def _subject(self) -> SubjectToken:
         kind, token = self.request.parameters["subject_token_type"], self.request.parameters["subject_token"]
         if kind == ACCESS_TOKEN:
             return self._ours(token)
@@ -92,7 +92,7 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
             return self._matrix(token)
         raise InvalidRequestError("This subject_token_type is not taken.")
 
-    def _ours(self, token: str) -> Subject:
+    def _ours(self, token: str) -> SubjectToken:
         """Judge an access token of ours: the client's own, or one that is meant for it."""
         tokens = AccessTokens(self.provider)
         try:
@@ -110,9 +110,11 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
             raise InvalidGrantError("The subject_token is not this client's.")
         further = {name: claims[name] for name in ("gid", "auth_time", "acr") if name in claims}
         scope = tuple(str(claims.get("scope", "")).split())
-        return Subject(identity, str(claims["sub"]), scope, frozenset(meant), further, float(claims["exp"]))
+        return SubjectToken(
+            identity, str(claims["sub"]), scope, frozenset(meant), further, float(claims["exp"])
+        )
 
-    def _matrix(self, token: str) -> Subject:
+    def _matrix(self, token: str) -> SubjectToken:
         """Ask the homeserver whose OpenID token it is."""
         server_name = self.request.parameters.get("matrix_server_name", "")
         if server_name not in self.provider.settings.matrix_homeservers:
@@ -123,7 +125,7 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
             raise InvalidGrantError("The homeserver does not know the subject_token.") from None
         identity = Identity(MATRIX, user_id, user_id)
         scope = tuple(word for word in self.asker.settings.scopes if word not in OF_PEOPLE)
-        return Subject(identity, user_id, scope, frozenset({self.provider.issuer}))
+        return SubjectToken(identity, user_id, scope, frozenset({self.provider.issuer}))
 
 
 def homeservers(provider: Provider) -> Homeservers:

@@ -15,7 +15,7 @@ from modules.oidc.clients.authentication import METHODS
 from modules.oidc.clients.client import Client
 from modules.oidc.grants.base import Answer, Issuing
 from modules.oidc.store.grant import RefreshToken
-from modules.oidc.tokens import Granted
+from modules.oidc.tokens.issue import Granted
 
 
 @dataclass(frozen=True, slots=True)

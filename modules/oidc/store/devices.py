@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, bindparam, insert, select, update
 
-from issuer.store import Change, Database, Rows, Statement
+from issuer.store import Database, Redemption, Rows, Statement
 from issuer.world import Clock
 from modules.oidc.store.tables import device_codes
 
@@ -79,10 +79,10 @@ class Devices:
         values = {"polled_at": self._clock.now(), "interval": interval}
         self._change(device_codes.c.device_hash == device.device_hash, values)
 
-    def spent(self, device: Device, rows: Rows) -> Change:
+    def spent(self, device: Device, rows: Rows) -> Redemption:
         """Return the change that uses a device code, and adds rows."""
         values = {"hash": device.device_hash, "now": self._clock.now()}
-        return Change(device.device_hash, self._spend, values, rows)
+        return Redemption(device.device_hash, self._spend, values, rows)
 
     def _change(self, condition: ColumnElement[bool], values: Mapping[str, object]) -> bool:
         with self._database.write() as connection:

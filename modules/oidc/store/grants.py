@@ -6,7 +6,7 @@ A grant that is revoked takes its refresh tokens with it, and its access tokens 
 from sqlalchemy import ColumnElement, bindparam, exists, insert, select, update
 
 from issuer.identity import Identity
-from issuer.store import Change, Database, Rows, Statement
+from issuer.store import Database, Redemption, Rows, Statement
 from issuer.store.values import storable
 from issuer.world import Clock
 from modules.oidc.store.grant import Grant, RefreshToken, grant_of, values_of
@@ -52,11 +52,11 @@ class Grants:
         found = self.find(grant_id)
         return found if found and found.revoked_at is None and found.expires_at > self._clock.now() else None
 
-    def code_spent(self, code_hash: bytes, following: RefreshToken | None) -> Change:
+    def code_spent(self, code_hash: bytes, following: RefreshToken | None) -> Redemption:
         """Return the change that uses a code of a grant that holds, and adds the first refresh token."""
         return self._spent(self._spend_code, code_hash, following)
 
-    def token_spent(self, token_hash: bytes, following: RefreshToken) -> Change:
+    def token_spent(self, token_hash: bytes, following: RefreshToken) -> Redemption:
         """Return the change that uses a refresh token of a grant that holds, and adds the next one."""
         return self._spent(self._spend_token, token_hash, following)
 
@@ -72,9 +72,9 @@ class Grants:
         }
         return [(self._insert_token, values)]
 
-    def _spent(self, spend: Statement, hashed: bytes, following: RefreshToken | None) -> Change:
+    def _spent(self, spend: Statement, hashed: bytes, following: RefreshToken | None) -> Redemption:
         values = {"hash": hashed, "now": self._clock.now()}
-        return Change(hashed, spend, values, self.added(following))
+        return Redemption(hashed, spend, values, self.added(following))
 
     def refresh_token(self, token_hash: bytes) -> RefreshToken | None:
         """Return a refresh token with its grant, used or not, expired or not."""

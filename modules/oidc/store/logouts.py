@@ -10,7 +10,7 @@ from modules.oidc.store.tables import logouts
 
 
 @dataclass(frozen=True, slots=True)
-class Logout:
+class LogoutMessage:
     """One message to one client, about the session of a grant."""
 
     id: str
@@ -41,22 +41,22 @@ class Logouts:
         with self._database.write() as connection:
             connection.execute(insert(logouts), values)
 
-    def due(self, limit: int = 20) -> list[Logout]:
+    def due(self, limit: int = 20) -> list[LogoutMessage]:
         """Return messages that are due, the longest waiting first."""
         condition = (logouts.c.instance == self._instance) & (logouts.c.next_at <= self._clock.now())
         found = select(logouts).where(condition).order_by(logouts.c.next_at).limit(limit)
         with self._database.read() as connection:
             rows = connection.execute(found).all()
-        return [Logout(row.id, row.grant_id, row.attempts, row.next_at) for row in rows]
+        return [LogoutMessage(row.id, row.grant_id, row.attempts, row.next_at) for row in rows]
 
-    def claim(self, logout: Logout, again_in: float) -> bool:
+    def claim(self, logout: LogoutMessage, again_in: float) -> bool:
         """Take a message to deliver it, and let it be due again later; tell whether nobody else took it."""
         same = (logouts.c.id == logout.id) & (logouts.c.next_at == logout.next_at)
         values = {"attempts": logout.attempts + 1, "next_at": self._clock.now() + again_in}
         with self._database.write() as connection:
             return connection.execute(update(logouts).where(same).values(values)).rowcount == 1
 
-    def done(self, logout: Logout) -> None:
+    def done(self, logout: LogoutMessage) -> None:
         """Forget a message."""
         with self._database.write() as connection:
             connection.execute(delete(logouts).where(logouts.c.id == logout.id))

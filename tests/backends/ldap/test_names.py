@@ -7,15 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from issuer.accounts import normal_login
+from issuer.authentication.identities.logins import normal_login
 from issuer.backends.ldap import LdapBackend
-from issuer.backends.ldap.templates import (
-    LoginFilter,
-    groups_filter,
-    in_chain_filter,
-    person_dn,
-    typed_name,
-)
+from issuer.backends.ldap.templates import LoginFilter, groups_filter, in_chain_filter, person_dn, typed_name
 from tests.backends.ldap.conftest import Build
 from tests.backends.ldap.seen import shows_the_line
 from tests.openldap.people import DECOY, STRANGE_NAMES, escaped, password_of

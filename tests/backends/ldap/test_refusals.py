@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.backends.ldap.refusals import Refusal, policy_refusal, refusal_of
+from issuer.backends.ldap.refusals import BindRefusal, policy_refusal, refusal_of
 
 ACTIVE_DIRECTORY = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {}, v3839"
 
@@ -13,18 +13,18 @@ ACTIVE_DIRECTORY = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityCon
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("525", Refusal.WRONG),
-        ("52e", Refusal.WRONG),
-        ("530", Refusal.NOT_NOW),
-        ("531", Refusal.NOT_NOW),
-        ("532", Refusal.EXPIRED),
-        ("533", Refusal.DISABLED),
-        ("701", Refusal.EXPIRED),
-        ("773", Refusal.MUST_CHANGE),
-        ("775", Refusal.LOCKED),
+        ("525", BindRefusal.WRONG),
+        ("52e", BindRefusal.WRONG),
+        ("530", BindRefusal.NOT_NOW),
+        ("531", BindRefusal.NOT_NOW),
+        ("532", BindRefusal.EXPIRED),
+        ("533", BindRefusal.DISABLED),
+        ("701", BindRefusal.EXPIRED),
+        ("773", BindRefusal.MUST_CHANGE),
+        ("775", BindRefusal.LOCKED),
     ],
 )
-def test_active_directory(code: str, reason: Refusal) -> None:
+def test_active_directory(code: str, reason: BindRefusal) -> None:
     error = ldap.INVALID_CREDENTIALS({"result": 49, "info": ACTIVE_DIRECTORY.format(code)})
     assert refusal_of(error) is reason
 
@@ -32,24 +32,24 @@ def test_active_directory(code: str, reason: Refusal) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ldap.INVALID_CREDENTIALS(), Refusal.WRONG),
-        (ldap.INVALID_CREDENTIALS("?"), Refusal.WRONG),
+        (ldap.INVALID_CREDENTIALS(), BindRefusal.WRONG),
+        (ldap.INVALID_CREDENTIALS("?"), BindRefusal.WRONG),
         (
             ldap.CONSTRAINT_VIOLATION({"info": "Exceed password retry limit. Please try later."}),
-            Refusal.LOCKED,
+            BindRefusal.LOCKED,
         ),
         (
             ldap.UNWILLING_TO_PERFORM({"info": "Account inactivated. Contact system administrator."}),
-            Refusal.DISABLED,
+            BindRefusal.DISABLED,
         ),
-        (ldap.INSUFFICIENT_ACCESS({}), Refusal.OTHER),
+        (ldap.INSUFFICIENT_ACCESS({}), BindRefusal.OTHER),
     ],
 )
-def test_others(error: ldap.LDAPError, reason: Refusal) -> None:
+def test_others(error: ldap.LDAPError, reason: BindRefusal) -> None:
     assert refusal_of(error) is reason
 
 
 @given(st.binary(max_size=40))
 def test_no_policy_control_breaks_anything(value: bytes) -> None:
     found = policy_refusal(value)
-    assert found is None or found in Refusal
+    assert found is None or found in BindRefusal

@@ -7,10 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from issuer.testing import LocalGateway, open_gateway
+from tests.authentication.factors.apps import App
+from tests.authentication.factors.people import KEY, codes_in, location, post, svg_of
 from tests.openldap.people import PEOPLE, SERVICE, SERVICE_PASSWORD, dn_of, entry_uuid, password_of
 from tests.openldap.server import OpenLDAP
-from tests.second_factor.apps import App
-from tests.second_factor.people import KEY, codes_in, location, post, svg_of
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from issuer.backend import Departure
-from issuer.backends.oidc import OidcSettings
+from issuer.backends.oidc import OidcBackendSettings
 from issuer.backends.oidc.claims import identity_of, merged
 from issuer.backends.oidc.client import _basic, printable
 from issuer.backends.oidc.errors import ProviderAnswerError
@@ -34,8 +34,10 @@ SECRET = "the client's"
 CLAIMS = {"iss": ISSUER, "sub": "248289761001"}
 
 
-def settings(**options: Any) -> OidcSettings:
-    return OidcSettings.model_validate({"issuer": ISSUER, "client_id": "x", "client_secret": "y", **options})
+def settings(**options: Any) -> OidcBackendSettings:
+    return OidcBackendSettings.model_validate(
+        {"issuer": ISSUER, "client_id": "x", "client_secret": "y", **options}
+    )
 
 
 @pytest.mark.parametrize(

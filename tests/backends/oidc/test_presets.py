@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from issuer.backends.oidc import OidcBackend, OidcSettings
+from issuer.backends.oidc import OidcBackend, OidcBackendSettings
 from issuer.backends.oidc.claims import identity_of, merged
 from issuer.backends.oidc.metadata import read
 from issuer.backends.oidc.tokens import TokenJudge
@@ -48,13 +48,13 @@ def somebody(gateway: LocalGateway, name: str, shape: Shape) -> Identity:
     """Return who signs in, judged and mapped as on a real trip."""
     backend = gateway.parts.backends[name]
     assert isinstance(backend, OidcBackend)
-    settings: OidcSettings = backend.settings
+    settings: OidcBackendSettings = backend.settings
     judge = TokenJudge(FakeClock(), settings.issuer, settings.client_id, settings.clock_skew)
     claims = judge.id_token(token(filled(shape.id_token)), Keys(), NONCE, ACCESS, NOW)
     if settings.userinfo:
         claims = merged(claims, shape.userinfo)
     found = identity_of(name, claims, settings.uid_claim, settings.trust_email)
-    return gateway.parts.admission.admit(found)
+    return gateway.parts.resolver.resolve(found)
 
 
 def test_there_is_a_shape_for_each_preset() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from issuer.store.upstream_grants import MOST
+from issuer.store.repositories.upstream_grants import MOST
 from tests.backends.oidc.conftest import BuildHouse
 from tests.backends.oidc.trips import INSTANCE, Browser, House
 from tests.modules.oidc.provider import CLIENTS, Provider

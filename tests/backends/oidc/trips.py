@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from issuer.identity import Identity
-from issuer.sessions import Session
+from issuer.store import Session
 from issuer.testing import PUBLIC_URL, LocalGateway
 from tests.openid.provider import Provider, Visit
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from issuer.deferral import KEY, Deferral
+from issuer.runtime import KEY, DeferredResponse
 from issuer.store import StoreError
 from tests.deferrals import begun
 from tests.gateway import BuildGateway, LocalGateway
@@ -22,12 +22,12 @@ def test_nothing_is_recorded_before_the_answer_is_complete_and_all_when_it_leave
     gateway: LocalGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "issuer.audit")
-    deferral = Deferral()
-    answer = gateway.sign_in("dwho").get(URL, environ_overrides={KEY: deferral})
+    deferred = DeferredResponse()
+    answer = gateway.sign_in("dwho").get(URL, environ_overrides={KEY: deferred})
     token_id = claims_of(answer)["jti"]
     assert gateway.parts.store.issuances.by_token_id(token_id) is None
     assert token_id not in caplog.text
-    assert begun(deferral) is None
+    assert begun(deferred) is None
     assert gateway.parts.store.issuances.by_token_id(token_id)
     assert token_id in caplog.text
 
@@ -40,9 +40,9 @@ def test_an_answer_whose_record_fails_is_told_so_and_logs_no_issuance(
 
     caplog.set_level(logging.INFO, "issuer.audit")
     monkeypatch.setattr(gateway.parts.store.issuances._group, "_write", full)
-    deferral = Deferral()
+    deferred = DeferredResponse()
     client = gateway.sign_in("dwho")
-    client.get(URL, environ_overrides={KEY: deferral})
-    assert isinstance(begun(deferral), StoreError)
+    client.get(URL, environ_overrides={KEY: deferred})
+    assert isinstance(begun(deferred), StoreError)
     assert "token_issued" not in caplog.text
     assert client.get(URL).status_code == 503

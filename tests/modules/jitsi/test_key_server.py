@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from issuer.app import key_retention
 from issuer.keys import generate, list_keys, rotate
+from issuer.wiring.services import key_retention
 from modules.jitsi.asap import pem_name
 from tests.gateway import BuildGateway, LocalGateway
 from tests.modules.jitsi.meetings import RS256, instance, token_of

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from modules.jitsi.asked import Asked, parse_asked
+from modules.jitsi.meeting_request import MeetingRequest, parse_meeting_request
 from modules.jitsi.redirect import TokenPlace, app_link, clean_server_url, meeting_page, meeting_url
-from modules.jitsi.rooms import AskedError, parse_room, parse_tenant
+from modules.jitsi.rooms import MeetingRequestError, parse_room, parse_tenant
 from modules.jitsi.state import Platform
 from tests.modules.jitsi.nasty import NASTY, STATES
 from tests.node import Node
@@ -16,14 +16,14 @@ SERVERS = ["https://meet.example.com", "http://127.0.0.1:8443/", "https://exampl
 TOKEN = "eyJh.eyJi.c2ln-_"
 
 
-def asked_for(room: str | None, tenant: str | None, state: str | None) -> list[Asked]:
+def asked_for(room: str | None, tenant: str | None, state: str | None) -> list[MeetingRequest]:
     """Every meeting that these texts can ask for, each place alone and all together."""
     rooms, tenants, states = ([text] if text is not None else [] for text in (room, tenant, state))
     found = []
     together = [(rooms, tenants, states), (["r"], tenants, states), (["r"], [], states)]
     for request in [(rooms, [], []), (["r"], tenants, []), ([], [], states), *together]:
-        with suppress(AskedError):
-            found.append(parse_asked(*request))
+        with suppress(MeetingRequestError):
+            found.append(parse_meeting_request(*request))
     return found
 
 
@@ -51,7 +51,7 @@ def test_redirect_never_leaves_the_configured_server(
             check_app_link(node, server, platform, url, asked)
 
 
-def check_place(node: Node, server: str, url: str, asked: Asked) -> None:
+def check_place(node: Node, server: str, url: str, asked: MeetingRequest) -> None:
     base, parsed = node.url_parse(server), node.url_parse(url)
     assert base
     assert parsed
@@ -77,7 +77,7 @@ def check_token(node: Node, url: str, token_in: TokenPlace) -> None:
         assert fragment["jwt"] == TOKEN
 
 
-def check_app_link(node: Node, server: str, platform: Platform, url: str, asked: Asked) -> None:
+def check_app_link(node: Node, server: str, platform: Platform, url: str, asked: MeetingRequest) -> None:
     link = app_link(platform, url)
     scheme, _, rest = link.partition(":")
     assert scheme == {"ios": "org.jitsi.meet", "android": "intent", "electron": "jitsi-meet"}[platform]

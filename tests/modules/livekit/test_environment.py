@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from issuer import environments
 from issuer.cli import Shell
-from issuer.settings.load import Configuration
 from issuer.settings.problems import ConfigError
+from issuer.wiring import environments
+from issuer.wiring.configuration import Configuration
 from modules.livekit.environment import LiveKitEnvironment
 from modules.livekit.settings import LiveKitSettings
 from tests.service import ISSUER, answers, client, free_port, serving_with

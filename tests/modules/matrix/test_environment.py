@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from issuer import environments
-from issuer.settings.load import Configuration
 from issuer.settings.problems import ConfigError
+from issuer.wiring import environments
+from issuer.wiring.configuration import Configuration
 from modules.matrix.settings import VerificationSettings
 from tests.modules.matrix.stub import ADMIN_TOKEN, ROOM, Home
 from tests.service import client, free_port, serving_with

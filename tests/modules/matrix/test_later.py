@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from issuer.deferral import KEY, Deferral
 from issuer.matrix import Homeservers
+from issuer.runtime import KEY, DeferredResponse
 from tests.modules.matrix.calls import API_TOKEN, NOBODY_IN_ROOM, Caller
 from tests.modules.matrix.conftest import BuildStubbed
 from tests.modules.matrix.stub import ROOM, Home
@@ -23,13 +23,13 @@ class Later:
     def __init__(self, caller: Caller, home: Home, **changes: Any) -> None:
         body = {"matrix_server_name": home.name, "room_id": ROOM, "token": "alice-token", **changes}
         headers = {"Authorization": f"Bearer {API_TOKEN}"}
-        deferral = Deferral()
-        overrides = {KEY: deferral}
+        deferred = DeferredResponse()
+        overrides = {KEY: deferred}
         client = caller.gateway.client()
         self.answer = client.post(IN_ROOM, json=body, headers=headers, environ_overrides=overrides)
         self.heard: SimpleQueue[bytes | Exception | None] = SimpleQueue()
-        assert deferral.begin
-        deferral.begin(self.heard.put)
+        assert deferred.send_after
+        deferred.send_after(self.heard.put)
 
     def content(self) -> Any:
         heard = self.heard.get(timeout=30)

@@ -9,14 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.modules.matrix.bosh import (
-    RefusedError,
-    conference_of,
-    identity,
-    jwt_of,
-    standing,
-    widget_token,
-)
+from tests.modules.matrix.bosh import RefusedError, conference_of, identity, jwt_of, standing, widget_token
 from tests.modules.matrix.prosody import AT, CONFERENCE, OURS, Prosody
 from tests.modules.matrix.stub import ROOM, Home
 from tests.upstream.stub import Reply, Stub

@@ -5,13 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.modules.matrix.bosh import (
-    MUC,
-    Bosh,
-    RefusedError,
-    conference_of,
-    standing,
-)
+from tests.modules.matrix.bosh import MUC, Bosh, RefusedError, conference_of, standing
 from tests.modules.matrix.prosody import AT, CONFERENCE, Prosody
 
 

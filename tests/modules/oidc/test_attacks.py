@@ -6,10 +6,7 @@ from urllib.parse import urlencode
 
 from tests.modules.oidc.attacks import TRICKS, WEAKER, attack
 from tests.modules.oidc.conftest import MakeProvider
-from tests.modules.oidc.provider import (
-    REDIRECT,
-    Provider,
-)
+from tests.modules.oidc.provider import REDIRECT, Provider
 
 OTHER_SECRET = "h4Gd9Ks2Lp7Qw3Zx8Vb5Nm1T"
 OTHER = {"secret": OTHER_SECRET, "redirect_uris": [REDIRECT], "trusted": True}

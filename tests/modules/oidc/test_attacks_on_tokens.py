@@ -11,14 +11,7 @@ import pytest
 
 from tests.modules.oidc.attacks import attack
 from tests.modules.oidc.conftest import MakeProvider
-from tests.modules.oidc.provider import (
-    APP_REDIRECT,
-    CHALLENGE,
-    REDIRECT,
-    VERIFIER,
-    Provider,
-    claims_of,
-)
+from tests.modules.oidc.provider import APP_REDIRECT, CHALLENGE, REDIRECT, VERIFIER, Provider, claims_of
 
 OTHER_SECRET = "h4Gd9Ks2Lp7Qw3Zx8Vb5Nm1T"
 OTHER = {"secret": OTHER_SECRET, "redirect_uris": [REDIRECT], "trusted": True}

@@ -6,11 +6,11 @@ from urllib.parse import unquote
 import pytest
 
 from issuer.settings.problems import ConfigError
+from tests.authentication.backends import People, people
+from tests.authentication.trips import button, come_back, leave
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import OURS, REDIRECT, SECRET, Provider, claims_of
 from tests.modules.oidc.test_consent import ASKING, decide
-from tests.portal.backends import People, people
-from tests.portal.trips import button, come_back, leave
 
 __all__ = ["people"]
 

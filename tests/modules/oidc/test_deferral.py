@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from issuer.deferral import KEY, Deferral
+from issuer.runtime import KEY, DeferredResponse
 from issuer.store import SpentError
 from tests.deferrals import begun
 from tests.modules.oidc.conftest import MakeProvider
@@ -24,9 +24,9 @@ def forms(provider: Provider) -> list[dict[str, Any]]:
     ]
 
 
-def send(provider: Provider, form: dict[str, Any], deferral: Deferral | None = None) -> TestResponse:
+def send(provider: Provider, form: dict[str, Any], deferred: DeferredResponse | None = None) -> TestResponse:
     data = {"client_id": "wiki", "client_secret": provider.secrets["wiki"], **form}
-    return provider.gateway.client().post("/oidc/token", data=data, environ_overrides={KEY: deferral})
+    return provider.gateway.client().post("/oidc/token", data=data, environ_overrides={KEY: deferred})
 
 
 @pytest.mark.parametrize("kind", [0, 1])
@@ -34,15 +34,15 @@ def test_an_exchange_is_on_record_as_a_whole_when_its_answer_leaves(
     provider: Provider, kind: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "issuer.audit")
-    form, deferral = forms(provider)[kind], Deferral()
+    form, deferred = forms(provider)[kind], DeferredResponse()
     caplog.clear()
-    answer = send(provider, form, deferral).get_json()
+    answer = send(provider, form, deferred).get_json()
     issuances = provider.gateway.parts.store.issuances
     ids = [claims_of(answer[name])["jti"] for name in ("access_token", "id_token")]
     assert not any(map(issuances.by_token_id, ids))
     assert "token_issued" not in caplog.text
     assert provider.refresh(answer["refresh_token"]).status_code == 400
-    assert begun(deferral) is None
+    assert begun(deferred) is None
     assert all(map(issuances.by_token_id, ids))
     assert all(token_id in caplog.text for token_id in ids)
     assert provider.refresh(answer["refresh_token"]).status_code == 200
@@ -55,7 +55,7 @@ def test_of_two_answers_that_wait_one_leaves_and_the_other_finds_the_reuse_anew(
     caplog.set_level(logging.INFO, "issuer.audit")
     provider = make_provider(store_url=store_url)
     form = forms(provider)[kind]
-    first, second = Deferral(), Deferral()
+    first, second = DeferredResponse(), DeferredResponse()
     winner = send(provider, form, first).get_json()
     loser = send(provider, form, second).get_json()
     assert begun(first) is None
@@ -75,12 +75,12 @@ def test_an_exchange_whose_grant_ended_meanwhile_brings_nothing(
     provider: Provider, kind: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "issuer.audit")
-    form, deferral = forms(provider)[kind], Deferral()
-    answer = send(provider, form, deferral).get_json()
+    form, deferred = forms(provider)[kind], DeferredResponse()
+    answer = send(provider, form, deferred).get_json()
     provider.gateway.parts.modules["oidc"].provider.grants.revoke(  # type: ignore[attr-defined]
         claims_of(answer["access_token"])["gid"]
     )
-    assert isinstance(begun(deferral), SpentError)
+    assert isinstance(begun(deferred), SpentError)
     assert send(provider, form).get_json()["error"] == "invalid_grant"
     assert "reused" not in caplog.text
     assert "replayed" not in caplog.text

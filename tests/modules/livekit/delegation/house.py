@@ -7,10 +7,10 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from issuer.app import World, create_app, parts
-from issuer.metrics import Metrics, NoMetrics
+from issuer.observability.metrics import Metrics, NoMetrics
 from issuer.settings.base import Context
-from issuer.settings.load import parse
-from modules.livekit.delegation.job import Job
+from issuer.wiring.configuration import parse
+from modules.livekit.delegation.jobs.job import Job
 from modules.livekit.module import LiveKitModule
 from modules.livekit.names import digest, room_name
 from tests.modules.livekit.calls import ROOM, SLOT, options, upstream_options

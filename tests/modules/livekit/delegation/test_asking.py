@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from issuer.store import StoreError
-from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.jobs.repository import Jobs
 from tests.modules.livekit.calls import ROOM, claims_of
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from issuer.upstream import Answer
+from issuer.upstream import UpstreamResponse
 from issuer.world import SystemClock
+from modules.livekit.delegation.engine.model import Action, Event, Failed, Gone, Restarted, Sent
 from modules.livekit.delegation.homeserver import DelayedEvents, retry_after
-from modules.livekit.delegation.job import Asked
-from modules.livekit.delegation.model import Action, Event, Failed, Gone, Restarted, Sent
+from modules.livekit.delegation.jobs.job import DelegationRequest
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.homeserver import EVENTS, GONE, DelayingHomeserver, error
 from tests.modules.livekit.delegation.house import Worker
@@ -43,7 +43,7 @@ class Caller:
     def act(
         self, delay_id: str = "syd_1", action: Action = Action.RESTART, left: float = 8.0
     ) -> Event | None:
-        asked = Asked("room", "identity", self.homeserver.name, delay_id, 8.0)
+        asked = DelegationRequest("room", "identity", self.homeserver.name, delay_id, 8.0)
         return self._upstream.call(self.events.act(action, asked, time.time() + left, lambda: True), 30)
 
 
@@ -132,12 +132,12 @@ def test_a_limit(
 def test_a_date_is_a_hint_too() -> None:
     now = datetime(2026, 11, 25, tzinfo=UTC)
     headers = CIMultiDict({"Retry-After": format_datetime(now + timedelta(seconds=90), usegmt=True)})
-    assert retry_after(Answer(429, headers, b""), now.timestamp()) == 90.0
+    assert retry_after(UpstreamResponse(429, headers, b""), now.timestamp()) == 90.0
 
 
 @given(header=st.text(), body=st.binary())
 def test_any_hint(header: str, body: bytes) -> None:
-    wait = retry_after(Answer(429, {"Retry-After": header}, body), 0.0)
+    wait = retry_after(UpstreamResponse(429, {"Retry-After": header}, body), 0.0)
     assert wait is None or 0 <= wait <= 3600
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from issuer.store import Store
-from modules.livekit.delegation.job import Asked, Change, Job
-from modules.livekit.delegation.jobs import Jobs
-from modules.livekit.delegation.leases import LEASE, Leases
-from modules.livekit.delegation.machine import begin, step
-from modules.livekit.delegation.model import Joined, Left, Phase
-from modules.livekit.delegation.sealing import Sealer
-from modules.livekit.delegation.tables import TABLES
+from modules.livekit.delegation.engine.machine import begin, step
+from modules.livekit.delegation.engine.model import Joined, Left, Phase
+from modules.livekit.delegation.jobs.job import DelegationRequest, Job, JobChange
+from modules.livekit.delegation.jobs.leases import LEASE, Leases
+from modules.livekit.delegation.jobs.repository import Jobs
+from modules.livekit.delegation.jobs.sealing import DelayIdSealer
+from modules.livekit.delegation.jobs.tables import TABLES
 from tests.fakes import FakeClock, FakeRandomness
 from tests.service import wait_for
 
@@ -32,10 +32,10 @@ class Shelf:
         self.jobs = self.with_secret("a secret")
 
     def with_secret(self, secret: str) -> Jobs:
-        return Jobs(self.leases, "livekit", Sealer(secret, FakeRandomness()), touch=lambda _: None)
+        return Jobs(self.leases, "livekit", DelayIdSealer(secret, FakeRandomness()), touch=lambda _: None)
 
     def add(self, number: int, owner: str, ahead: float = 0.0) -> Job:
-        asked = Asked("room", f"p{number}", "hs", f"syd_{number}", 8.0)
+        asked = DelegationRequest("room", f"p{number}", "hs", f"syd_{number}", 8.0)
         state, _ = begin(8.0, self.clock.now())
         state = replace(state, restarted_at=time.time() + ahead if ahead else state.restarted_at)
         job = Job(f"{number:016x}", asked, state, owner)
@@ -105,14 +105,14 @@ def test_a_restart_ahead_of_the_clock_is_set_back(shelf: Shelf) -> None:
 def test_a_change_is_written_once(shelf: Shelf) -> None:
     job = shelf.add(1, "one")
     connected, _ = step(job.state, Joined("PA_1"), shelf.clock.now())
-    assert shelf.jobs.settle([Change(job, connected)], [], set(), "one") == set()
-    assert shelf.jobs.settle([Change(job, connected)], [], set(), "one") == {job.id}
+    assert shelf.jobs.settle([JobChange(job, connected)], [], set(), "one") == set()
+    assert shelf.jobs.settle([JobChange(job, connected)], [], set(), "one") == {job.id}
     found = shelf.jobs.get(job.id)
     assert found
     assert (found.version, found.state.phase, found.state.sid) == (1, Phase.CONNECTED, "PA_1")
     ended, _ = step(job.state, Left(), shelf.clock.now())
-    assert shelf.jobs.settle([Change(job, ended)], [], set(), "one") == {job.id}
-    assert shelf.jobs.settle([Change(found, ended)], [], set(), "one") == set()
+    assert shelf.jobs.settle([JobChange(job, ended)], [], set(), "one") == {job.id}
+    assert shelf.jobs.settle([JobChange(found, ended)], [], set(), "one") == set()
     assert shelf.jobs.all() == []
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modules.livekit.delegation.machine import begin, step
-from modules.livekit.delegation.model import (
+from modules.livekit.delegation.engine.machine import begin, step
+from modules.livekit.delegation.engine.model import (
     Absent,
     Action,
     Ending,

@@ -12,8 +12,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from modules.livekit.delegation.machine import begin, step
-from modules.livekit.delegation.model import (
+from modules.livekit.delegation.engine.machine import begin, step
+from modules.livekit.delegation.engine.model import (
     Absent,
     Action,
     Event,

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modules.livekit.delegation.job import Job
-from modules.livekit.delegation.jobs import IsWanted, Jobs
-from modules.livekit.delegation.runner import Runner
+from modules.livekit.delegation.engine.runner import Runner
+from modules.livekit.delegation.jobs.job import Job
+from modules.livekit.delegation.jobs.repository import IsWanted, Jobs
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
 from tests.service import wait_for

@@ -1,4 +1,4 @@
-from modules.livekit.delegation.machine import pause
+from modules.livekit.delegation.engine.machine import pause
 
 
 def test_pauses() -> None:

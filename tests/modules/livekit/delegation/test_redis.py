@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.livekit.delegation.job import Asked, Job, is_delay_id
-from modules.livekit.delegation.jobs import IsWanted, Jobs
-from modules.livekit.delegation.redis_layout import Started, field_of, parse, value_of
+from modules.livekit.delegation.jobs.job import DelegationRequest, Job, is_delay_id
+from modules.livekit.delegation.jobs.repository import IsWanted, Jobs
+from modules.livekit.delegation.redis.layout import Started, field_of, parse, value_of
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
@@ -261,7 +261,7 @@ TIMES = [
 
 @pytest.mark.parametrize(("text", "expected"), TIMES, ids=str)
 def test_times(text: str, expected: float) -> None:
-    asked = Asked("room", "identity", "server", "id", 8.0)
+    asked = DelegationRequest("room", "identity", "server", "id", 8.0)
     value = json.loads(value_of(asked, 0.0))
     found = parse(field_of(asked.pair), json.dumps({**value, "RestartedAt": text}).encode())
     assert found
@@ -274,7 +274,7 @@ NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 @given(texts=st.tuples(*[NAMES.filter(is_delay_id)] * 4), timeout=st.integers(1, 10**9), at=st.floats(0, 4e9))
 def test_what_is_written_is_read(texts: tuple[str, str, str, str], timeout: int, at: float) -> None:
-    asked = Asked(*texts, timeout / 1000)
+    asked = DelegationRequest(*texts, timeout / 1000)
     read = parse(field_of(asked.pair), value_of(asked, at))
     assert read
     assert read[0] == asked
@@ -290,7 +290,7 @@ JSON = st.recursive(
 @settings(max_examples=200)
 @given(data=st.data())
 def test_junk_is_no_job(data: st.DataObject) -> None:
-    asked = Asked("room", "identity", "server", "id", 8.0)
+    asked = DelegationRequest("room", "identity", "server", "id", 8.0)
     good = json.loads(value_of(asked, time.time()))
     name = data.draw(st.sampled_from(["Params", "RestartedAt", *good["Params"]]))
     where = good if name in good else good["Params"]

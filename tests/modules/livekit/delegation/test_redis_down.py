@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from issuer.store import StoreError
-from modules.livekit.delegation import redis_layout
-from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.jobs.repository import Jobs
+from modules.livekit.delegation.redis import layout
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.house import Worker, wait_for_restart
 from tests.modules.livekit.delegation.test_redis import found
@@ -51,7 +51,7 @@ class Tarpit:
 
 @pytest.fixture
 def tarpit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tarpit]:
-    monkeypatch.setattr(redis_layout, "SECONDS", 120.0)
+    monkeypatch.setattr(layout, "SECONDS", 120.0)
     with closing(Tarpit()) as server:
         yield server
 
@@ -168,7 +168,7 @@ def test_redis_has_the_newest_job_whoever_writes_last(
     mirror = one.module.delegation.mirror
     write, written = mirror.write, threading.Event()
 
-    def late(jobs: list[redis_layout.Started]) -> None:
+    def late(jobs: list[layout.Started]) -> None:
         mine = [asked for asked, _ in jobs if asked.delay_id == "syd_old"]
         if not (mine and one.jobs) or written.is_set():
             write(jobs)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from modules.livekit.delegation.job import Asked
-from modules.livekit.delegation.redis_layout import field_of, parse, value_of
+from modules.livekit.delegation.jobs.job import DelegationRequest
+from modules.livekit.delegation.redis.layout import field_of, parse, value_of
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
@@ -29,7 +29,7 @@ def worker(build_worker: BuildWorker, jobs: RedisServer, homeserver: DelayingHom
     """A worker that finds a job of the other program, restarts it, and has written that."""
     assert THEIRS.encode() != OURS
     event = homeserver.schedule("syd_1", 600.0)
-    asked = Asked(LIVEKIT_ROOM, IDENTITY, homeserver.name, "syd_1", 600.0)
+    asked = DelegationRequest(LIVEKIT_ROOM, IDENTITY, homeserver.name, "syd_1", 600.0)
     began = time.time() - 1
     jobs.client.hset(HASH, THEIRS, value_of(asked, began))
     jobs.client.hset(HASH, OURS, value_of(asked, began - 1))  # of a former switch
@@ -63,7 +63,7 @@ def test_a_command_finds_it_too(worker: Worker, build_worker: BuildWorker, jobs:
 
 @pytest.mark.parametrize("delay_id", [".", "..", "x" * 1025])
 def test_what_no_path_can_have_is_no_job(delay_id: str) -> None:
-    asked = Asked("room", "identity", "server", delay_id, 8.0)
+    asked = DelegationRequest("room", "identity", "server", delay_id, 8.0)
     assert parse(field_of(asked.pair), value_of(asked, 0.0)) is None
-    good = Asked("room", "identity", "server", delay_id[:3] + "/..", 8.0)
+    good = DelegationRequest("room", "identity", "server", delay_id[:3] + "/..", 8.0)
     assert parse(field_of(good.pair), value_of(good, 0.0)) == (good, 0.0)

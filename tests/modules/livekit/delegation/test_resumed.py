@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from modules.livekit.delegation.machine import begin, step
-from modules.livekit.delegation.model import Action, Found, Phase, Restarted, Resumed, State
+from modules.livekit.delegation.engine.machine import begin, step
+from modules.livekit.delegation.engine.model import Action, Found, Phase, Restarted, Resumed, State
 from tests.modules.livekit.delegation.test_machine import (
     DELAY,
     DISCONNECTS,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from issuer.metrics import PrometheusMetrics
+from issuer.observability.metrics import PrometheusMetrics
 from issuer.store import StoreError
-from modules.livekit.delegation.jobs import Jobs
+from modules.livekit.delegation.jobs.repository import Jobs
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver, error
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from modules.livekit.delegation.engine.machine import step
+from modules.livekit.delegation.engine.model import Event, Restarted, State, Tick
 from modules.livekit.delegation.homeserver import DelayedEvents
-from modules.livekit.delegation.jobs import Jobs
-from modules.livekit.delegation.machine import step
-from modules.livekit.delegation.model import Event, Restarted, State, Tick
+from modules.livekit.delegation.jobs.repository import Jobs
 from modules.livekit.delegation.participants import Participants
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
 from tests.service import wait_for
@@ -83,7 +83,7 @@ def test_a_step_fails(worker: Worker, monkeypatch: pytest.MonkeyPatch, which: ty
             raise RuntimeError(SECRET)
         return step(state, happened, now)
 
-    monkeypatch.setattr("modules.livekit.delegation.runner.step", fail)
+    monkeypatch.setattr("modules.livekit.delegation.engine.runner.step", fail)
     events = [worker.delegate(name, delay=4.0) for name in ("one", "other")]
     for member in ("one", "other"):
         worker.join(member)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modules.livekit.delegation.job import Asked
+from modules.livekit.delegation.jobs.job import DelegationRequest
 from modules.livekit.names import digest, room_name
 from tests.modules.livekit.delegation.house import Worker
 from tests.modules.livekit.sfu import Sfu, signed, webhook
@@ -107,5 +107,5 @@ def hand_over(worker: Worker, user: User, room: str, key: str) -> str:
     """Schedule an event with a delay of 8 s, and hand it over while its participant is on the SFU."""
     delay_id = user.schedule_state(room, MEMBER, key, 8000)
     worker.sfu.participants["room", key] = f"PA_{key}"
-    worker.module.delegation.accept(Asked("room", key, user.synapse.name, delay_id, 8.0))
+    worker.module.delegation.accept(DelegationRequest("room", key, user.synapse.name, delay_id, 8.0))
     return delay_id

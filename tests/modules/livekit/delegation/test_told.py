@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from issuer.metrics import PrometheusMetrics
+from issuer.observability.metrics import PrometheusMetrics
 from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.house import Worker
 from tests.modules.livekit.delegation.test_commands import run

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import generate_latest
 from werkzeug.test import TestResponse
 
-from issuer.deferral import KEY, Deferral
-from issuer.metrics import PrometheusMetrics
+from issuer.observability.metrics import PrometheusMetrics
+from issuer.runtime import KEY, DeferredResponse
 from issuer.store import Issuances, StoreError
 from issuer.testing import open_gateway
 from tests.bearer.tokens import jwk, key_set, rsa_key, token
@@ -35,11 +35,11 @@ def bearer(key: str = "idp", **changes: Any) -> str:
 
 def deferred(stage: Stage, bearer: str | None = None) -> tuple[TestResponse, bytes | Exception | None]:
     """Ask as our server does, which lets an answer wait for its record; return what is said of that too."""
-    deferral = Deferral()
+    deferred = DeferredResponse()
     headers = {"Origin": APP} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
     client = stage.gateway.sign_in_as(ALICE)
-    answer = client.post(PATH, json=BODY, headers=headers, environ_overrides={KEY: deferral})
-    return answer, begun(deferral)
+    answer = client.post(PATH, json=BODY, headers=headers, environ_overrides={KEY: deferred})
+    return answer, begun(deferred)
 
 
 def test_the_token_is_nowhere_else(

@@ -10,15 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.gateway import BuildGateway
-from tests.modules.livekit.people.asking import (
-    ALICE,
-    BODY,
-    IDENTITY_SECRET,
-    PATH,
-    Stage,
-    section,
-    verified,
-)
+from tests.modules.livekit.people.asking import ALICE, BODY, IDENTITY_SECRET, PATH, Stage, section, verified
 from tests.modules.livekit.people.conftest import BuildStage
 from tests.modules.livekit.sfu import KEY, Sfu
 

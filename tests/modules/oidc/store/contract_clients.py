@@ -6,7 +6,7 @@ import pytest
 
 from issuer.store import DuplicateError, Store
 from modules.oidc.store.clients import StoredClient, StoredClients
-from modules.oidc.store.logouts import Logout, Logouts
+from modules.oidc.store.logouts import LogoutMessage, Logouts
 from modules.oidc.store.once import Once, RevokedTokens
 from modules.oidc.store.pushed import Pushed, PushedRequests
 from tests.fakes import FakeClock
@@ -127,7 +127,7 @@ class LogoutsContract:
             logouts.add(f"l{number}", f"grant-{number}", NOW + 500)
             clock.advance(1)
         Logouts(store.database, clock, "second").add("l9", "grant-9", NOW + 500)
-        expected = [Logout(f"l{number}", f"grant-{number}", 0, NOW + number) for number in range(3)]
+        expected = [LogoutMessage(f"l{number}", f"grant-{number}", 0, NOW + number) for number in range(3)]
         assert logouts.due() == expected
         assert logouts.due(limit=2) == expected[:2]
 
@@ -139,7 +139,7 @@ class LogoutsContract:
         assert not logouts.claim(message, 30)
         clock.advance(30)
         (again,) = logouts.due()
-        assert again == Logout("l1", "grant-one", 1, NOW + 30)
+        assert again == LogoutMessage("l1", "grant-one", 1, NOW + 30)
         logouts.done(again)
         assert logouts.due() == []
 

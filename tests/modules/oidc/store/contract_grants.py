@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from issuer.store import Change, DuplicateError, SpentError, Store
+from issuer.store import DuplicateError, Redemption, SpentError, Store
 from modules.oidc.store.grant import Details, RefreshToken
 from modules.oidc.store.grants import Grants
 from tests.fakes import FakeClock
@@ -37,7 +37,7 @@ class GrantsFixture:
         """Use a refresh token, for the next one."""
         return self._made(grants.token_spent(token.hash, replace(token, hash=following)))
 
-    def _made(self, change: Change) -> bool:
+    def _made(self, change: Redemption) -> bool:
         try:
             self.database.issuances.record(change=change)
         except SpentError:

@@ -1,0 +1,1 @@
+"""Whose identity counts, under which name, with which attributes and groups."""

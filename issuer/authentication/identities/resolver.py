@@ -1,0 +1,108 @@
+"""What every identity passes before it counts, whichever backend it is from.
+
+Its attributes are mapped, and its user name must be its own: rules, tokens and other services know people by
+their `uid`, and an upstream where people choose their own names must not give anybody the name of another.
+The first identity that comes with a name has it. A name that another backend knows or has had is refused,
+unless the operator says that the two have the same people (`sign_in.same_people`).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from issuer.authentication.identities.logins import normal_login, same_people
+from issuer.authentication.identities.mapping import BackendMapping, Macros
+from issuer.backend import Backend
+from issuer.errors import IdentityRefusedError
+from issuer.identity import Identity
+from issuer.observability import audit
+from issuer.store import Store, UidClaim
+from issuer.store.values import storable
+from issuer.world import Clock
+
+LONGEST_UID = 256
+LONGEST_SUBJECT = 1024
+
+
+class IdentityResolver:
+    """Admits identities."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, Backend],
+        macros: Macros,
+        declared: Collection[Collection[str]],
+        store: Store,
+        clock: Clock,
+    ) -> None:
+        """Keep the backends, by the names of their instances, and which have the same people as `declared`.
+
+        Their mappings come with `add`.
+        """
+        self._backends = backends
+        self._macros = macros
+        self._declared = declared
+        self._mappings: dict[str, BackendMapping] = {}
+        self._claims = store.claims
+        self._clock = clock
+
+    def add(self, backend: Backend) -> None:
+        """Compile a backend's mapping; raise an ExceptionGroup of `RuleError`."""
+        self._mappings[backend.instance] = BackendMapping(backend.instance, backend.settings)
+
+    def resolve(self, found: Identity, level: int | None = None) -> Identity:
+        """Return a person as they count here, signed in as strongly as `level` (None: as the backend says).
+
+        Raises:
+            IdentityRefusedError: the user name is somebody else's, or none.
+            issuer.errors.UnavailableError: a backend cannot tell now whether the name is one of its own.
+        """
+        self._check_texts(found)
+        self._claim(found)
+        return self.mapped(found, level)
+
+    def mapped(self, found: Identity, level: int | None = None) -> Identity:
+        """Return a person with attributes, groups, level and macros as they count here."""
+        if level is None:
+            level = self._backends[found.backend].auth_level(found)
+        now = self._clock.now()
+        identity = self._mappings[found.backend].apply(replace(found, auth_level=level), now)
+        return self._macros.apply(identity, now)
+
+    def raised(self, admitted: Identity, level: int) -> Identity:
+        """Return a person who was admitted before, and has signed in more strongly since."""
+        return self._macros.apply(replace(admitted, auth_level=level, macros={}), self._clock.now())
+
+    def _check_texts(self, found: Identity) -> None:
+        for text, longest in ((found.uid, LONGEST_UID), (found.subject, LONGEST_SUBJECT)):
+            if not (0 < len(text) <= longest and text.isprintable() and text.strip() == text):
+                raise self._refused(found, "its user name or subject cannot be used")
+            if not storable(text):
+                raise self._refused(found, "its user name or subject is no valid text")
+
+    def _claim(self, identity: Identity) -> None:
+        key, wish = normal_login(identity.uid), UidClaim(identity.uid, identity.backend, identity.subject)
+        same = same_people(self._declared, [identity.backend])
+        if self._claims.holds(key, wish, same):
+            return
+        others = (other for name, other in self._backends.items() if name not in same)
+        owner = next((other for other in others if other.knows(identity.uid)), None)
+        if owner is not None:
+            raise self._refused(identity, f"backends.{owner.instance} has somebody of this name")
+        holder = self._claims.claim(key, wish, same, self._clock.now())
+        if holder is not None and not self._inherits(key, wish, holder):
+            raise self._refused(identity, f"the name belongs to somebody of backends.{holder.backend}")
+
+    def _inherits(self, key: str, wish: UidClaim, holder: UidClaim) -> bool:
+        """Give the name on when whoever had it is gone, or goes by another name now, in the same backend."""
+        if holder.backend != wish.backend:
+            return False
+        old = Identity(holder.backend, holder.subject, holder.uid)
+        now = self._backends[holder.backend].refresh(old)
+        if now is not None and normal_login(now.uid) == key:
+            return False
+        return self._claims.move(key, holder, wish)
+
+    @staticmethod
+    def _refused(identity: Identity, reason: str) -> IdentityRefusedError:
+        audit.identity_refused(identity.backend, identity.subject, reason)
+        return IdentityRefusedError(f"{identity.backend}: {reason}")

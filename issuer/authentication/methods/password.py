@@ -1,0 +1,133 @@
+"""Checks a login and a password: limits first, then the form backends in order.
+
+An account's limit counts only strangers: a browser that holds the cookie of an earlier successful sign-in to
+that account has a limit of its own, so that nobody can lock anybody out.
+"""
+
+import base64
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from issuer.authentication.identities.logins import account_bucket, account_key
+from issuer.authentication.identities.resolver import IdentityResolver
+from issuer.authentication.sessions import Visitor
+from issuer.authentication.throttling import SignInThrottle
+from issuer.backend import BackendServices, FormBackend
+from issuer.errors import UnavailableError
+from issuer.identity import Identity
+from issuer.observability import audit
+from issuer.observability.metrics import Metrics
+from issuer.settings.models import SignInSettings
+
+TOKEN_BYTES = 32
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody typed into the form."""
+
+    login: str
+    password: str = field(repr=False)
+
+
+class PartlyUnavailableError(UnavailableError):
+    """A backend cannot tell, and another says no: that counts, or an outage would let people guess freely."""
+
+
+class PasswordSignIn:
+    """Signs people in with a login and a password."""
+
+    def __init__(
+        self,
+        resolver: IdentityResolver,
+        services: BackendServices,
+        settings: SignInSettings,
+        metrics: Metrics,
+    ) -> None:
+        """Keep what signing in needs."""
+        self._resolver = resolver
+        self.limits = SignInThrottle(services.store.attempts, settings, metrics)
+        """Of everything that is guessed at to sign in."""
+        self._store = services.store
+        self._clock = services.clock
+        self._randomness = services.randomness
+        self._settings = settings
+        self._metrics = metrics
+
+    def attempt(
+        self, typed: Typed, visitor: Visitor, browser: str | None, backends: Iterable[FormBackend]
+    ) -> Identity | None:
+        """Return who this is, or None when login and password do not match.
+
+        Raises:
+            TooManyRequestsError: there were too many failures.
+            UnavailableError: nobody was found, and a backend could not tell.
+            issuer.errors.IdentityRefusedError: it matches, and the user name is somebody else's.
+        """
+        login = typed.login
+        account = account_key(login)
+        attempt = self.limits.begin(self._account_bucket(account, browser), account, visitor)
+        try:
+            identity = self._authenticate(typed, backends)
+        except UnavailableError as error:
+            if not isinstance(error, PartlyUnavailableError):
+                attempt.take_back()
+            raise
+        if identity is None:
+            audit.sign_in_failed(account, visitor.address)
+            self._metrics.sign_in("failed")
+            return None
+        attempt.succeed()
+        return self._resolver.resolve(identity)
+
+    def _authenticate(self, typed: Typed, backends: Iterable[FormBackend]) -> Identity | None:
+        """Try one backend after the other; while one is unavailable, nobody hears that they are wrong."""
+        if not typed.login.strip() or not typed.password or "\0" in typed.login + typed.password:
+            return None
+        unavailable: UnavailableError | None = None
+        refused = False
+        for backend in backends:
+            try:
+                identity = backend.authenticate(typed.login, typed.password)
+            except UnavailableError as error:
+                _log.warning("backends.%s: %s", backend.instance, error)
+                unavailable = error
+            else:
+                if identity is not None:
+                    return identity
+                refused = True
+        if unavailable is not None:
+            raise PartlyUnavailableError(str(unavailable)) if refused else unavailable
+        return None
+
+    def _account_bucket(self, account: str, browser: str | None) -> str:
+        if browser and self._store.browsers.knows(hash_token(browser), account):
+            return f"browser:{hash_token(browser).hex()}:{account}"
+        return account_bucket(account)
+
+    def signed_in_since(self, moment: float, account: str, browser: str | None) -> bool:
+        """Tell whether a browser signed in to an account at that moment or later (seconds since 1970)."""
+        until = moment + self._settings.browser_memory
+        return browser is not None and self._store.browsers.knows(hash_token(browser), account, until)
+
+    def remember(self, account: str, browser: str | None) -> str:
+        """Remember a browser that signed in to an account, and return the token that it is known by."""
+        token = self._browser_token(account, browser)
+        expires = self._clock.now() + self._settings.browser_memory
+        self._store.browsers.remember(hash_token(token), account, expires)
+        return token
+
+    def _browser_token(self, account: str, browser: str | None) -> str:
+        """Keep a token that this account knows; never adopt one that somebody else may have planted."""
+        if browser and self._store.browsers.knows(hash_token(browser), account):
+            return browser
+        return base64.urlsafe_b64encode(self._randomness.bytes(TOKEN_BYTES)).decode().rstrip("=")
+
+
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a browser's token: what the store knows of it."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

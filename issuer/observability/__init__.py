@@ -1,0 +1,1 @@
+"""What operators see: the security log, the log, metrics, health."""

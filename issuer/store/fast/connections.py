@@ -1,0 +1,123 @@
+"""The short way to the database for the calls that every login and every sign-in make.
+
+A statement is compiled to SQL once, and runs on a driver's connection that is kept for the next caller. What
+SQLAlchemy does around a statement (checkout, transaction, result, return) costs several times what SQLite
+does.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import ClauseElement, Dialect, Engine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from issuer.store.engines import about_to_ask
+from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
+
+T = TypeVar("T")
+
+
+class Statement:
+    """A statement in the words of one driver, with its parameters by name."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        """Compile the statement."""
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        places = getattr(compiled, "positiontup", None)
+        self.order: tuple[str, ...] | None = None if places is None else tuple(places)
+        """The names of the parameters by their places; None when the driver takes names."""
+
+    def parameters(self, values: dict[str, Any]) -> Any:
+        """Return the parameters as the driver wants them."""
+        return values if self.order is None else [values[name] for name in self.order]
+
+    def run(self, cursor: Any, values: dict[str, Any]) -> None:
+        """Run the statement on a driver's cursor."""
+        cursor.execute(self.sql, self.parameters(values))
+
+
+class RawConnections:
+    """Connections that wait for the next caller, the last used first."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take connections from the engine's pool."""
+        self._engine = engine
+        self._driver = engine.dialect.loaded_dbapi
+        self._idle: deque[PoolProxiedConnection] = deque()
+
+    def first(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Return the first row that a statement finds; None when there is none."""
+        return self.run(lambda driver: _found(driver, statement, values).fetchone())
+
+    def all(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Return every row that a statement finds."""
+        return self.run(lambda driver: _found(driver, statement, values).fetchall())
+
+    def run(self, work: Callable[[Any], T]) -> T:
+        """Return what the work returns, to which a driver's connection is given.
+
+        It runs a second time when the first connection turns out to be dead: so it must be one transaction.
+        """
+        about_to_ask(self._engine)
+        try:
+            try:
+                return self._once(work)
+            except _GoneError:
+                self.close()
+                return self._once(work)
+        except self._driver.IntegrityError as error:
+            raise DuplicateError(str(error)) from error
+        except (self._driver.DataError, UnicodeError) as error:
+            raise ValueRefusedError(f"the database cannot hold a value: {type(error).__name__}") from error
+        except (self._driver.Error, _GoneError) as error:
+            raise StoreError(f"the database failed: {error}") from error
+
+    def _once(self, work: Callable[[Any], T]) -> T:
+        connection = self._take()
+        try:
+            result = work(connection.dbapi_connection)
+        except BaseException as error:
+            gone = self._is_gone(error, connection)
+            self._give_up(connection)
+            if gone:
+                raise _GoneError(str(error)) from error
+            raise
+        self._idle.append(connection)
+        return result
+
+    def _give_up(self, connection: PoolProxiedConnection) -> None:
+        """End the transaction first: SQLite keeps a closed connection, and its lock, while a cursor lives."""
+        try:
+            connection.rollback()
+        except self._driver.Error:
+            connection.invalidate()
+        else:
+            self._idle.append(connection)
+
+    def _take(self) -> PoolProxiedConnection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._engine.raw_connection()
+
+    def _is_gone(self, error: BaseException, connection: PoolProxiedConnection) -> bool:
+        if not isinstance(error, self._driver.Error):
+            return False
+        return self._engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().invalidate()
+
+
+def _found(driver: Any, statement: Statement, values: dict[str, Any]) -> Any:
+    cursor = driver.cursor()
+    statement.run(cursor, values)
+    return cursor
+
+
+class _GoneError(Exception):
+    pass

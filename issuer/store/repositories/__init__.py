@@ -1,0 +1,1 @@
+"""One small repository for each kind of row."""

@@ -1,0 +1,146 @@
+"""Failed sign-ins, counted per bucket: an account, an address, a browser.
+
+A bucket's name is kept as its SHA-256: people type passwords where their name belongs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Dialect, bindparam, delete, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from issuer.store.database import Database
+from issuer.store.fast.connections import Statement
+from issuer.store.tables import attempts
+from issuer.store.values import digest
+from issuer.world import Clock
+
+MOST_DOUBLINGS = 60
+NOTHING: ColumnElement[int] = literal_column("0")
+ONE: ColumnElement[int] = literal_column("1")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPolicy:
+    """How many attempts are free, and how long the waits are after that, in seconds."""
+
+    free: int
+    first_wait: float
+    longest_wait: float
+    forget_after: float
+
+    def wait_after(self, count: int) -> float:
+        """Return how long to wait after so many attempts: each one more doubles it."""
+        if count < self.free:
+            return 0.0
+        return min(self.longest_wait, self.first_wait * 2.0 ** min(count - self.free, MOST_DOUBLINGS))
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why an attempt may not go on: the bucket that waits, and for how many seconds."""
+
+    bucket: str
+    seconds: float
+
+
+class Attempts:
+    """The counters of the store."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Use a database, and a clock that tells when a wait is over."""
+        self._database = database
+        self._clock = clock
+        row, this = attempts.c, attempts.c.bucket_hash == bindparam("key")
+        put: dict[str, Any] = {
+            name: bindparam(f"new_{name}") for name in ("count", "blocked_until", "forget_at")
+        }
+        less = {"count": row["count"] - ONE, "blocked_until": NOTHING}
+        statement = database.statement
+        self._first = statement(_insert_or_ignore(database.engine.dialect))
+        self._wait = statement(select(row.blocked_until).where(this))
+        self._get = statement(
+            select(row["count"], row.blocked_until, row.forget_at).where(this).with_for_update()
+        )
+        self._put = statement(update(attempts).where(this).values(put))
+        self._less = statement(update(attempts).where(this, row["count"] > NOTHING).values(less))
+        self._delete = statement(delete(attempts).where(this))
+
+    def reserve(self, bucket: str, policy: AttemptPolicy) -> float:
+        """Count an attempt and return 0.0 if it may go on; else count nothing, return the seconds to wait."""
+        waits = self.reserve_all({bucket: policy})
+        return waits.seconds if waits else 0.0
+
+    def reserve_all(self, policies: Mapping[str, AttemptPolicy]) -> Pause | None:
+        """Count an attempt in each bucket and return None if it may go on; else count nothing, say why.
+
+        Exact, however many threads and processes ask at once: no two attempts take the same place.
+        """
+        buckets = {digest(bucket): bucket for bucket in policies}
+        for key, bucket in buckets.items():
+            if (wait := self._wait_of(key)) > 0.0:
+                return Pause(bucket, wait)
+
+        def count(cursor: Any) -> Pause | None:
+            now = self._clock.now()
+            rows = {key: self._row(cursor, key) for key in sorted(buckets)}  # in one order: no deadlock
+            for key, (_, blocked_until, _) in rows.items():
+                if blocked_until > now:
+                    return Pause(buckets[key], blocked_until - now)
+            for key, row in rows.items():
+                self._count(cursor, key, row, policies[buckets[key]], now)
+            return None
+
+        return self._database.transact(count)
+
+    def _wait_of(self, key: bytes) -> float:
+        """Look before the write: an attacker who is blocked costs a read, and nobody's turn to write."""
+        row = self._database.kept.first(self._wait, {"key": key})
+        return max(0.0, row[0] - self._clock.now()) if row else 0.0
+
+    def _row(self, cursor: Any, key: bytes) -> tuple[int, float, float]:
+        self._first.run(cursor, {"key": key})
+        self._get.run(cursor, {"key": key})
+        count, blocked_until, forget_at = cursor.fetchone()
+        return count, blocked_until, forget_at
+
+    def _count(
+        self, cursor: Any, key: bytes, row: tuple[int, float, float], policy: AttemptPolicy, now: float
+    ) -> None:
+        count = 1 if row[2] <= now else row[0] + 1
+        blocked_until = now + policy.wait_after(count)
+        values = {
+            "new_count": count,
+            "new_blocked_until": blocked_until,
+            "new_forget_at": max(now + policy.forget_after, blocked_until),
+        }
+        self._put.run(cursor, {"key": key, **values})
+
+    def release(self, *buckets: str) -> None:
+        """Take back one attempt of each that was no failure, and the wait that it began."""
+        self._settle(dict.fromkeys(buckets, self._less))
+
+    def clear(self, bucket: str) -> None:
+        """Forget every attempt of a bucket."""
+        self._settle({bucket: self._delete})
+
+    def succeed(self, cleared: str, released: str) -> None:
+        """Clear one bucket, and release another, at once."""
+        self._settle({released: self._less, cleared: self._delete})
+
+    def _settle(self, changes: Mapping[str, Statement]) -> None:
+        ordered = sorted(((digest(bucket), change) for bucket, change in changes.items()), key=itemgetter(0))
+
+        def settle(cursor: Any) -> None:
+            for key, change in ordered:
+                change.run(cursor, {"key": key})
+
+        self._database.transact(settle)
+
+
+def _insert_or_ignore(dialect: Dialect) -> sqlite.Insert | postgresql.Insert:
+    insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
+    empty = dict.fromkeys(("count", "blocked_until", "forget_at"), NOTHING)
+    return insert(attempts).values(bucket_hash=bindparam("key"), **empty).on_conflict_do_nothing()

@@ -1,0 +1,203 @@
+"""Portal sessions, under the SHA-256 of their id."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
+
+from issuer.identity import Identity
+from issuer.store.database import Database
+from issuer.store.fast.connections import Statement
+from issuer.store.tables import sessions
+from issuer.store.values import (
+    NO_VALUES,
+    dump_attributes,
+    dump_groups,
+    dump_values,
+    load_attributes,
+    load_groups,
+    load_values,
+    storable,
+)
+from issuer.world import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session: whose it is, how long it lasts, and the browser that began it."""
+
+    id_hash: bytes = field(repr=False)
+    identity: Identity
+    created_at: float
+    seen_at: float
+    expires_at: float
+    """The absolute end."""
+    idle_expires_at: float
+    """The end unless it is used before."""
+    address: str
+    user_agent: str
+    refreshed_at: float
+    """When attributes and groups were read."""
+    upstream_sid: str | None = None
+    """What the server that signed the person in calls the session."""
+    auth_time: float = 0.0
+    """When the person signed in, here or at that server; 0 when it does not say."""
+
+
+class Sessions:
+    """The sessions of the store. An expired one is as if it were not there, purged or not."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Use a database, and a clock that tells what has expired."""
+        self._database = database
+        self._clock = clock
+        by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))
+        self._get = Statement(by_hash, database.engine.dialect)
+        self._insert = database.statement(insert(sessions))
+        self.listeners: list[Callable[[Sequence[bytes], bytes | None], None]] = []
+        """Who hears that sessions were ended (not that they expired), by their hashes, and which one takes
+        their place."""
+
+    def add(self, row: SessionRow) -> None:
+        """Begin a session."""
+        self._database.transact(lambda cursor: self._insert.run(cursor, _values(row)))
+
+    def get(self, id_hash: bytes) -> SessionRow | None:
+        """Return the living session with this hash."""
+        row = self._database.kept.first(self._get, {"id_hash": id_hash})
+        if row is None:
+            return None
+        session = _session(row)
+        now = self._clock.now()
+        return session if session.expires_at > now and session.idle_expires_at > now else None
+
+    def touch(self, id_hash: bytes, seen_at: float, idle_expires_at: float) -> None:
+        """Note that a session was used."""
+        values = {"seen_at": seen_at, "idle_expires_at": idle_expires_at}
+        self._change(update(sessions).where(sessions.c.id_hash == id_hash).values(values))
+
+    def end(self, id_hash: bytes, successor: bytes | None = None) -> bool:
+        """End a session; tell whether there was one. `successor` is the person's new one in its place."""
+        return self._end(sessions.c.id_hash == id_hash, successor) > 0
+
+    def end_of(self, backend: str, subject: str) -> int:
+        """End every session of a person; return how many there were."""
+        return self._end(_person(backend, subject))
+
+    def _end(self, condition: ColumnElement[bool], successor: bytes | None = None) -> int:
+        with self._database.write() as connection:
+            ended = connection.scalars(delete(sessions).where(condition).returning(sessions.c.id_hash)).all()
+        for hear in self.listeners if ended else ():
+            hear(ended, successor)
+        return len(ended)
+
+    def end_upstream(self, backend: str, sid: str) -> int:
+        """End the sessions that an upstream knows by this name; return how many there were."""
+        named = and_(sessions.c.backend == backend, sessions.c.upstream_sid == sid)
+        return self._end(named) if storable(sid) else 0
+
+    def outdate(self, backend: str, subject: str) -> int:
+        """Let every session of a person be refreshed before it counts again; return how many there are."""
+        never = -self._clock.now()  # each time another number: see `refresh`
+        return self._change(update(sessions).where(_person(backend, subject)).values(refreshed_at=never))
+
+    def refresh(self, row: SessionRow, was: float) -> bool:
+        """Write what was read of a person now, and when; tell whether the session was as old as it `was`.
+
+        If not, something changed after it was read, and the session stays to be refreshed. How strongly the
+        person signed in stays as it was.
+        """
+        values = {
+            "uid": row.identity.uid,
+            "attributes": dump_attributes(row.identity.attributes),
+            "groups": dump_groups(row.identity.groups),
+            "macros": dump_values(row.identity.macros),
+            "refreshed_at": row.refreshed_at,
+        }
+        same = and_(sessions.c.id_hash == row.id_hash, sessions.c.refreshed_at == was)
+        return self._change(update(sessions).where(same).values(values)) > 0
+
+    def of(self, backend: str, subject: str) -> list[SessionRow]:
+        """Return the living sessions of a person, the newest first."""
+        return self._living(_person(backend, subject), limit=None)
+
+    def all(self, limit: int = 1000) -> list[SessionRow]:
+        """Return living sessions, the newest first."""
+        return self._living(sessions.c.id_hash.is_not(None), limit)
+
+    def of_uid(self, uid: str) -> list[SessionRow]:
+        """Return the living sessions of everybody who has this uid, the newest first."""
+        return self._living(sessions.c.uid == uid, None) if storable(uid) else []
+
+    def beginning_with(self, prefix: bytes) -> list[SessionRow]:
+        """Return the living sessions whose hash begins so."""
+        last = prefix.ljust(32, b"\xff")
+        return self._living(and_(sessions.c.id_hash >= prefix, sessions.c.id_hash <= last), None)
+
+    def _living(self, condition: ColumnElement[bool], limit: int | None) -> list[SessionRow]:
+        now = self._clock.now()
+        living = and_(condition, sessions.c.expires_at > now, sessions.c.idle_expires_at > now)
+        found = select(sessions).where(living).order_by(sessions.c.created_at.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [_session(row) for row in connection.execute(found)]
+
+    def _change(self, statement: Any) -> int:
+        with self._database.write() as connection:
+            return connection.execute(statement).rowcount
+
+
+def _person(backend: str, subject: str) -> ColumnElement[bool]:
+    return and_(sessions.c.backend == backend, sessions.c.subject == subject)
+
+
+def _values(row: SessionRow) -> dict[str, Any]:
+    return {
+        "id_hash": row.id_hash,
+        "backend": row.identity.backend,
+        "subject": row.identity.subject,
+        "uid": row.identity.uid,
+        "attributes": dump_attributes(row.identity.attributes),
+        "groups": dump_groups(row.identity.groups),
+        "auth_level": row.identity.auth_level,
+        "created_at": row.created_at,
+        "seen_at": row.seen_at,
+        "expires_at": row.expires_at,
+        "idle_expires_at": row.idle_expires_at,
+        "address": row.address,
+        "user_agent": row.user_agent,
+        "macros": dump_values(row.identity.macros),
+        "refreshed_at": row.refreshed_at,
+        "upstream_sid": row.upstream_sid,
+        "auth_time": row.auth_time,
+    }
+
+
+def _session(row: Any) -> SessionRow:
+    """Return the session of a row, whose columns are in the table's order."""
+    (
+        id_hash,
+        backend,
+        subject,
+        uid,
+        attributes,
+        groups,
+        level,
+        created,
+        seen,
+        end,
+        idle_end,
+        address,
+        agent,
+        macros,
+        refreshed,
+        sid,
+        auth_time,
+    ) = row
+    named = {} if macros == NO_VALUES else load_values(macros)
+    identity = Identity(
+        backend, subject, uid, load_attributes(attributes), load_groups(groups), level, macros=named
+    )
+    return SessionRow(
+        id_hash, identity, created, seen, end, idle_end, address, agent, refreshed, sid, auth_time
+    )

@@ -1,0 +1,107 @@
+"""Users of the local login backend."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from issuer.identity import Attribute
+from issuer.store.database import Database
+from issuer.store.fast.connections import Statement
+from issuer.store.tables import users
+from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups, storable
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A local user; `id` never changes and is never given to somebody else."""
+
+    id: str
+    uid: str
+    password_hash: str = field(repr=False)
+    attributes: dict[str, Attribute]
+    groups: tuple[str, ...]
+    enabled: bool
+    created_at: float
+    changed_at: float
+
+
+class Users:
+    """The users of the store."""
+
+    def __init__(self, database: Database) -> None:
+        """Use a database."""
+        self._database = database
+        by_id = select(users).where(users.c.id == bindparam("key"))
+        self._by_id = Statement(by_id, database.engine.dialect)
+
+    def add(self, user: User) -> None:
+        """Add a user.
+
+        Raises:
+            DuplicateError: the id or the uid is taken.
+        """
+        with self._database.write() as connection:
+            connection.execute(insert(users), _values(user))
+
+    def by_uid(self, uid: str) -> User | None:
+        """Return the user with exactly this uid."""
+        return self._one(users.c.uid == uid) if storable(uid) else None
+
+    def by_id(self, user_id: str) -> User | None:
+        """Return the user with this id."""
+        row = self._database.kept.first(self._by_id, {"key": user_id}) if storable(user_id) else None
+        return _user(row) if row else None
+
+    def all(self) -> list[User]:
+        """Return every user, by uid."""
+        with self._database.read() as connection:
+            return [_user(row) for row in connection.execute(select(users).order_by(users.c.uid))]
+
+    def update(self, user: User) -> bool:
+        """Write a user again, found by id; tell whether there was one.
+
+        Raises:
+            DuplicateError: the new uid is taken.
+        """
+        with self._database.write() as connection:
+            found = connection.execute(update(users).where(users.c.id == user.id), _values(user))
+        return found.rowcount > 0
+
+    def remove(self, user_id: str) -> bool:
+        """Remove a user; tell whether there was one."""
+        with self._database.write() as connection:
+            return connection.execute(delete(users).where(users.c.id == user_id)).rowcount > 0
+
+    def _one(self, condition: Any) -> User | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(users).where(condition)).one_or_none()
+        return _user(row) if row else None
+
+
+def _values(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "uid": user.uid,
+        "password_hash": user.password_hash,
+        "attributes": dump_attributes(user.attributes),
+        "groups": dump_groups(user.groups),
+        "enabled": user.enabled,
+        "created_at": user.created_at,
+        "changed_at": user.changed_at,
+    }
+
+
+def _user(row: Any) -> User:
+    """Return the user of a row, whose columns are in the table's order."""
+    user_id, uid, password_hash, attributes, groups, enabled, created, changed = row
+    return User(
+        user_id,
+        uid,
+        password_hash,
+        load_attributes(attributes),
+        load_groups(groups),
+        bool(enabled),
+        created,
+        changed,
+    )

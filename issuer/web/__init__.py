@@ -1,0 +1,1 @@
+"""What every page has in common: the application, cookies, headers, addresses, language."""

@@ -1,0 +1,119 @@
+"""The Flask application at its one address, without the parts of Flask that it has no use for."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, request
+from flask.globals import request_ctx
+from flask.sessions import NullSession, SessionInterface
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import Headers
+from werkzeug.routing import MapAdapter
+
+from issuer.runtime import ReceivedBody
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def request_in_hand() -> Request:
+    """Return the request in hand itself; every use of Flask's `request` looks for it anew.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]  # werkzeug.local, "Proxy"
+    return found
+
+
+class BufferedRequest(Request):
+    """A request whose body our server has read and counted before anybody asks for it."""
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body; of another server with werkzeug's guards around it."""
+        received = self.environ.get("wsgi.input")
+        return received if isinstance(received, ReceivedBody) else super().stream
+
+
+class PreparedResponse(Response):
+    """An answer with all its headers; werkzeug would copy them, and look for what to add."""
+
+    default_mimetype = None
+
+    def __init__(
+        self,
+        content: bytes = b"",
+        status: str = "200 OK",
+        headers: Iterable[tuple[str, str]] | None = None,
+    ) -> None:
+        """Keep all of it; a `Location` must be a URI (RFC 3986) already."""
+        fields = Headers()
+        fields[:] = headers or ()
+        super().__init__([content], status, fields)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer with the headers as they are; to HEAD without content (RFC 9110 §9.3.2)."""
+        start_response(self.status, list(self.headers))
+        return () if environ["REQUEST_METHOD"] == "HEAD" else self.response  # type: ignore[return-value]
+
+
+class NoSessions(SessionInterface):
+    """Flask's own sessions, which nobody uses: the portal keeps its sessions in the store."""
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 - Flask passes them
+        """Return what refuses to be written to."""
+        return NullSession()
+
+
+class Application(Flask):
+    """A Flask application whose scheme and host the configuration names; no request's `Host` is asked."""
+
+    request_class = BufferedRequest
+    session_interface = NoSessions()
+
+    def __init__(self, name: str, public_url: str) -> None:
+        """Keep the address at which browsers reach it."""
+        super().__init__(name)
+        address = urlsplit(public_url)
+        self._scheme = address.scheme
+        self._server_name = self.url_map.bind(address.netloc).server_name
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what leads a request to its route."""
+        if request is None:
+            return super().create_url_adapter(None)
+        environ = request.environ
+        return MapAdapter(
+            self.url_map,
+            self._server_name,
+            script_name="/",
+            subdomain="",
+            url_scheme=self._scheme,
+            path_info=environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),  # PEP 3333
+            default_method=environ["REQUEST_METHOD"],
+            query_args=environ.get("QUERY_STRING", ""),
+        )
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: no view is a coroutine, and Flask would look at each anew."""
+        return func
+
+    def do_teardown_request(self, *error: BaseException | None) -> None:
+        """Run what is registered to run after a request, if anything is."""
+        if self.teardown_request_funcs:
+            super().do_teardown_request(*error)
+
+    def process_response(self, response: Response) -> Response:
+        """Run what is registered to run on an answer, if anything is; there are no sessions to save."""
+        if self.after_request_funcs or request_ctx._after_request_functions:
+            return super().process_response(response)
+        return response
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Run what is registered to run before a request, if anything is."""
+        if self.before_request_funcs or self.url_value_preprocessors:
+            return super().preprocess_request()
+        return None

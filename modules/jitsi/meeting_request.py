@@ -1,0 +1,74 @@
+"""What a request asks for, put together from the places that can say it: query, path and `state`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+from modules.jitsi.rooms import (
+    LONGEST_LOCALPART,
+    Room,
+    RoomError,
+    Tenant,
+    agreed_room,
+    agreed_tenant,
+    parse_room,
+    parse_tenant,
+)
+from modules.jitsi.state import JitsiState, StateError, parse_state
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingRequest:
+    """One meeting, and how the person wants to get there."""
+
+    room: Room
+    tenant: Tenant | None
+    state: JitsiState
+
+
+def parameters(query: bytes) -> dict[str, list[str]]:
+    """Decode a query once; what is no UTF-8 becomes U+FFFD, as in a path (Flask would leave it encoded)."""
+    found: dict[str, list[str]] = {"room": [], "tenant": [], "state": []}
+    for name, value in parse_qsl(query.decode(errors="replace"), keep_blank_values=True):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def parse_meeting_request(
+    rooms: Sequence[str], tenants: Sequence[str] = (), states: Sequence[str] = ()
+) -> MeetingRequest:
+    """Read a request: every `room` (query and path), `tenant` and `state` that it gives, decoded once.
+
+    Raises AskedError (RoomError, TenantError or StateError), also when two places disagree.
+    """
+    if len(states) > 1:
+        raise StateError("repeated")
+    state = parse_state(states[0]) if states else JitsiState()
+    room = _room(rooms, state.room)
+    tenant = agreed_tenant(parse_tenant(text) for text in (*tenants, state.tenant))
+    # Prosody calls the conference of a tenant `[tenant]room`.
+    if tenant and len(f"[{tenant.name}]{room.claim}") > LONGEST_LOCALPART:
+        raise RoomError("too_long")
+    return MeetingRequest(room, tenant, state)
+
+
+def _room(rooms: Sequence[str], in_state: str | None) -> Room:
+    """Return the room that every place names."""
+    asked = [parse_room(text) for text in rooms]
+    if in_state is None:
+        return agreed_room(asked)
+    stated = parse_room(in_state)
+    if asked and stated not in asked:
+        stated = _as_in_address_bar(in_state)
+    return agreed_room([*asked, stated])
+
+
+def _as_in_address_bar(text: str) -> Room:
+    """Read the state's room as Jitsi's client writes it: as it stands in the address bar, percent-encoded.
+
+    It only confirms a room that another place names; it never names one.
+    """
+    try:
+        return parse_room(unquote(text, errors="strict"))
+    except ValueError:
+        raise RoomError("disagree") from None

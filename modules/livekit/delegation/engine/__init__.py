@@ -1,0 +1,1 @@
+"""What a job does next: the state machine and what drives it."""

@@ -1,0 +1,1 @@
+"""The jobs of delegated leave, and which worker has which."""

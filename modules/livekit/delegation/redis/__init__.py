@@ -1,0 +1,1 @@
+"""Jobs as lk-jwt-service keeps them in Redis."""

@@ -1,0 +1,1 @@
+"""The authorization endpoint: from a request to a code."""

@@ -1,0 +1,48 @@
+"""Consent: whether people let a client know about them, remembered for as long as the instance says."""
+
+from issuer.store import Session
+from modules.oidc import audit
+from modules.oidc.authorization.request import AuthorizationRequest
+from modules.oidc.provider import Provider
+from modules.oidc.store.consents import Consent
+from modules.oidc.tokens.claims import SINGLE
+
+
+def shown(session: Session) -> str:
+    """Return how a page names the session that it was shown in, so that it counts for no other."""
+    return session.id_hash.hex()[:16]
+
+
+def needed(asked: AuthorizationRequest) -> dict[str, None]:
+    """Return what the consent must cover, in order: the scopes, and single claims as a scope of their own."""
+    single = (*asked.wishes.id_token, *asked.wishes.userinfo)
+    return dict.fromkeys([*asked.scope, *(SINGLE + name for name in single)])
+
+
+def is_given(provider: Provider, asked: AuthorizationRequest, session: Session) -> bool:
+    """Tell whether nobody needs to be asked."""
+    if asked.client.settings.trusted:
+        return True
+    if "consent" in asked.prompt:
+        return False
+    earlier = provider.consents.get(session.identity, asked.client.client_id)
+    return earlier is not None and needed(asked).keys() <= frozenset(earlier.scope)
+
+
+def remember(provider: Provider, asked: AuthorizationRequest, session: Session) -> None:
+    """Keep a consent, with what was covered before."""
+    identity, client_id, now = session.identity, asked.client.client_id, provider.clock.now()
+    earlier = provider.consents.get(identity, client_id)
+    scope = tuple(sorted({*needed(asked), *(earlier.scope if earlier else ())}))
+    provider.consents.give(identity, Consent(client_id, scope, now, now + provider.settings.consent_lifetime))
+    audit.consent_given(provider.instance, client_id, identity, scope)
+
+
+def withdraw(provider: Provider, session: Session, client_id: str) -> bool:
+    """Forget a consent, and end the client's grants; tell whether there was one."""
+    identity = session.identity
+    found = provider.consents.withdraw(identity, client_id)
+    ended = provider.grants.revoke_of_client(provider.instance, client_id, identity)
+    if found or ended:
+        audit.consent_withdrawn(provider.instance, client_id, identity)
+    return found or ended > 0

@@ -1,0 +1,1 @@
+"""The tokens that the provider gives, and what they say."""
