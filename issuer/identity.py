@@ -1,9 +1,16 @@
-"""Who somebody is: what a login backend returns and a session keeps."""
+"""Who somebody is: what a login backend returns and a session keeps. How rows hold it is said here alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from issuer import jsontext
 
 Attribute = str | list[str]
+
+EMPTY = "{}"
+FURTHER = ":"
+"""Begins the names of further fields among the macros of a row: no macro can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +21,9 @@ class Identity:
     identifier as the directory has it, never as it was typed. `auth_level` is how strongly the person
     signed in (1 = password). `claims` is what else a backend was told, as nested as it came: only the mapping
     sees it, and no session keeps it. `macros` are the operator's named expressions, as the sign-in gave them.
+
+    Sessions, pending sign-ins and grants keep every field but `claims`: whoever adds one adds it here alone,
+    with a default, and with values that JSON has.
     """
 
     backend: str
@@ -31,3 +41,41 @@ class Identity:
         if isinstance(value, list):
             return value[0] if value else None
         return value
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of a row that keeps the identity; texts are JSON in ASCII."""
+        further = {FURTHER + name: getattr(self, name) for name in _FURTHER}
+        return {
+            "backend": self.backend,
+            "subject": self.subject,
+            "uid": self.uid,
+            "attributes": jsontext.dump(dict(self.attributes)).decode(),
+            "groups": jsontext.dump(self.groups).decode(),
+            "auth_level": self.auth_level,
+            "macros": jsontext.dump({**self.macros, **further}).decode(),
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Identity":
+        """Return the identity that `to_row` has written; other columns of the row do not matter.
+
+        Raises:
+            ValueError: a text is no JSON.
+        """
+        macros = row["macros"]
+        named: dict[str, Any] = {} if macros == EMPTY else jsontext.load(macros)
+        further = {name: named.pop(FURTHER + name) for name in _FURTHER if FURTHER + name in named}
+        return cls(
+            backend=row["backend"],
+            subject=row["subject"],
+            uid=row["uid"],
+            attributes=jsontext.load(row["attributes"]),
+            groups=tuple(jsontext.load(row["groups"])),
+            auth_level=row["auth_level"],
+            macros=named,
+            **further,
+        )
+
+
+_COLUMNS = {"backend", "subject", "uid", "attributes", "groups", "auth_level", "macros"}
+_FURTHER = tuple(field.name for field in fields(Identity) if field.name not in {*_COLUMNS, "claims"})

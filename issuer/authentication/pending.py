@@ -6,7 +6,7 @@ of its own, the store the SHA-256 of that.
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
@@ -73,17 +73,8 @@ class PendingSignIns:
 
 
 def _dumped(pending: PendingSignIn) -> dict[str, object]:
-    who = pending.identity
     return {
-        "identity": {
-            "backend": who.backend,
-            "subject": who.subject,
-            "uid": who.uid,
-            "attributes": dict(who.attributes),
-            "groups": list(who.groups),
-            "auth_level": who.auth_level,
-            "macros": dict(who.macros),
-        },
+        "identity": pending.identity.to_row(),
         "account": pending.account,
         "goal": pending.goal,
         "sealed": base64.b64encode(pending.sealed).decode() if pending.sealed else None,
@@ -92,10 +83,9 @@ def _dumped(pending: PendingSignIn) -> dict[str, object]:
 
 
 def _loaded(content: Mapping[str, Any]) -> PendingSignIn:
-    identity = Identity(**content["identity"])
     sealed = content["sealed"]
     return PendingSignIn(
-        identity=replace(identity, groups=tuple(identity.groups)),
+        identity=Identity.from_row(content["identity"]),
         account=content["account"],
         goal=content["goal"],
         sealed=base64.b64decode(sealed) if sealed else None,

@@ -1,44 +1,6 @@
-"""How values are written that a column cannot hold as they are."""
+"""What may be a key or a value of a row, whatever a stranger has typed."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import cast
-
-from issuer import jsontext
-from issuer.identity import Attribute
-
-
-def dump_attributes(attributes: Mapping[str, Attribute]) -> str:
-    """Return attributes as JSON, in ASCII: no character of a directory is beyond a column."""
-    return jsontext.dump(dict(attributes)).decode()
-
-
-def load_attributes(text: str) -> dict[str, Attribute]:
-    """Return the attributes of a row."""
-    return cast("dict[str, Attribute]", jsontext.load(text))
-
-
-NO_VALUES = "{}"
-
-
-def dump_values(values: Mapping[str, object]) -> str:
-    """Return named values of any kind that JSON has, in ASCII."""
-    return jsontext.dump(dict(values)).decode()
-
-
-def load_values(text: str) -> dict[str, object]:
-    """Return the named values of a row."""
-    return cast("dict[str, object]", jsontext.load(text))
-
-
-def dump_groups(groups: tuple[str, ...]) -> str:
-    """Return groups as JSON, in ASCII."""
-    return jsontext.dump(groups).decode()
-
-
-def load_groups(text: str) -> tuple[str, ...]:
-    """Return the groups of a row."""
-    return tuple(jsontext.load(text))
 
 
 def digest(text: str) -> bytes:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Row, and_, delete, insert, select
 
+from issuer import jsontext
 from issuer.store.database import Database
 from issuer.store.tables import pending_steps
-from issuer.store.values import dump_values, load_values
 from issuer.world import Clock
 
 
@@ -36,7 +36,7 @@ class PendingSteps:
             "id_hash": step.id_hash,
             "backend": step.backend,
             "subject": step.subject,
-            "content": dump_values(step.content),
+            "content": jsontext.dump(dict(step.content)).decode(),
             "expires_at": step.expires_at,
         }
         with self._database.write() as connection:
@@ -68,6 +68,6 @@ def _step(row: Row[tuple[object, ...]]) -> PendingStep:
         found["id_hash"],
         found["backend"],
         found["subject"],
-        load_values(found["content"]),
+        jsontext.load(found["content"]),
         found["expires_at"],
     )

@@ -1,7 +1,7 @@
 """Portal sessions, under the SHA-256 of their id."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
@@ -10,16 +10,7 @@ from issuer.identity import Identity
 from issuer.store.database import Database
 from issuer.store.fast.connections import Statement
 from issuer.store.tables import sessions
-from issuer.store.values import (
-    NO_VALUES,
-    dump_attributes,
-    dump_groups,
-    dump_values,
-    load_attributes,
-    load_groups,
-    load_values,
-    storable,
-)
+from issuer.store.values import storable
 from issuer.world import Clock
 
 
@@ -108,13 +99,9 @@ class Sessions:
         If not, something changed after it was read, and the session stays to be refreshed. How strongly the
         person signed in stays as it was.
         """
-        values = {
-            "uid": row.identity.uid,
-            "attributes": dump_attributes(row.identity.attributes),
-            "groups": dump_groups(row.identity.groups),
-            "macros": dump_values(row.identity.macros),
-            "refreshed_at": row.refreshed_at,
-        }
+        stays = {"backend", "subject", "auth_level"}
+        values = {name: value for name, value in row.identity.to_row().items() if name not in stays}
+        values["refreshed_at"] = row.refreshed_at
         same = and_(sessions.c.id_hash == row.id_hash, sessions.c.refreshed_at == was)
         return self._change(update(sessions).where(same).values(values)) > 0
 
@@ -154,50 +141,24 @@ def _person(backend: str, subject: str) -> ColumnElement[bool]:
 def _values(row: SessionRow) -> dict[str, Any]:
     return {
         "id_hash": row.id_hash,
-        "backend": row.identity.backend,
-        "subject": row.identity.subject,
-        "uid": row.identity.uid,
-        "attributes": dump_attributes(row.identity.attributes),
-        "groups": dump_groups(row.identity.groups),
-        "auth_level": row.identity.auth_level,
+        **row.identity.to_row(),
         "created_at": row.created_at,
         "seen_at": row.seen_at,
         "expires_at": row.expires_at,
         "idle_expires_at": row.idle_expires_at,
         "address": row.address,
         "user_agent": row.user_agent,
-        "macros": dump_values(row.identity.macros),
         "refreshed_at": row.refreshed_at,
         "upstream_sid": row.upstream_sid,
         "auth_time": row.auth_time,
     }
 
 
+_COLUMNS = tuple(sessions.c.keys())
+_OWN = tuple(field.name for field in fields(SessionRow) if field.name != "identity")
+
+
 def _session(row: Any) -> SessionRow:
     """Return the session of a row, whose columns are in the table's order."""
-    (
-        id_hash,
-        backend,
-        subject,
-        uid,
-        attributes,
-        groups,
-        level,
-        created,
-        seen,
-        end,
-        idle_end,
-        address,
-        agent,
-        macros,
-        refreshed,
-        sid,
-        auth_time,
-    ) = row
-    named = {} if macros == NO_VALUES else load_values(macros)
-    identity = Identity(
-        backend, subject, uid, load_attributes(attributes), load_groups(groups), level, macros=named
-    )
-    return SessionRow(
-        id_hash, identity, created, seen, end, idle_end, address, agent, refreshed, sid, auth_time
-    )
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return SessionRow(identity=Identity.from_row(values), **{name: values[name] for name in _OWN})

@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from issuer import jsontext
 from issuer.identity import Attribute
 from issuer.store.database import Database
 from issuer.store.fast.connections import Statement
 from issuer.store.tables import users
-from issuer.store.values import dump_attributes, dump_groups, load_attributes, load_groups, storable
+from issuer.store.values import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def _values(user: User) -> dict[str, Any]:
         "id": user.id,
         "uid": user.uid,
         "password_hash": user.password_hash,
-        "attributes": dump_attributes(user.attributes),
-        "groups": dump_groups(user.groups),
+        "attributes": jsontext.dump(user.attributes).decode(),
+        "groups": jsontext.dump(user.groups).decode(),
         "enabled": user.enabled,
         "created_at": user.created_at,
         "changed_at": user.changed_at,
@@ -99,8 +100,8 @@ def _user(row: Any) -> User:
         user_id,
         uid,
         password_hash,
-        load_attributes(attributes),
-        load_groups(groups),
+        jsontext.load(attributes),
+        tuple(jsontext.load(groups)),
         bool(enabled),
         created,
         changed,

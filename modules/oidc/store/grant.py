@@ -1,19 +1,11 @@
 """A grant as others hold it, and as a row of the table."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from issuer import jsontext
 from issuer.identity import Identity
-from issuer.store.values import (
-    NO_VALUES,
-    dump_attributes,
-    dump_groups,
-    dump_values,
-    load_attributes,
-    load_groups,
-    load_values,
-)
+from modules.oidc.store.tables import grants
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +59,11 @@ class RefreshToken:
 
 def values_of(grant: Grant) -> dict[str, Any]:
     """Return the row of a grant, without its code."""
-    identity = grant.identity
     return {
         "id": grant.id,
         "instance": grant.instance,
         "client_id": grant.client_id,
-        "backend": identity.backend,
-        "subject": identity.subject,
-        "uid": identity.uid,
-        "attributes": dump_attributes(identity.attributes),
-        "groups": dump_groups(identity.groups),
-        "auth_level": identity.auth_level,
-        "macros": dump_values(identity.macros),
+        **grant.identity.to_row(),
         "session": grant.session,
         "auth_time": grant.auth_time,
         "scope": " ".join(grant.scope),
@@ -89,48 +74,18 @@ def values_of(grant: Grant) -> dict[str, Any]:
     }
 
 
+_COLUMNS = tuple(grants.c.keys())
+_OWN = tuple(field.name for field in fields(Grant) if field.name not in {"identity", "scope", "details"})
+
+
 def grant_of(row: Any) -> Grant:
     """Return the grant of a row, whose columns are in the table's order."""
-    (
-        grant_id,
-        instance,
-        client_id,
-        backend,
-        subject,
-        uid,
-        attributes,
-        groups,
-        level,
-        macros,
-        session,
-        auth_time,
-        scope,
-        details,
-        created,
-        end,
-        revoked,
-        _code,
-        code_end,
-        code_used,
-    ) = row
-    named = {} if macros == NO_VALUES else load_values(macros)
-    identity = Identity(
-        backend, subject, uid, load_attributes(attributes), load_groups(groups), level, macros=named
-    )
+    values = dict(zip(_COLUMNS, row, strict=True))
     return Grant(
-        grant_id,
-        instance,
-        client_id,
-        identity,
-        auth_time,
-        tuple(scope.split()),
-        created,
-        end,
-        session,
-        _load_details(details),
-        revoked,
-        code_end,
-        code_used,
+        identity=Identity.from_row(values),
+        scope=tuple(values["scope"].split()),
+        details=_load_details(values["details"]),
+        **{name: values[name] for name in _OWN},
     )
 
 

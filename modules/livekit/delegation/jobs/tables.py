@@ -70,7 +70,7 @@ def _expired(now: float) -> Mapping[Table, ColumnElement[bool]]:
 TABLES = Tables(
     name="livekit",
     metadata=metadata,
-    migrations=Path(__file__).parent.parent / "migrations",
+    migrations=Path(__file__).parent.parent.parent / "migrations",
     head="0001",
     expired=_expired,
 )
