@@ -19,8 +19,8 @@ from bench.servers import baseline, free_port, running
 from issuer.backends.local import LocalUsers, identity_of
 from issuer.cli import Shell
 from issuer.commands.init import make_keys
-from issuer.store.values import digest
-from modules.oidc.store.grant import Details, Grant, values_of
+from issuer.store.database import digest
+from modules.oidc.store.grants import Details, Grant, values_of
 from modules.oidc.store.tables import grants, refresh_tokens
 
 SCRIPT = Path(__file__).with_name("oidc.lua")

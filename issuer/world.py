@@ -30,20 +30,13 @@ class Randomness(Protocol):
 
 
 class SystemClock:
-    """The clock of this machine."""
+    """The clock of this machine; what `Clock` says of its methods."""
 
-    def now(self) -> float:
-        """Return the wall-clock time, in seconds since 1970-01-01T00:00:00Z."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds since an arbitrary moment; never goes back."""
-        return time.monotonic()
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
 
 
 class SystemRandomness:
-    """The random generator of the operating system."""
+    """The random generator of the operating system; what `Randomness` says of its method."""
 
-    def bytes(self, count: int) -> bytes:
-        """Return `count` random bytes from the operating system."""
-        return secrets.token_bytes(count)
+    bytes = staticmethod(secrets.token_bytes)

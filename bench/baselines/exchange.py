@@ -18,7 +18,7 @@ from flask import Flask, Response, abort, jsonify, request
 
 from issuer.serving import ServeOptions, serve
 from issuer.settings.models import ServerSettings
-from issuer.store.values import digest
+from issuer.store.database import digest
 
 TABLES = """
 CREATE TABLE codes (code_hash BLOB PRIMARY KEY, subject TEXT, used_at REAL);

@@ -15,9 +15,9 @@ from flask_babel import gettext as _
 from issuer.authentication.complete import CompletedSignIn, SignInCompletion
 from issuer.authentication.current_session import READING, CurrentSession, SignInRequiredError
 from issuer.authentication.factors.second_step import SecondStep
-from issuer.authentication.identities.logins import account_key
 from issuer.authentication.methods.offer import MethodOffer, MethodOffers
 from issuer.authentication.methods.password import PasswordSignIn, Typed
+from issuer.authentication.throttling import account_key
 from issuer.backend import Departure, RedirectBackend
 from issuer.errors import (
     NotAnewError,

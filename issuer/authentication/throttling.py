@@ -1,9 +1,11 @@
 """The limits of guessing: failures are counted for what is guessed at, and for the address they come from."""
 
+import hashlib
 import ipaddress
 import math
 from dataclasses import dataclass
 
+from issuer.authentication.identities.resolver import normal_login
 from issuer.authentication.sessions import Visitor
 from issuer.errors import TooManyRequestsError
 from issuer.observability import audit
@@ -71,3 +73,16 @@ def address_bucket(address: str) -> str:
         mapped = parsed.ipv4_mapped
         return f"address:{mapped or ipaddress.ip_network((parsed, 64), strict=False)}"
     return f"address:{parsed}"
+
+
+def account_key(login: str) -> str:
+    """Return the name under which an account's failures are counted and its browsers remembered.
+
+    It is a hash: people type passwords where the login belongs, and neither table nor log may have them.
+    """
+    return hashlib.sha256(normal_login(login).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def account_bucket(account: str) -> str:
+    """Return the bucket of failures that a stranger's attempts on an account are counted in."""
+    return f"account:{account}"

@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from issuer.authentication.identities.logins import account_bucket, account_key, normal_login, same_people
+from issuer.authentication.identities.resolver import normal_login, same_people
+from issuer.authentication.throttling import account_bucket, account_key
 from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.identity import Attribute, Identity
 from issuer.store import UidClaim, User

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeGuard
 from issuer.bearer.errors import TokenRefusedError
 from issuer.bearer.jwks import PublicKey
 from issuer.identity import Attribute, Identity
-from issuer.store.values import storable
+from issuer.store.database import storable
 
 LONGEST_SUBJECT = 255
 """Characters (OIDC Core §2)."""

@@ -12,7 +12,7 @@ import click
 from issuer.cli import Shell
 from issuer.settings.types import DURATION, UNITS
 from issuer.store import Filter, IssuanceRow
-from issuer.store.values import storable
+from issuer.store.database import storable
 
 LEADS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TIMES = ("issued_at", "expires_at")

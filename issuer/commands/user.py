@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import click
 
-from issuer.authentication.identities.logins import normal_login
+from issuer.authentication.identities.resolver import normal_login
 from issuer.backends.local import LocalUsers, UserError
 from issuer.cli import Shell
 from issuer.identity import Attribute

@@ -20,7 +20,6 @@ KINDS = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256", "ed25519")
 ACCEPTED = "RSA with 2048 to 4096 bits, P-256 and Ed25519 keys are taken"
 
 _FAMILY: dict[str, Kty] = {"p-256": "EC", "ed25519": "OKP"}
-_ALGORITHMS: dict[str, Kty] = {"RS256": "RSA", "RS384": "RSA", "RS512": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 _DEFAULT_KIND: dict[Kty, str] = {"RSA": "rsa-2048", "EC": "p-256", "OKP": "ed25519"}
 # RFC 7638 §3.2 (RSA, EC) and RFC 8037 §2 (OKP): the members that a thumbprint covers.
 _REQUIRED_MEMBERS: dict[Kty, tuple[str, ...]] = {
@@ -35,13 +34,6 @@ _NATURAL_ALGORITHM: dict[Kty, str] = {"EC": "ES256", "OKP": "EdDSA"}
 def family(kind: str) -> Kty:
     """Return the key type (`kty`) of a kind such as `rsa-2048`."""
     return _FAMILY.get(kind, "RSA")
-
-
-def family_for(algorithm: str) -> Kty:
-    """Return the key type that signs with a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1)."""
-    if algorithm not in _ALGORITHMS:
-        raise KeyRingError(f"No key signs with {algorithm!r}: use one of {', '.join(_ALGORITHMS)}.")
-    return _ALGORITHMS[algorithm]
 
 
 def default_kind(kty: Kty) -> str:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from issuer.keys.loader import LoadedKey, Loader
-from issuer.keys.material import default_kind, family_for
-from issuer.keys.model import KeyRingError, KeyState, PublicKey, SigningKey
+from issuer.keys.material import default_kind
+from issuer.keys.model import KeyRingError, KeyState, Kty, PublicKey, SigningKey
 from issuer.world import Clock
+
+_ALGORITHMS: dict[str, Kty] = {"RS256": "RSA", "RS384": "RSA", "RS512": "RSA", "ES256": "EC", "EdDSA": "OKP"}
+
 
 LOOK_EVERY = 1.0
 """Seconds between looks at the directory while nothing unknown is asked for."""
@@ -116,3 +119,10 @@ class KeyRing:
         loaded = self._loader.look()
         if loaded is not None:
             self._snapshot = _Snapshot.of(loaded)
+
+
+def family_for(algorithm: str) -> Kty:
+    """Return the key type that signs with a JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1)."""
+    if algorithm not in _ALGORITHMS:
+        raise KeyRingError(f"No key signs with {algorithm!r}: use one of {', '.join(_ALGORITHMS)}.")
+    return _ALGORITHMS[algorithm]

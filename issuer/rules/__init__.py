@@ -6,8 +6,15 @@ read docs/rules.md.
 """
 
 from issuer.rules.compiler import Compiler
-from issuer.rules.program import FailureError
-from issuer.rules.rule import Decision, Expression, Rule, Value, compile_expression, compile_rule
+from issuer.rules.rule import (
+    Decision,
+    Expression,
+    FailureError,
+    Rule,
+    Value,
+    compile_expression,
+    compile_rule,
+)
 from issuer.rules.scope import Scope
 from issuer.rules.text import RuleError
 

@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from issuer.rules.program import FailureError
-from issuer.rules.rule import Decision, compile_rule, decide
+from issuer.rules.rule import Decision, FailureError, compile_rule, decide
 from issuer.rules.scope import Scope
 
 

@@ -2,13 +2,119 @@
 
 import logging
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeGuard
 
 from issuer.identity import Attribute
-from issuer.rules.program import FailureError, Program
-from issuer.rules.scope import Scope
+from issuer.rules.checks import compiled, nearest
+from issuer.rules.functions import FUNCTIONS
+from issuer.rules.library import cel
+from issuer.rules.scope import MAX_LIST, Scope, getter, is_long
+from issuer.rules.vocabulary import (
+    IDENTITY_VARIABLES,
+    PLACE_VARIABLES,
+    REQUEST_VARIABLES,
+    TYPES,
+    WELL_KNOWN_ATTRIBUTES,
+)
+
+_UNDEFINED = re.compile(r"Undefined variable or function: '([A-Za-z0-9_]+)'")
+_FAILED = re.compile(r"Function '([A-Za-z0-9_]+)' error")
+
+Bind = Callable[[str, Callable[..., bool]], Callable[..., bool]]
+
+
+class FailureError(Exception):
+    """An expression failed while it ran; the message holds names from its text, and no values."""
+
+
+class Program:
+    """An expression that compiled, and what it needs to run."""
+
+    def __init__(self, text: str, option: str, variables: Iterable[str]) -> None:
+        """Compile a text; raise a RuleError that names the option and the place."""
+        self.text = text
+        self.option = option
+        self._program, self.calls = compiled(text, option)
+        self._offered = frozenset(variables) | IDENTITY_VARIABLES | REQUEST_VARIABLES
+        self._loops = any(call.is_loop for call in self.calls)
+        self.variables: list[str] = self._program.variables()
+        not_variables = TYPES | {call.loop_variable for call in self.calls}
+        self.named_variables = [name for name in self.variables if name not in not_variables]
+        self.functions = [name for name in self._program.functions() if name in FUNCTIONS]
+        reserved = self._offered | PLACE_VARIABLES
+        found = ((name, getter(name, reserved)) for name in self.variables)
+        self._getters = [(name, get) for name, get in found if get is not None]
+        self._bare = self._getters[0][1] if self._getters and self.variables == [text.strip()] else None
+        is_literal = not self.variables and not self._program.functions()
+        self._literal = self._program.execute(cel.Context({}, {})) if is_literal else None
+
+    def unknown_variables(self) -> Iterable[str]:
+        """Give a warning for each variable that is neither offered nor a usual attribute."""
+        for name in self.named_variables:
+            if name not in self._offered | WELL_KNOWN_ATTRIBUTES:
+                near = nearest(name, self._offered | WELL_KNOWN_ATTRIBUTES)
+                yield f"{self.option}: {name} is no usual variable: an attribute, or a typing error?{near}"
+
+    def values(self, scope: Scope) -> dict[str, object]:
+        """Return the variables that the text names and that have a value."""
+        found = ((name, get(scope)) for name, get in self._getters)
+        return {name: value for name, value in found if value is not None}
+
+    def run(self, scope: Scope, trace: Bind | None = None) -> object:
+        """Evaluate; raise a FailureError when that fails. `trace` may wrap our functions to see calls."""
+        known = self.without_library(scope)
+        if known is not None:
+            return known
+        functions: dict[str, Callable[..., bool]] = {
+            name: partial(FUNCTIONS[name].call, scope) for name in self.functions
+        }
+        if trace:
+            functions = {name: trace(name, function) for name, function in functions.items()}
+        try:
+            values = self.values(scope)
+            if self._loops:
+                self._require_short(values)
+            return self._program.execute(cel.Context(values, functions))
+        except FailureError:
+            raise
+        except Exception as failure:  # the library raises many kinds, and everything that fails is a "no"
+            raise FailureError(self._cause(failure)) from None
+
+    def without_library(self, scope: Scope) -> str | int | list[Any] | None:
+        """Return the value of a literal or of a bare attribute, as most claims are; None of all else."""
+        value = self._bare(scope) if self._bare else self._literal
+        # What is not ASCII the library judges, which refuses half a surrogate pair.
+        if isinstance(value, int) or (isinstance(value, str) and value.isascii()):
+            return value
+        if isinstance(value, list) and all(isinstance(text, str) and text.isascii() for text in value):
+            return value
+        return None
+
+    @staticmethod
+    def _require_short(values: dict[str, object]) -> None:
+        for name, value in values.items():
+            if is_long(value):
+                raise FailureError(f"{name} has more than {MAX_LIST} values, too many for a loop")
+
+    def _cause(self, failure: Exception) -> str:
+        """Say why it failed without any value: the library's messages quote arguments and keys."""
+        message = str(failure)
+        if match := _UNDEFINED.match(message) or _FAILED.match(message):
+            name = match[1]
+            is_call = any(call.name == name for call in self.calls)
+            return f"{name}() failed or does not take such values" if is_call else f"{name} has no value"
+        causes: list[tuple[type[Exception], str]] = [
+            (KeyError, "a key is missing"),
+            (IndexError, "a list is too short"),
+            (ArithmeticError, "a number cannot be computed"),
+            (TypeError, "a value is of the wrong type"),
+        ]
+        return next((cause for kind, cause in causes if isinstance(failure, kind)), "a value cannot be used")
+
 
 logger = logging.getLogger("issuer.rules")
 

@@ -19,9 +19,8 @@ from issuer.store.branch import Tables
 from issuer.store.database import Database
 from issuer.store.errors import DuplicateError, SpentError, StoreError, ValueRefusedError
 from issuer.store.fast.connections import Statement
-from issuer.store.fast.redemption import Redemption, Rows
-from issuer.store.repositories.attempts import AttemptPolicy, Attempts
-from issuer.store.repositories.browsers import KnownBrowsers
+from issuer.store.fast.group_commit import Redemption, Rows
+from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers
 from issuer.store.repositories.claims import UidClaim, UidClaims
 from issuer.store.repositories.issuances import Filter, IssuanceRow, Issuances, RoomUse
 from issuer.store.repositories.pending_steps import PendingStep, PendingSteps

@@ -4,6 +4,7 @@ Writes begin explicitly, on SQLite with `BEGIN IMMEDIATE`: then a transaction wa
 and is never refused in the middle.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,10 +13,9 @@ from typing import Any, TypeVar
 from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from issuer.store.engines import about_to_ask, engine_for, prepare_sqlite
+from issuer.store.engines import engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
-from issuer.store.fast.connections import RawConnections, Statement
-from issuer.store.fast.write_lock import WriteLock
+from issuer.store.fast.connections import RawConnections, Statement, WriteLock, about_to_ask
 
 T = TypeVar("T")
 
@@ -100,3 +100,17 @@ def translated() -> Iterator[None]:
         raise StoreError(f"the database failed: {error.orig}") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the database failed: {error}") from error
+
+
+def digest(text: str) -> bytes:
+    """Return the SHA-256 of a key that a stranger may have typed: of any length, with any character."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def storable(text: str) -> bool:
+    """Tell whether a database can hold a text: PostgreSQL takes no NUL, and neither takes lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

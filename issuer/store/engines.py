@@ -10,7 +10,6 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from issuer.runtime import about_to_block
 from issuer.store.errors import StoreError
 
 BUSY_SECONDS = 10.0
@@ -62,12 +61,6 @@ def _postgresql(url: URL) -> Engine:
         )
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs the driver: pip install 'issuer[postgresql]'") from None
-
-
-def about_to_ask(engine: Engine) -> None:
-    """Say that this thread will wait, if the database is another server."""
-    if engine.dialect.name != "sqlite":
-        about_to_block()
 
 
 def prepare_sqlite(engine: Engine) -> None:

@@ -7,8 +7,7 @@ from issuer.store.branch import CORE, Tables, outdated
 from issuer.store.database import Database
 from issuer.store.errors import StoreError
 from issuer.store.purge import expired_in_core, purge
-from issuer.store.repositories.attempts import Attempts
-from issuer.store.repositories.browsers import KnownBrowsers
+from issuer.store.repositories.attempts import Attempts, KnownBrowsers
 from issuer.store.repositories.claims import UidClaims
 from issuer.store.repositories.issuances import Issuances
 from issuer.store.repositories.pending_steps import PendingSteps

@@ -15,7 +15,15 @@ from werkzeug.routing import MapAdapter
 from issuer.runtime import ReceivedBody
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from issuer.web.proxy import FORWARDED, PEER, Network, client_address, written
+
+MOST_SHAPES = 256
+"""Lists of header names, as our routes set them, for which it is remembered what is missing."""
 
 
 def request_in_hand() -> Request:
@@ -117,3 +125,50 @@ class Application(Flask):
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None
+
+
+class SecurityHeaders:
+    """Adds headers to every answer of a WSGI application; what the answer has already stays."""
+
+    def __init__(self, app: "WSGIApplication", headers: dict[str, str]) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._headers = [(name, name.lower(), value) for name, value in headers.items()]
+        self._missing = lru_cache(maxsize=MOST_SHAPES)(self._not_among)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request."""
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            ours = self._missing(tuple([name for name, _ in headers]))
+            return start_response(status, headers + ours, *error)
+
+        return self._app(environ, start)
+
+    def _not_among(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        given = {name.lower() for name in names}
+        return [(name, value) for name, lower, value in self._headers if lower not in given]
+
+
+class TrustedProxies:
+    """Takes the client's address from `X-Forwarded-For`, the last entry that is no trusted proxy itself.
+
+    From any other peer every forwarded header is dropped, so that nothing behind this ever sees one that a
+    stranger sent. Scheme and host are never taken from headers: the configured public URL has them.
+    """
+
+    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network]) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._trusted = trusted
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request with the right `REMOTE_ADDR`."""
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+        for name in FORWARDED:
+            environ.pop(name, None)
+        environ[PEER] = peer = str(environ.get("REMOTE_ADDR", ""))
+        environ["REMOTE_ADDR"] = (
+            client_address(peer, forwarded, self._trusted) if forwarded else written(peer)
+        )
+        return self._app(environ, start_response)

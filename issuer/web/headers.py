@@ -1,19 +1,17 @@
 """Security headers of every answer."""
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, after_this_request
 
+from issuer.web.application import SecurityHeaders
 from issuer.web.urls import origin
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    pass
 
 HSTS = "max-age=31536000"
-MOST_SHAPES = 256
-"""Lists of header names, as our routes set them, for which it is remembered what is missing."""
 
 
 def content_security_policy(destinations: Iterable[str]) -> str:
@@ -42,29 +40,6 @@ def let_forms_lead_to(destinations: Iterable[str]) -> None:
     def name(answer: Response) -> Response:
         answer.headers["Content-Security-Policy"] = policy
         return answer
-
-
-class SecurityHeaders:
-    """Adds headers to every answer of a WSGI application; what the answer has already stays."""
-
-    def __init__(self, app: "WSGIApplication", headers: dict[str, str]) -> None:
-        """Wrap an application."""
-        self._app = app
-        self._headers = [(name, name.lower(), value) for name, value in headers.items()]
-        self._missing = lru_cache(maxsize=MOST_SHAPES)(self._not_among)
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a request."""
-
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            ours = self._missing(tuple([name for name, _ in headers]))
-            return start_response(status, headers + ours, *error)
-
-        return self._app(environ, start)
-
-    def _not_among(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
-        given = {name.lower() for name in names}
-        return [(name, value) for name, lower, value in self._headers if lower not in given]
 
 
 def register(app: Flask, destinations: Iterable[str], secure: bool) -> None:

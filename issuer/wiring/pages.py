@@ -18,7 +18,7 @@ from issuer.portal.home import Home
 from issuer.portal.pages import Portal
 from issuer.settings.problems import ConfigError, Problem
 from issuer.web import headers, language
-from issuer.web.proxy import TrustedProxies
+from issuer.web.application import TrustedProxies
 from issuer.wiring import mounting
 from issuer.wiring.container import Parts
 from issuer.wiring.problems import CollectedProblems

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from issuer.authentication.assurance import AssuranceLevels
 from issuer.authentication.current_session import CurrentSession
 from issuer.authentication.factors import Factors
-from issuer.authentication.identities.mapping import Macros
 from issuer.authentication.identities.refresh import AttributeRefresh
-from issuer.authentication.identities.resolver import IdentityResolver
+from issuer.authentication.identities.resolver import IdentityResolver, Macros
 from issuer.authentication.methods.proxy_header import ProxyHeaderSignIn
 from issuer.authentication.sessions import PortalSessions
 from issuer.backend import Backend, BackendServices

@@ -29,10 +29,9 @@ from issuer.upstream import TooManyCallsError, UpstreamError
 from modules.jitsi.claims import Claims
 from modules.jitsi.meeting_request import MeetingRequest
 from modules.jitsi.phases import JitsiPhases, Meetings
-from modules.jitsi.redirect import meeting_page
+from modules.jitsi.redirect import JitsiState, meeting_page
 from modules.jitsi.rooms import parse_room
 from modules.jitsi.settings import JitsiSettings
-from modules.jitsi.state import JitsiState
 
 BACKEND = "matrix"
 VARIABLES = (
@@ -97,7 +96,7 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     return value
 
 
-class MatrixExchange:
+class MatrixTokenExchange:
     """What all exchanges of an instance share."""
 
     def __init__(self, settings: JitsiSettings, gateway: Gateway, meetings: Meetings) -> None:
@@ -176,7 +175,7 @@ class MatrixExchange:
 class MatrixPhases(JitsiPhases):
     """One token for the conference of one Matrix room."""
 
-    def __init__(self, exchange: MatrixExchange, wish: ConferenceRequest) -> None:
+    def __init__(self, exchange: MatrixTokenExchange, wish: ConferenceRequest) -> None:
         """Keep what was asked for."""
         super().__init__(exchange.meetings, MeetingRequest(parse_room(wish.conference), None, JitsiState()))
         self._exchange = exchange

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
+from modules.jitsi.redirect import JitsiState
 from modules.jitsi.rooms import (
     LONGEST_LOCALPART,
     Room,
@@ -14,7 +15,7 @@ from modules.jitsi.rooms import (
     parse_room,
     parse_tenant,
 )
-from modules.jitsi.state import JitsiState, StateError, parse_state
+from modules.jitsi.state import StateError, parse_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from modules.jitsi.rooms import MeetingRequestError, clean_room
 from modules.jitsi.settings import JitsiSettings
 
 if TYPE_CHECKING:
-    from modules.jitsi.matrix_exchange import MatrixExchange
+    from modules.jitsi.matrix_exchange import MatrixTokenExchange
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
@@ -123,10 +123,10 @@ class JitsiModule(Module):
         except KeyRingError as error:
             raise ConfigurationError("algorithm", str(error)) from None
 
-    def _new_exchange(self) -> "MatrixExchange":
-        from modules.jitsi.matrix_exchange import MatrixExchange  # noqa: PLC0415 - a tenth of a second that others save
+    def _new_exchange(self) -> "MatrixTokenExchange":
+        from modules.jitsi.matrix_exchange import MatrixTokenExchange  # noqa: PLC0415 - a tenth of a second that others save
 
-        return MatrixExchange(self.settings, self.gateway, self._meetings)
+        return MatrixTokenExchange(self.settings, self.gateway, self._meetings)
 
     def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:
         """Tell Matrix clients of an error as Matrix does, and everybody else with the portal's page."""

@@ -15,10 +15,10 @@ from issuer.signing import RingSigner, SecretSigner, Signer
 from issuer.web.application import PreparedResponse
 from modules.jitsi.claims import Claims
 from modules.jitsi.meeting_request import MeetingRequest, parse_meeting_request
-from modules.jitsi.redirect import app_link, meeting_url
+from modules.jitsi.redirect import JitsiState, app_link, meeting_url
 from modules.jitsi.rooms import Room
 from modules.jitsi.settings import JitsiSettings
-from modules.jitsi.state import JitsiState, parse_state
+from modules.jitsi.state import parse_state
 
 KEY_USE = "jitsi"
 VARIABLES = ("room", "tenant")

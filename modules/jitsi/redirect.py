@@ -1,12 +1,20 @@
 """Where the browser goes with its token: the one configured server, whatever the names are."""
 
+import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from modules.jitsi.rooms import Room, Tenant
-from modules.jitsi.state import Json, Platform, fragment_value, override_parameters
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+Overrides = tuple[tuple[str, Json], ...]
+
+Platform = Literal["ios", "android", "electron"]
+
 
 TokenPlace = Literal["query", "fragment"]
 
@@ -60,3 +68,39 @@ def app_link(platform: Platform, url: str) -> str:
         return f"jitsi-meet:{place}"
     # Android splits such a link at its last "#", so a fragment of the address stays part of the address.
     return f"intent:{place}#Intent;scheme=org.jitsi.meet;package=org.jitsi.meet;end"
+
+
+@dataclass(frozen=True, slots=True)
+class JitsiState:
+    """What we understand of a state. `roomSafe` is not among it: we compute it ourselves."""
+
+    room: str | None = None
+    tenant: str | None = None
+    overrides: Overrides = ()
+    ios: bool = False
+    android: bool = False
+    electron: bool = False
+
+    @property
+    def platform(self) -> Platform | None:
+        """Return the app that asks, or None when it is a browser."""
+        if self.ios:
+            return "ios"
+        if self.android:
+            return "android"
+        return "electron" if self.electron else None
+
+
+def override_parameters(overrides: Iterable[tuple[str, Json]]) -> list[str]:
+    """Return the overrides as parameters of a fragment, each value as JSON, as Jitsi's client reads them."""
+    return [f"{name}={fragment_value(value)}" for name, value in overrides]
+
+
+def fragment_value(value: Json) -> str:
+    r"""Return a value as Jitsi's client reads it from a fragment (parseURLParams.ts).
+
+    Before it parses the JSON it turns curly quotes into straight ones and `\&` into `&`: so neither curly
+    quotes nor `&` may stand there as themselves.
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return quote(text.replace("&", "\\u0026"), safe="")

@@ -2,16 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
-from urllib.parse import quote
 
+from modules.jitsi.redirect import JitsiState, Json, Overrides, override_parameters
 from modules.jitsi.rooms import MeetingRequestError
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-Overrides = tuple[tuple[str, Json], ...]
-Platform = Literal["ios", "android", "electron"]
 
 LONGEST_STATE = 8192
 # The fragment is part of our answer's header, for which proxies have a few kilobytes.
@@ -26,27 +19,6 @@ class StateError(MeetingRequestError):
     """The state is refused. Reasons: too_long, not_json, too_deep, wrong_type, override_name, repeated."""
 
     what = "state"
-
-
-@dataclass(frozen=True, slots=True)
-class JitsiState:
-    """What we understand of a state. `roomSafe` is not among it: we compute it ourselves."""
-
-    room: str | None = None
-    tenant: str | None = None
-    overrides: Overrides = ()
-    ios: bool = False
-    android: bool = False
-    electron: bool = False
-
-    @property
-    def platform(self) -> Platform | None:
-        """Return the app that asks, or None when it is a browser."""
-        if self.ios:
-            return "ios"
-        if self.android:
-            return "android"
-        return "electron" if self.electron else None
 
 
 def parse_state(text: str) -> JitsiState:
@@ -64,21 +36,6 @@ def parse_state(text: str) -> JitsiState:
         android=_flag_of(found, "android"),
         electron=_flag_of(found, "electron"),
     )
-
-
-def override_parameters(overrides: Iterable[tuple[str, Json]]) -> list[str]:
-    """Return the overrides as parameters of a fragment, each value as JSON, as Jitsi's client reads them."""
-    return [f"{name}={fragment_value(value)}" for name, value in overrides]
-
-
-def fragment_value(value: Json) -> str:
-    r"""Return a value as Jitsi's client reads it from a fragment (parseURLParams.ts).
-
-    Before it parses the JSON it turns curly quotes into straight ones and `\&` into `&`: so neither curly
-    quotes nor `&` may stand there as themselves.
-    """
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return quote(text.replace("&", "\\u0026"), safe="")
 
 
 def _object_of(text: str) -> dict[str, Json]:

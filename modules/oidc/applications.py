@@ -15,7 +15,7 @@ from modules.oidc.tokens.claims import scopes_of
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class ConnectedApplication:
     """A client as the page lists it."""
 
     id: str
@@ -46,9 +46,9 @@ class Applications:
             raise NotFoundError("this person consented to no such client")
         return redirect(f"{self._provider.settings.path}/applications", 303)
 
-    def _shown(self, consent: Consent) -> Application:
+    def _shown(self, consent: Consent) -> ConnectedApplication:
         client = self._provider.registry.get(consent.client_id)
-        return Application(
+        return ConnectedApplication(
             consent.client_id,
             client.name if client else consent.client_id,
             scopes_of(consent.scope),

@@ -3,7 +3,7 @@
 import logging
 
 from issuer.identity import Identity
-from modules.oidc.store.grant import Grant
+from modules.oidc.store.grants import Grant
 
 _log = logging.getLogger("issuer.audit")
 

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from issuer.app import parts
 from issuer.store import DuplicateError
-from modules.oidc.clients.client import secret_hash
-from modules.oidc.clients.registry import stored_settings
+from modules.oidc.clients.client import secret_hash, stored_settings
 from modules.oidc.provider import Provider
 from modules.oidc.settings import GRANT_TYPES, ClientSettings
 

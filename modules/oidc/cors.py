@@ -3,8 +3,7 @@
 from flask import Response, request
 
 from issuer.web.application import request_in_hand
-from modules.oidc.clients.client import Client
-from modules.oidc.clients.registry import Registry
+from modules.oidc.clients.client import Client, Registry
 
 ANY = {"Access-Control-Allow-Origin": "*"}
 """For what holds nothing of anybody: discovery and keys."""

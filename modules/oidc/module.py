@@ -30,7 +30,6 @@ from modules.oidc.endpoints.introspection import Introspection
 from modules.oidc.endpoints.logout import LogoutEndpoint
 from modules.oidc.endpoints.par import PushedAuthorization
 from modules.oidc.endpoints.revocation import Revocation
-from modules.oidc.endpoints.token import TokenEndpoint
 from modules.oidc.endpoints.userinfo import UserInfo
 from modules.oidc.grants.base import bound
 from modules.oidc.grants.client_credentials import ClientGrant
@@ -39,7 +38,7 @@ from modules.oidc.grants.device import DeviceGrant
 from modules.oidc.grants.exchange import ExchangeGrant
 from modules.oidc.grants.refresh import RefreshGrant
 from modules.oidc.provider import KEY_USE, Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer, form_endpoint, quiet
+from modules.oidc.server import NO_STORE, ProviderRequest, TokenEndpoint, TokenServer, form_endpoint, quiet
 from modules.oidc.settings import OidcSettings
 from modules.oidc.sign_out import SignOuts
 from modules.oidc.store.tables import TABLES

@@ -9,8 +9,8 @@ from issuer.module import Gateway
 from issuer.rules import Compiler, Expression, Scope
 from issuer.signing import RingSigner
 from issuer.store import Session
-from issuer.store.values import digest
-from modules.oidc.clients.registry import Registry
+from issuer.store.database import digest
+from modules.oidc.clients.client import Registry
 from modules.oidc.settings import ALGORITHMS, OidcSettings
 from modules.oidc.store.clients import StoredClients
 from modules.oidc.store.consents import Consents

@@ -17,8 +17,7 @@ from issuer import jsontext
 from issuer.web.application import PreparedResponse, request_in_hand
 from modules.oidc import cors
 from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, named_client, refuse_several
-from modules.oidc.clients.client import Client
-from modules.oidc.clients.registry import Registry
+from modules.oidc.clients.client import Client, Registry
 from modules.oidc.parameters import Parameters
 
 FORM = "application/x-www-form-urlencoded"
@@ -170,3 +169,21 @@ def _further(headers: Any) -> list[tuple[str, str]]:
 
 
 _OURS = frozenset(name.lower() for name, _ in NO_STORE)
+
+
+class TokenEndpoint:
+    """The endpoint of one instance."""
+
+    def __init__(self, server: TokenServer) -> None:
+        """Keep who dispatches."""
+        self._server = server
+
+    def answer(self) -> ResponseReturnValue:
+        """Answer a client."""
+        try:
+            incoming = read_form(request_in_hand())
+        except OAuth2Error as error:
+            return self._server.handle_error_response(None, error)
+        answer = self._server.create_token_response(incoming)
+        named = incoming.client or self._server.query_client(incoming.parameters.get("client_id", ""))
+        return cors.allow(answer, named)

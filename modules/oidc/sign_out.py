@@ -14,7 +14,7 @@ from issuer.upstream import Party, UpstreamError
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
-from modules.oidc.store.grant import Grant
+from modules.oidc.store.grants import Grant
 from modules.oidc.store.logouts import LogoutMessage, Logouts
 from modules.oidc.tokens.phases import ClientPhases, Wanted
 

@@ -11,8 +11,7 @@ from issuer.identity import Identity
 from issuer.settings.models import SessionSettings, Settings
 from issuer.store import Store
 from issuer.web.cookies import Cookies
-from modules.oidc.store.grant import Grant
-from modules.oidc.store.grants import Grants
+from modules.oidc.store.grants import Grant, Grants
 from modules.oidc.store.tables import TABLES
 from tests.fakes import FakeClock, FakeRandomness
 

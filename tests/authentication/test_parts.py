@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from issuer.authentication.current_session import SignedInPerson
-from issuer.authentication.identities.logins import account_key, normal_login
+from issuer.authentication.identities.resolver import normal_login
+from issuer.authentication.throttling import account_key
 from issuer.crypto.passwords import Passwords
 from issuer.errors import UnavailableError
 from issuer.portal.devices import device_name

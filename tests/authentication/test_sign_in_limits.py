@@ -7,8 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from issuer.authentication.identities.logins import account_key
-from issuer.authentication.throttling import address_bucket
+from issuer.authentication.throttling import account_key, address_bucket
 from issuer.backends.local import LocalUsers
 from issuer.crypto.passwords import Passwords
 from issuer.errors import UnavailableError

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from issuer.identity import Attribute
 from issuer.rules import RuleError, compile_expression, compile_rule, times
+from issuer.rules.checks import silence_library
 from issuer.rules.functions import FUNCTIONS, check_domain, check_pattern, matches, network
-from issuer.rules.program import silence_library
 from issuer.rules.text import MAX_TOKENS, calls, tokens
 from issuer.rules.vocabulary import IDENTITY_VARIABLES, MACROS, STANDARD_FUNCTIONS, TYPES
 from tests.rules.people import judge, scope, silent

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.web.proxy import TrustedProxies, parse
+from issuer.web.application import TrustedProxies
+from issuer.web.proxy import parse
 from tests.gateway import BuildGateway
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from issuer.authentication.current_session import CurrentSession
 from issuer.authentication.factors import Factors
 from issuer.authentication.factors.second_step import SecondStep, recovery_page, too_many
 from issuer.authentication.factors.verify import CodeCheck
-from issuer.authentication.identities.logins import account_key
+from issuer.authentication.throttling import account_key
 from issuer.errors import NotFoundError, TooManyRequestsError
 from issuer.identity import Identity
 from issuer.observability import audit

@@ -13,7 +13,7 @@ from issuer.authentication.factors.codes import (
     steps_of_code,
 )
 from issuer.authentication.factors.vault import SealError, Vault
-from issuer.authentication.identities.logins import normal_login, same_people
+from issuer.authentication.identities.resolver import normal_login, same_people
 from issuer.backend import Backend, FormBackend
 from issuer.errors import UnavailableError
 from issuer.identity import Identity

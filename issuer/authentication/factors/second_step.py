@@ -12,11 +12,11 @@ from issuer.authentication.current_session import CurrentSession, SignInRequired
 from issuer.authentication.factors import Demand, Factors
 from issuer.authentication.factors.qr import qr_code
 from issuer.authentication.factors.verify import CodeCheck
-from issuer.authentication.identities.logins import account_key
 from issuer.authentication.identities.refresh import AttributeRefresh
 from issuer.authentication.methods.offer import MethodOffers
 from issuer.authentication.methods.password import PasswordSignIn
 from issuer.authentication.pending import PendingSignIn, PendingSignIns
+from issuer.authentication.throttling import account_key
 from issuer.errors import TooManyRequestsError
 from issuer.identity import Identity
 from issuer.web.cookies import Cookies

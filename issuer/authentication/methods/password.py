@@ -10,10 +10,9 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from issuer.authentication.identities.logins import account_bucket, account_key
 from issuer.authentication.identities.resolver import IdentityResolver
 from issuer.authentication.sessions import Visitor
-from issuer.authentication.throttling import SignInThrottle
+from issuer.authentication.throttling import SignInThrottle, account_bucket, account_key
 from issuer.backend import BackendServices, FormBackend
 from issuer.errors import UnavailableError
 from issuer.identity import Identity

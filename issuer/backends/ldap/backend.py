@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from issuer.authentication.identities.logins import account_key
+from issuer.authentication.throttling import account_key
 from issuer.backend import BackendServices, FormBackend
 from issuer.backends.ldap.diagnosis import Diagnosis
 from issuer.backends.ldap.directory import Directory

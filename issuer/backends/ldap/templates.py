@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ldap.dn import escape_dn_chars
 from ldap.filter import escape_filter_chars
 
-from issuer.authentication.identities.logins import normal_login
+from issuer.authentication.identities.resolver import normal_login
 
 LOGIN, DN, UID = "{login}", "{dn}", "{uid}"
 LONGEST_LOGIN = 256

@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from issuer.backends.oidc.errors import ProviderAnswerError
 from issuer.identity import Attribute, Identity
-from issuer.store.values import storable
+from issuer.store.database import storable
 
 LONGEST = 255
 """Characters of a `sub` (OIDC Core §2), and of a user name."""

@@ -5,14 +5,18 @@ SQLAlchemy does around a statement (checkout, transaction, result, return) costs
 does.
 """
 
+import fcntl
+import os
+import threading
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ClauseElement, Dialect, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from issuer.store.engines import about_to_ask
+from issuer.runtime import about_to_block
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 
 T = TypeVar("T")
@@ -121,3 +125,44 @@ def _found(driver: Any, statement: Statement, values: dict[str, Any]) -> Any:
 
 class _GoneError(Exception):
     pass
+
+
+class WriteLock:
+    """A context in which nobody else that uses this class writes; not to be entered twice."""
+
+    def __init__(self, directory: Path) -> None:
+        """Name the directory; it is opened at the first turn."""
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> None:
+        """Wait for the turn."""
+        self._lock.acquire()
+        try:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, OSError):
+                raise StoreError(f"the store's directory {self._directory}: {error.strerror}") from error
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one write."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._lock.release()
+
+    def close(self) -> None:
+        """Give the directory back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def about_to_ask(engine: Engine) -> None:
+    """Say that this thread will wait, if the database is another server."""
+    if engine.dialect.name != "sqlite":
+        about_to_block()

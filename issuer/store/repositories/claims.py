@@ -10,10 +10,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from issuer.store.database import Database
+from issuer.store.database import Database, digest
 from issuer.store.fast.connections import Statement
 from issuer.store.tables import uid_claims
-from issuer.store.values import digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from issuer.identity import Identity
 from issuer.store.database import Database
 from issuer.store.errors import SpentError
 from issuer.store.fast.connections import Statement
-from issuer.store.fast.group_commit import Done, GroupCommit
-from issuer.store.fast.redemption import Redemption
+from issuer.store.fast.group_commit import Done, GroupCommit, Redemption
 from issuer.store.tables import issuances
 
 

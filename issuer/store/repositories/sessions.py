@@ -7,10 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
 
 from issuer.identity import Identity
-from issuer.store.database import Database
+from issuer.store.database import Database, storable
 from issuer.store.fast.connections import Statement
 from issuer.store.tables import sessions
-from issuer.store.values import storable
 from issuer.world import Clock
 
 

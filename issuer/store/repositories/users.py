@@ -7,10 +7,9 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from issuer import jsontext
 from issuer.identity import Attribute
-from issuer.store.database import Database
+from issuer.store.database import Database, storable
 from issuer.store.fast.connections import Statement
 from issuer.store.tables import users
-from issuer.store.values import storable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from issuer.jsontext import strict_json
-from issuer.store.values import storable
+from issuer.store.database import storable
 from modules.livekit.people.errors import FieldError
 from modules.livekit.people.settings import PeopleSettings
 

@@ -33,7 +33,7 @@ from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
-from modules.oidc.store.grant import Details, Grant
+from modules.oidc.store.grants import Details, Grant
 from modules.oidc.tokens.claims import scopes_of
 from modules.oidc.tokens.issue import foreign_phases, refused
 from modules.oidc.tokens.phases import ClientPhases, Wanted

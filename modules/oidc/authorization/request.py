@@ -16,8 +16,7 @@ from authlib.oauth2.rfc6749.errors import (
 from authlib.oauth2.rfc7636.challenge import CODE_CHALLENGE_PATTERN
 
 from issuer.errors import BadRequestError
-from modules.oidc.clients.client import Client
-from modules.oidc.clients.registry import Registry
+from modules.oidc.clients.client import Client, Registry
 from modules.oidc.errors import UnknownClientError, WrongRedirectError
 from modules.oidc.grants.base import InvalidTargetError
 from modules.oidc.parameters import Parameters

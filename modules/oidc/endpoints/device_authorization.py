@@ -17,7 +17,7 @@ from modules.oidc.provider import Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
 from modules.oidc.settings import DEVICE_CODE
 from modules.oidc.store.devices import Device
-from modules.oidc.store.grant import Details, Grant
+from modules.oidc.store.grants import Details, Grant
 from modules.oidc.tokens.phases import ClientPhases, Wanted
 
 LIFETIME = 600.0

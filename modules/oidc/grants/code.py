@@ -16,7 +16,7 @@ from modules.oidc import audit
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.clients.client import Client
 from modules.oidc.grants.base import Answer, Issuing
-from modules.oidc.store.grant import Grant
+from modules.oidc.store.grants import Grant
 from modules.oidc.tokens.issue import Granted
 
 

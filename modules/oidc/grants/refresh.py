@@ -14,7 +14,7 @@ from modules.oidc import audit
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.clients.client import Client
 from modules.oidc.grants.base import Answer, Issuing
-from modules.oidc.store.grant import RefreshToken
+from modules.oidc.store.grants import RefreshToken
 from modules.oidc.tokens.issue import Granted
 
 

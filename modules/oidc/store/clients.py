@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Delete, Update, delete, false, insert, select, true, update
 
 from issuer.store import Database
-from issuer.store.values import storable
+from issuer.store.database import storable
 from issuer.world import Clock
 from modules.oidc.store.tables import clients
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from issuer.identity import Identity
 from issuer.store import Database
-from issuer.store.values import storable
+from issuer.store.database import storable
 from issuer.world import Clock
 from modules.oidc.store.tables import consents
 

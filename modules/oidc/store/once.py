@@ -3,7 +3,7 @@
 from sqlalchemy import insert, select
 
 from issuer.store import Database, DuplicateError
-from issuer.store.values import digest
+from issuer.store.database import digest
 from modules.oidc.store.tables import revoked_tokens, used_once
 
 

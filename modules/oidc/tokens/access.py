@@ -8,7 +8,7 @@ import jwt
 from issuer.bearer import RingKeys, TokenRefusedError, TokenVerifier
 from issuer.identity import Identity
 from modules.oidc.provider import KEY_USE, Provider
-from modules.oidc.store.grant import Grant
+from modules.oidc.store.grants import Grant
 
 
 class AccessTokens:

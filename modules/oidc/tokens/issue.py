@@ -14,7 +14,7 @@ from issuer.issuance import Issue, Phases, Token
 from issuer.store import Redemption
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
-from modules.oidc.store.grant import Grant, RefreshToken
+from modules.oidc.store.grants import Grant, RefreshToken
 from modules.oidc.tokens.claims import names_of, person_claims
 from modules.oidc.tokens.phases import ClientPhases, Wanted
 

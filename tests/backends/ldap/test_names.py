@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from issuer.authentication.identities.logins import normal_login
+from issuer.authentication.identities.resolver import normal_login
 from issuer.backends.ldap import LdapBackend
 from issuer.backends.ldap.templates import LoginFilter, groups_filter, in_chain_filter, person_dn, typed_name
 from tests.backends.ldap.conftest import Build

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from modules.jitsi.meeting_request import parse_meeting_request
+from modules.jitsi.redirect import JitsiState
 from modules.jitsi.rooms import MeetingRequestError, RoomError, TenantError
-from modules.jitsi.state import JitsiState, StateError
+from modules.jitsi.state import StateError
 from tests.modules.jitsi.names import ACCEPTED, REFUSED
 
 

@@ -6,9 +6,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from modules.jitsi.meeting_request import MeetingRequest, parse_meeting_request
-from modules.jitsi.redirect import TokenPlace, app_link, clean_server_url, meeting_page, meeting_url
+from modules.jitsi.redirect import Platform, TokenPlace, app_link, clean_server_url, meeting_page, meeting_url
 from modules.jitsi.rooms import MeetingRequestError, parse_room, parse_tenant
-from modules.jitsi.state import Platform
 from tests.modules.jitsi.nasty import NASTY, STATES
 from tests.node import Node
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.jitsi.state import JitsiState, StateError, override_parameters, parse_state
+from modules.jitsi.redirect import JitsiState, override_parameters
+from modules.jitsi.state import StateError, parse_state
 from tests.node import Node
 
 JSON = st.recursive(

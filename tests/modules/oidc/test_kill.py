@@ -11,8 +11,8 @@ import requests
 from sqlalchemy import func, insert, select
 
 from issuer.backends.local import identity_of
-from issuer.store.values import digest
-from modules.oidc.store.grant import Details, Grant, values_of
+from issuer.store.database import digest
+from modules.oidc.store.grants import Details, Grant, values_of
 from modules.oidc.store.tables import grants, refresh_tokens
 from tests.modules.oidc.provider import CHALLENGE, REDIRECT, SECRET, VERIFIER, claims_of
 from tests.postgresql import PostgreSQL

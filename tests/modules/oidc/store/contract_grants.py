@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from issuer.store import DuplicateError, Redemption, SpentError, Store
-from modules.oidc.store.grant import Details, RefreshToken
-from modules.oidc.store.grants import Grants
+from modules.oidc.store.grants import Details, Grants, RefreshToken
 from tests.fakes import FakeClock
 from tests.modules.oidc.store.samples import add_refresh_token, grant
 from tests.store.samples import NOW, at_once, id_hash, identity

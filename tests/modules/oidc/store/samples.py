@@ -7,7 +7,7 @@ from sqlalchemy import insert
 from issuer.store import Store
 from modules.oidc.store.consents import Consent
 from modules.oidc.store.devices import Device
-from modules.oidc.store.grant import Details, Grant
+from modules.oidc.store.grants import Details, Grant
 from modules.oidc.store.tables import refresh_tokens
 from tests.store.samples import NOW, id_hash, identity
 
