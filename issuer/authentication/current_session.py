@@ -16,15 +16,15 @@ from issuer.web.urls import origin, requested
 
 
 class SignInRequiredError(GatewayError):
-    """Nobody is signed in; the handler sends the browser to the sign-in page, and back to `wanted`."""
+    """Nobody is signed in; the handler sends the browser to the sign-in page, and back to `return_to`."""
 
     code = "login_required"
     status = 401
 
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, return_to: str) -> None:
         """Keep the path and query that was wanted."""
         super().__init__()
-        self.wanted = wanted
+        self.return_to = return_to
 
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import click
 
 from issuer.cli import Shell
 from issuer.observability import audit
-from issuer.portal.pages import handle_of
+from issuer.portal.sessions import handle_of
 from issuer.store import Session
 
 MOST = 1000

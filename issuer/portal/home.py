@@ -1,9 +1,13 @@
-"""What the portal's home shows somebody: their services, and the calls that they joined lately."""
+"""The home: who you are, your services, and the calls that you joined lately."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from issuer.authentication.current_session import CurrentSession
 from issuer.module import Module, Tile
 from issuer.store import Issuances, RoomUse, Session
 
@@ -21,19 +25,30 @@ class CallLine:
     """Where one joins again."""
 
 
-class Home:
+class HomePage:
     """Asks the modules, and the record of issuances."""
 
-    def __init__(self, issuances: Issuances, modules: Iterable[Module]) -> None:
-        """Keep both."""
+    def __init__(self, current: CurrentSession, issuances: Issuances, modules: Iterable[Module]) -> None:
+        self._current = current
         self._issuances = issuances
         self._modules = tuple(modules)
 
-    def tiles(self, session: Session) -> list[Tile]:
-        """Return somebody's services."""
+    def blueprint(self) -> Blueprint:
+        """Return `/`."""
+        routes = Blueprint("home", __name__)
+        routes.add_url_rule("/", "show", self.show)
+        return routes
+
+    def show(self) -> ResponseReturnValue:
+        """Show the page."""
+        session = self._current.require_for_page()
+        tiles, calls = self._tiles(session), self._calls(session)
+        return render_template("home.html", groups=session.identity.groups, tiles=tiles, calls=calls)
+
+    def _tiles(self, session: Session) -> list[Tile]:
         return [tile for module in self._modules for tile in module.tiles(session)]
 
-    def calls(self, session: Session) -> list[CallLine]:
+    def _calls(self, session: Session) -> list[CallLine]:
         """Return the rooms of somebody's last tokens, the latest first, each once."""
         return [self._line(use) for use in self._issuances.rooms_of(session.identity, MOST_CALLS)]
 

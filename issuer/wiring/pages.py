@@ -1,24 +1,27 @@
 """Mounts the pages: the portal's, the sign-in's and the modules'."""
 
-from flask import Flask
+from functools import partial
 
-from issuer.authentication.complete import SignInCompletion
+from flask import Blueprint, Flask
+
 from issuer.authentication.current_session import CurrentSession
 from issuer.authentication.factors.pages import FactorPages
-from issuer.authentication.factors.second_step import FactorCompletion, SecondStep
+from issuer.authentication.factors.second_step import FactorCompletion, SecondStep, Shown
 from issuer.authentication.factors.verify import CodeCheck
+from issuer.authentication.flow import LoginFlow, LoginFlows, SignInCompletion
 from issuer.authentication.login_page import LoginPage
 from issuer.authentication.methods.offer import MethodOffers
-from issuer.authentication.methods.password import PasswordSignIn
+from issuer.authentication.methods.password import FormPages, PasswordForm, PasswordSignIn
 from issuer.authentication.methods.redirect import RedirectSignIn
-from issuer.authentication.pending import PendingSignIns
 from issuer.observability import health
 from issuer.portal.errors import ErrorHandler
-from issuer.portal.home import Home
-from issuer.portal.pages import Portal
+from issuer.portal.home import HomePage
+from issuer.portal.sessions import SessionsPage
+from issuer.portal.sign_out import SignOutPage
 from issuer.settings.problems import ConfigError, Problem
-from issuer.web import headers, language
+from issuer.web import headers
 from issuer.web.application import TrustedProxies
+from issuer.web.language import Language
 from issuer.wiring import mounting
 from issuer.wiring.container import Parts
 from issuer.wiring.problems import CollectedProblems
@@ -30,30 +33,43 @@ def mount(app: Flask, house: Parts, current: CurrentSession) -> None:
     Raises:
         ConfigError: with what is wrong with the options of the sign-in, or two routes that collide.
     """
-    login_page = _portal(app, house, current)
+    offers = _offers(house)
+    login_page = LoginPage(current, house.cookies, offers)
+    _authentication(app, house, current, offers, login_page)
+    _portal(app, house, current)
     _finish(app, house, current, login_page)
 
 
-def _portal(app: Flask, house: Parts, current: CurrentSession) -> LoginPage:
-    """Mount the pages; return how browsers are sent to sign in."""
-    settings, metrics, cookies = house.settings.sign_in, house.world.metrics, house.cookies
+def _offers(house: Parts) -> MethodOffers:
     problems: list[Problem] = []
     with CollectedProblems("sign_in", problems):
-        offers = MethodOffers(house.backends, house.modules, settings, house.levels, house.world.clock)
+        offers = MethodOffers(
+            house.backends, house.modules, house.settings.sign_in, house.levels, house.world.clock
+        )
     with CollectedProblems("second_factor", problems):
         house.factors.compile()
     if problems:
         raise ConfigError(problems)
-    sign_in = PasswordSignIn(house.resolver, house.services, settings, metrics)
-    completion = SignInCompletion(current, cookies, house.sessions, house.backends, metrics)
-    factor_pages = _factor_pages(house, current, sign_in, completion, offers)
-    login_page = LoginPage(current, cookies, offers, sign_in, factor_pages.step, completion)
-    home = Home(house.store.issuances, house.modules.values())
-    portal = Portal(current, cookies, login_page, completion, house.sessions, home)
-    app.register_blueprint(factor_pages.add_to(portal.blueprint()))
+    return offers
+
+
+def _authentication(
+    app: Flask, house: Parts, current: CurrentSession, offers: MethodOffers, login_page: LoginPage
+) -> None:
+    """Mount the sign-in page, its methods, and the pages of the second factor."""
+    cookies, metrics, factors = house.cookies, house.world.metrics, house.factors
+    sign_in = PasswordSignIn(house.resolver, house.services, house.settings.sign_in, metrics)
+    completion = SignInCompletion(current, cookies, house.sessions, metrics)
+    factor_pages = _factor_pages(house, current, sign_in, completion, login_page)
+    form = PasswordForm(current, cookies, offers, sign_in, factors, completion)
+    pages = FormPages(login_page.page, factor_pages.step.begin)
+    routes = Blueprint("login", __name__)
+    routes.add_url_rule("/login", "show", login_page.show)
+    routes.add_url_rule("/login", "submit", partial(form.submit, pages), methods=["POST"])
     redirects = RedirectSignIn(current, cookies, offers, house.resolver, completion)
+    app.register_blueprint(routes)
+    app.register_blueprint(factor_pages.blueprint())
     app.register_blueprint(redirects.blueprint(house.backends.values()))
-    return login_page
 
 
 def _factor_pages(
@@ -61,15 +77,24 @@ def _factor_pages(
     current: CurrentSession,
     sign_in: PasswordSignIn,
     completion: SignInCompletion,
-    offers: MethodOffers,
+    login_page: LoginPage,
 ) -> FactorPages:
     """Return the pages of the second factor, which have the second step of a sign-in."""
     factors, world, cookies = house.factors, house.world, house.cookies
-    factor_completion = FactorCompletion(cookies, house.attributes, factors, sign_in, completion, offers)
+    factor_completion = FactorCompletion(cookies, house.attributes, factors, sign_in, completion)
     check = CodeCheck(factors, sign_in, cookies, current, world.metrics)
-    steps = PendingSignIns(house.store, cookies, world.clock, world.randomness)
-    step = SecondStep(current, steps, factors, check, factor_completion, house.settings.portal.name)
+    flows = LoginFlows(house.store, cookies, world.clock, world.randomness)
+    shown = Shown(house.settings.portal.name, login_page.destinations)
+    step = SecondStep(current, flows, factors, check, factor_completion, shown)
     return FactorPages(current, factors, check, step, world.clock)
+
+
+def _portal(app: Flask, house: Parts, current: CurrentSession) -> None:
+    """Mount what a signed-in person sees."""
+    cookies, sessions = house.cookies, house.sessions
+    app.register_blueprint(HomePage(current, house.store.issuances, house.modules.values()).blueprint())
+    app.register_blueprint(SessionsPage(current, cookies, sessions).blueprint())
+    app.register_blueprint(SignOutPage(current, cookies, sessions, house.backends).blueprint())
 
 
 def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: LoginPage) -> None:
@@ -78,8 +103,8 @@ def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: Login
     health.register(app, house.checks, house.keys)
     ErrorHandler(house.world.randomness, login_page, modules).register(app)
     headers.register(app, login_page.destinations(), house.settings.secure)
-    language.register(app)
+    language = Language(app, lambda request: LoginFlow.leading_to(request.args.get("next")).return_to)
     portal = house.settings.portal
     site = {"name": portal.name, "demo": portal.demo, "second_factor": house.factors.on}
-    app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.language()})
+    app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.current()})
     app.wsgi_app = TrustedProxies(app.wsgi_app, house.settings.server.trusted_proxies)  # type: ignore[method-assign]

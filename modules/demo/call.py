@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, render_template
 from flask.typing import ResponseReturnValue
 
-from issuer.web import language
+from issuer.web.language import Language
 from issuer.web.urls import origin
 
 
@@ -27,9 +27,9 @@ class CallPage:
         )
         routes.add_url_rule("/", "home", self.home)
         app.register_blueprint(routes)
-        language.register(app)
+        language = Language(app, lambda _request: "")
         site = {"name": name, "demo": True}
-        app.context_processor(lambda: {"site": site, "person": None, "lang": language.language()})
+        app.context_processor(lambda: {"site": site, "person": None, "lang": language.current()})
         app.after_request(harden(self.policy()))
         return app
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from issuer.jitsi.verdict import JitsiServer, judge_token
-from issuer.web import language
+from issuer.web.language import Language
 from issuer.world import Clock
 from modules.demo.call import harden
 
@@ -36,9 +36,9 @@ class Meeting:
         routes.add_url_rule("/start", "start", self.begin)
         routes.add_url_rule("/<path:place>", "room", self.room)
         app.register_blueprint(routes)
-        language.register(app)
+        language = Language(app, lambda _request: "")
         site = {"name": name, "demo": True}
-        app.context_processor(lambda: {"site": site, "person": None, "lang": language.language()})
+        app.context_processor(lambda: {"site": site, "person": None, "lang": language.current()})
         app.after_request(harden(POLICY))
         return app
 

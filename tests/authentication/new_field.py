@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, Response
 
-from issuer.authentication.pending import PendingSignIn, PendingSignIns
+from issuer.authentication.flow import LoginFlow, LoginFlows
 from issuer.authentication.sessions import PortalSessions, Visitor
 from issuer.identity import Identity
 from issuer.settings.models import SessionSettings, Settings
@@ -38,13 +38,13 @@ def run(folder: Path) -> None:
 
 def _pending(store: Store, who: Identity, clock: FakeClock, randomness: FakeRandomness) -> Identity | None:
     settings = Settings.model_construct(public_url="http://127.0.0.1/")
-    steps = PendingSignIns(store, Cookies(settings), clock, randomness)
+    flows = LoginFlows(store, Cookies(settings), clock, randomness)
     app, answer = Flask("tests"), Response()
     with app.test_request_context():
-        steps.begin(PendingSignIn(who, "account", "/"), answer)
+        flows.keep(LoginFlow("/"), who, answer)
     with app.test_request_context(headers={"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}):
-        step = steps.current()
-    return step.identity if step else None
+        flow = flows.current()
+    return flow.identity if flow else None
 
 
 def _say(place: str, identity: Any) -> None:

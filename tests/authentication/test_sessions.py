@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, inspect, text
 from werkzeug.test import TestResponse
 
 from issuer.backends.local import LocalUsers
-from issuer.portal.pages import handle_of
+from issuer.portal.sessions import handle_of
 from tests.authentication.conftest import JITSI, USERS
 from tests.gateway import BuildGateway, LocalGateway
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from issuer.web.urls import safe_return_to
+from issuer.authentication.flow import safe_return_to
 from tests.gateway import PUBLIC_URL, LocalGateway
 from tests.node import Node
 

@@ -1,13 +1,13 @@
 """A session that is too weak for a rule is asked for more, once."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.web.urls import LoginRequirements, requirements_of, safe_return_to
+from issuer.authentication.flow import LoginFlow, LoginRequirements, Step, safe_return_to
 from tests.authentication.backends import People, people
 from tests.authentication.trips import WANTED, build, button, come_back, leave, offered, post
 
@@ -158,19 +158,29 @@ def test_a_sign_in_elsewhere_from_before_is_not_new(build: Any, before: dict[str
 PRINTABLE = st.text(st.characters(min_codepoint=33, max_codepoint=126))
 
 
-@given(
-    st.builds(
-        LoginRequirements, PRINTABLE.map("/x".__add__), st.integers(0, 999), st.integers(0, 10**11).map(float)
-    )
-)
-def test_a_goal_says_again_what_it_was_made_of(wish: LoginRequirements) -> None:
-    assert requirements_of(safe_return_to(wish.goal)) == LoginRequirements(
-        safe_return_to(wish.wanted), wish.level, wish.since
-    )
+REQUIREMENTS = st.builds(LoginRequirements, st.integers(0, 999), st.integers(0, 10**11).map(float))
+
+
+@given(st.builds(LoginFlow, PRINTABLE.map("/x".__add__), REQUIREMENTS))
+def test_a_goal_says_again_which_flow_it_was_made_of(flow: LoginFlow) -> None:
+    """So does the address of the sign-in page."""
+    clean = LoginFlow(safe_return_to(flow.return_to), flow.requirements)
+    assert LoginFlow.leading_to(flow.goal) == clean
+    query = dict(parse_qsl(urlsplit(flow.address).query, keep_blank_values=True))
+    assert LoginFlow.read(query) == clean
 
 
 @given(st.text() | st.text().map("/login?level=3&next=".__add__) | st.text().map("/login?level=".__add__))
 def test_no_goal_of_a_stranger_leads_away(goal: str) -> None:
-    wish = requirements_of(goal)
-    assert not wish.demands or safe_return_to(wish.wanted) == wish.wanted
-    assert 0 <= wish.level <= 999
+    flow = LoginFlow.leading_to(goal)
+    assert safe_return_to(flow.return_to) == flow.return_to
+    assert safe_return_to(flow.goal) == flow.goal
+    assert 0 <= flow.requirements.level <= 999
+
+
+@given(st.dictionaries(st.sampled_from(["next", "level", "since"]), st.text()))
+def test_no_address_of_a_stranger_is_no_flow(query: dict[str, str]) -> None:
+    flow = LoginFlow.read(query)
+    assert flow.step is Step.FIRST_FACTOR
+    assert safe_return_to(flow.return_to) == flow.return_to
+    assert 0 <= flow.requirements.since < 10**12

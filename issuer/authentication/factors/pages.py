@@ -11,11 +11,11 @@ from issuer.authentication.current_session import CurrentSession
 from issuer.authentication.factors import Factors
 from issuer.authentication.factors.second_step import SecondStep, recovery_page, too_many
 from issuer.authentication.factors.verify import CodeCheck
+from issuer.authentication.flow import LoginFlow, LoginRequirements
 from issuer.authentication.throttling import account_key
 from issuer.errors import NotFoundError, TooManyRequestsError
 from issuer.identity import Identity
 from issuer.observability import audit
-from issuer.web.urls import local
 from issuer.world import Clock
 
 RECENT = 300.0
@@ -36,8 +36,9 @@ class FactorPages:
         self.step = step
         """The second step of a sign-in."""
 
-    def add_to(self, routes: Blueprint) -> Blueprint:
-        """Add the routes, those of the second step too."""
+    def blueprint(self) -> Blueprint:
+        """Return the routes, those of the second step too."""
+        routes = Blueprint("second_factor", __name__)
         self.step.add_to(routes)
         add: Callable[..., None] = routes.add_url_rule
         add("/second-factor", "second_factor", self.show)
@@ -83,8 +84,12 @@ class FactorPages:
         if self._factors.get(identity) is not None:
             return redirect("/second-factor", 303)
         if not self._recent():
-            return redirect(local("/login", since=int(self._clock.now()), next="/second-factor"), 303)
+            return redirect(self._anew().address, 303)
         return self.step.begin_at_will(identity)
+
+    def _anew(self) -> LoginFlow:
+        """Return the flow of somebody who signs in again before they go on here."""
+        return LoginFlow("/second-factor", LoginRequirements(since=int(self._clock.now())))
 
     def renew(self) -> ResponseReturnValue:
         """Give new recovery codes for a fresh code."""

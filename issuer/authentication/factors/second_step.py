@@ -1,29 +1,37 @@
 """The second step of a sign-in: after the password a code, or setting the app up."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from issuer.authentication.complete import CompletedSignIn, SignInCompletion
 from issuer.authentication.current_session import CurrentSession, SignInRequiredError
 from issuer.authentication.factors import Demand, Factors
 from issuer.authentication.factors.qr import qr_code
 from issuer.authentication.factors.verify import CodeCheck
+from issuer.authentication.flow import LoginFlow, LoginFlows, SignInCompletion, Step
 from issuer.authentication.identities.refresh import AttributeRefresh
-from issuer.authentication.methods.offer import MethodOffers
 from issuer.authentication.methods.password import PasswordSignIn
-from issuer.authentication.pending import PendingSignIn, PendingSignIns
 from issuer.authentication.throttling import account_key
 from issuer.errors import TooManyRequestsError
 from issuer.identity import Identity
 from issuer.web.cookies import Cookies
 from issuer.web.headers import let_forms_lead_to
-from issuer.web.urls import requirements_of, safe_return_to
 
 CODE_PAGE, SET_UP_PAGE = "/second-factor/code", "/second-factor/set-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the pages show of the gateway."""
+
+    service: str
+    """The name that apps show."""
+    destinations: Callable[[], Iterable[str]]
+    """The base URLs to which a browser may go on."""
 
 
 class FactorCompletion:
@@ -36,36 +44,28 @@ class FactorCompletion:
         factors: Factors,
         sign_in: PasswordSignIn,
         completion: SignInCompletion,
-        offers: MethodOffers,
     ) -> None:
-        """Keep what the end of a sign-in needs."""
-        self._offers = offers
         self._cookies = cookies
         self._attributes = attributes
         self._factors = factors
         self._sign_in = sign_in
         self._completion = completion
 
-    def fresh(self, pending: PendingSignIn) -> Identity:
+    def fresh(self, flow: LoginFlow, who: Identity) -> Identity:
         """Return who signs in, read again: they may have been locked out since they gave their password.
 
         Raises:
             SignInRequiredError: they are gone.
         """
-        level = self._factors.raised(pending.identity.auth_level)
-        identity = self._attributes.raised(pending.identity, level)
+        identity = self._attributes.raised(who, self._factors.raised(who.auth_level))
         if identity is None:
-            raise SignInRequiredError(pending.goal)
+            raise SignInRequiredError(flow.goal)
         return identity
 
-    def destinations(self) -> Iterable[str]:
-        """Return the base URLs to which a browser may go on."""
-        return self._offers.destinations()
-
-    def enter(self, identity: Identity, pending: PendingSignIn, answer: Response) -> None:
+    def enter(self, identity: Identity, flow: LoginFlow, answer: Response) -> None:
         """Start the session, and remember the browser."""
-        self._cookies.set_session(answer, self._completion.start(CompletedSignIn(identity, pending.goal)))
-        self.remember(pending.account, answer)
+        self._completion.start(identity, answer)
+        self.remember(flow.account, answer)
 
     def remember(self, account: str, answer: Response) -> None:
         """Remember the browser as one of somebody who gave a right code."""
@@ -74,24 +74,23 @@ class FactorCompletion:
 
 
 class SecondStep:
-    """The pages between password and session."""
+    """The pages between the first factor and the session."""
 
     def __init__(
         self,
         current: CurrentSession,
-        steps: PendingSignIns,
+        flows: LoginFlows,
         factors: Factors,
         check: CodeCheck,
         completion: FactorCompletion,
-        service: str,
+        shown: Shown,
     ) -> None:
-        """Keep what the pages need; `service` is the name that the app shows."""
         self._current = current
-        self._steps = steps
+        self._flows = flows
         self._factors = factors
         self._check = check
         self._completion = completion
-        self._service = service
+        self._shown = shown
 
     def add_to(self, routes: Blueprint) -> None:
         """Add the routes."""
@@ -99,45 +98,40 @@ class SecondStep:
         add(CODE_PAGE, "second_factor_code", self.code, methods=["GET", "POST"])
         add(SET_UP_PAGE, "second_factor_set_up", self.set_up, methods=["GET", "POST"])
 
-    def begin(self, identity: Identity, login: str, goal: str) -> Response | None:
-        """Return where the browser of somebody with the right password goes first; None when it may go on."""
-        demand = self._factors.demand(identity, requirements_of(goal).level, self._current.address())
-        if demand is Demand.NOTHING:
-            return None
-        sealed = self._factors.new_secret(identity) if demand is Demand.SET_UP else None
+    def begin(self, flow: LoginFlow, who: Identity, demand: Demand) -> Response:
+        """Send the browser of somebody with the right password to give a code, or to set their app up."""
+        sealed = self._factors.new_secret(who) if demand is Demand.SET_UP else None
         answer = redirect(SET_UP_PAGE if sealed else CODE_PAGE, 303)
-        self._steps.begin(PendingSignIn(identity, account_key(login), goal, sealed), answer)
+        self._flows.keep(replace(flow, sealed=sealed), who, answer)
         return answer
 
     def begin_at_will(self, identity: Identity) -> Response:
         """Send somebody who is signed in to set their app up."""
-        answer = redirect(SET_UP_PAGE, 303)
-        sealed = self._factors.new_secret(identity)
-        pending = PendingSignIn(identity, account_key(identity.uid), "/second-factor", sealed, signed_in=True)
-        self._steps.begin(pending, answer)
-        return answer
+        flow = LoginFlow("/second-factor", account=account_key(identity.uid), at_will=True)
+        return self.begin(flow, identity, Demand.SET_UP)
 
     def code(self) -> ResponseReturnValue:
         """Ask for a code, and let whoever gives a right one in."""
-        pending = self._steps.current()
-        if pending is None or pending.sealed is not None:
+        flow = self._flows.current()
+        if flow is None or flow.identity is None or flow.step is not Step.CODE:
             return redirect("/login", 303)
+        who = flow.identity
         if request.method == "POST":
             self._current.check_origin()
-            return self._limited(self._code_page, lambda: self._do_code(pending))
+            return self._limited(self._code_page, lambda: self._do_code(flow, who))
         return self._code_page()
 
-    def _do_code(self, pending: PendingSignIn) -> ResponseReturnValue:
+    def _do_code(self, flow: LoginFlow, who: Identity) -> ResponseReturnValue:
         recovery = request.form.get("recovery")
         check = self._check.of_app if recovery is None else self._check.of_recovery
         typed = request.form.get("code", "") if recovery is None else recovery
-        identity = check(pending.identity, pending.account, typed, lambda: self._completion.fresh(pending))
+        identity = check(who, flow.account, typed, lambda: self._completion.fresh(flow, who))
         if identity is None:
             return self._wrong_code(recovery is not None), 401
-        answer = redirect(safe_return_to(pending.goal), 303)
-        if not self._steps.finish(answer):
+        answer = redirect(flow.goal, 303)
+        if not self._flows.finish(answer):
             return redirect("/login", 303)
-        self._completion.enter(identity, pending, answer)
+        self._completion.enter(identity, flow, answer)
         return answer
 
     def _wrong_code(self, by_recovery: bool) -> str:
@@ -146,52 +140,52 @@ class SecondStep:
         return self._code_page(_("This code is wrong, or was used already. Wait for the next one."))
 
     def _code_page(self, error: str | None = None, by_recovery: bool = False) -> str:
-        let_forms_lead_to(self._completion.destinations())
+        let_forms_lead_to(self._shown.destinations())
         return render_template("second_factor_code.html", error=error, by_recovery=by_recovery)
 
     def set_up(self) -> ResponseReturnValue:
         """Show what an app must learn, and keep it when the app shows the right code."""
-        pending = self._steps.current()
-        if pending is None or pending.sealed is None:
+        flow = self._flows.current()
+        if flow is None or flow.identity is None or flow.sealed is None:
             return redirect("/second-factor" if self._current.session() else "/login", 303)
-        if pending.signed_in:
-            self._check_owner(pending)
-        sealed = pending.sealed
+        who, sealed = flow.identity, flow.sealed
+        if flow.at_will:
+            self._check_owner(who)
         if request.method == "POST":
             self._current.check_origin()
             return self._limited(
-                lambda error: self._set_up_page(pending, sealed, error),
-                lambda: self._do_set_up(pending, sealed),
+                lambda error: self._set_up_page(flow, who, sealed, error),
+                lambda: self._do_set_up(flow, who, sealed),
             )
-        return self._set_up_page(pending, sealed)
+        return self._set_up_page(flow, who, sealed)
 
-    def _check_owner(self, pending: PendingSignIn) -> None:
+    def _check_owner(self, owner: Identity) -> None:
         """Make sure that the browser is still signed in as whoever began."""
         who = self._current.require().identity
-        if (who.backend, who.subject) != (pending.identity.backend, pending.identity.subject):
+        if (who.backend, who.subject) != (owner.backend, owner.subject):
             raise SignInRequiredError("/second-factor")
 
-    def _do_set_up(self, pending: PendingSignIn, sealed: bytes) -> ResponseReturnValue:
-        identity = pending.identity if pending.signed_in else self._completion.fresh(pending)
+    def _do_set_up(self, flow: LoginFlow, who: Identity, sealed: bytes) -> ResponseReturnValue:
+        identity = who if flow.at_will else self._completion.fresh(flow, who)
         typed = request.form.get("code", "")
         if self._factors.get(identity) is not None:  # in another window, meanwhile
-            return redirect("/second-factor" if pending.signed_in else "/login", 303)
-        codes = self._check.enrolled(identity, pending.account, sealed, typed)
+            return redirect("/second-factor" if flow.at_will else "/login", 303)
+        codes = self._check.enrolled(identity, flow.account, sealed, typed)
         if codes is None:
             error = _("This code is wrong. Is the clock of your phone right?")
-            return self._set_up_page(pending, sealed, error), 401
-        answer = recovery_page(codes, safe_return_to(pending.goal))
-        finished = self._steps.finish(answer)
-        if pending.signed_in:
-            self._completion.remember(pending.account, answer)
+            return self._set_up_page(flow, who, sealed, error), 401
+        answer = recovery_page(codes, flow.goal)
+        finished = self._flows.finish(answer)
+        if flow.at_will:
+            self._completion.remember(flow.account, answer)
         elif finished:
-            self._completion.enter(identity, pending, answer)
+            self._completion.enter(identity, flow, answer)
         return answer
 
-    def _set_up_page(self, pending: PendingSignIn, sealed: bytes, error: str | None = None) -> str:
-        app = self._factors.set_up(pending.identity, sealed, self._service)
+    def _set_up_page(self, flow: LoginFlow, who: Identity, sealed: bytes, error: str | None = None) -> str:
+        app = self._factors.set_up(who, sealed, self._shown.service)
         groups = [app.secret[start : start + 4] for start in range(0, len(app.secret), 4)]
-        picture, required = qr_code(app.uri), not pending.signed_in
+        picture, required = qr_code(app.uri), not flow.at_will
         return render_template(
             "second_factor_set_up.html", picture=picture, secret=groups, error=error, required=required
         )

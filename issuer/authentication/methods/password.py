@@ -1,4 +1,4 @@
-"""Checks a login and a password: limits first, then the form backends in order.
+"""Sign-in with a login and a password: limits first, then the form backends in order.
 
 An account's limit counts only strangers: a browser that holds the cookie of an earlier successful sign-in to
 that account has a limit of its own, so that nobody can lock anybody out.
@@ -7,18 +7,28 @@ that account has a limit of its own, so that nobody can lock anybody out.
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
+from flask import request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from issuer.authentication.current_session import CurrentSession
+from issuer.authentication.factors import Demand, Factors
+from issuer.authentication.flow import LoginFlow, SignInCompletion
 from issuer.authentication.identities.resolver import IdentityResolver
+from issuer.authentication.methods.offer import MethodOffers
 from issuer.authentication.sessions import Visitor
 from issuer.authentication.throttling import SignInThrottle, account_bucket, account_key
 from issuer.backend import BackendServices, FormBackend
-from issuer.errors import UnavailableError
+from issuer.errors import TooManyRequestsError, UnavailableError
 from issuer.identity import Identity
 from issuer.observability import audit
 from issuer.observability.metrics import Metrics
 from issuer.settings.models import SignInSettings
+from issuer.web.cookies import Cookies
 
 TOKEN_BYTES = 32
 
@@ -130,3 +140,56 @@ class PasswordSignIn:
 def hash_token(token: str) -> bytes:
     """Return the SHA-256 of a browser's token: what the store knows of it."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class FormPages:
+    """Where the browser of the form goes besides its way on."""
+
+    form: Callable[[LoginFlow, str, str], str]
+    """The form again, with the login that was typed, and what was wrong."""
+    next_step: Callable[[LoginFlow, Identity, Demand], Response]
+    """To a further step."""
+
+
+class PasswordForm:
+    """Takes what the sign-in form sends."""
+
+    def __init__(
+        self,
+        current: CurrentSession,
+        cookies: Cookies,
+        offers: MethodOffers,
+        sign_in: PasswordSignIn,
+        factors: Factors,
+        completion: SignInCompletion,
+    ) -> None:
+        self._current = current
+        self._cookies = cookies
+        self._offers = offers
+        self._sign_in = sign_in
+        self._factors = factors
+        self._completion = completion
+
+    def submit(self, pages: FormPages) -> ResponseReturnValue:
+        """Answer the form: with the way on, a further step, or the form again."""
+        self._current.check_origin()
+        flow = LoginFlow.leading_to(request.form.get("next"))
+        typed = Typed(request.form.get("login", ""), request.form.get("password", ""))
+        address = self._current.address()
+        forms = self._offers.offer(flow.return_to, address, flow.requirements.level).forms
+        browser = self._cookies.browser(request)
+        try:
+            identity = self._sign_in.attempt(typed, self._current.visitor(), browser, forms)
+        except TooManyRequestsError as error:
+            text = _("Too many failed attempts. Please wait %(seconds)s seconds.", seconds=error.retry_after)
+            return pages.form(flow, typed.login, text), 429, error.headers
+        if identity is None:
+            return pages.form(flow, typed.login, _("This user name and password do not match.")), 401
+        flow = replace(flow, account=account_key(typed.login))
+        demand = self._factors.demand(identity, flow.requirements.level, address)
+        if demand is not Demand.NOTHING:
+            return pages.next_step(flow, identity, demand)
+        answer = self._completion.complete(identity, flow.goal)
+        self._cookies.set_browser(answer, self._sign_in.remember(flow.account, browser))
+        return answer

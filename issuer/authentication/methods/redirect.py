@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable
 from flask import Blueprint, after_this_request, redirect, request
 from flask.typing import ResponseReturnValue
 
-from issuer.authentication.complete import CompletedSignIn, SignInCompletion
 from issuer.authentication.current_session import CurrentSession
+from issuer.authentication.flow import LoginFlow, SignInCompletion, safe_return_to
 from issuer.authentication.identities.resolver import IdentityResolver
 from issuer.authentication.methods.offer import MethodOffers
 from issuer.authentication.sessions import UpstreamSignIn
 from issuer.backend import Backend, Departure, RedirectBackend
 from issuer.errors import ForbiddenError, GatewayError
 from issuer.web.cookies import Cookies
-from issuer.web.urls import local, requirements_of, safe_return_to
+from issuer.web.urls import local
 
 
 class RedirectSignIn:
@@ -60,13 +60,13 @@ class RedirectSignIn:
 
     def _begin(self, backend: RedirectBackend) -> Callable[[], ResponseReturnValue]:
         def begin() -> ResponseReturnValue:
-            goal = safe_return_to(request.args.get("next"))
-            wish = requirements_of(goal)
-            offer = self._offers.offer(wish.wanted, self._current.address(), wish.level)
+            flow = LoginFlow.leading_to(request.args.get("next"))
+            required = flow.requirements
+            offer = self._offers.offer(flow.return_to, self._current.address(), required.level)
             if backend not in offer.redirects:
                 raise ForbiddenError(f"backends.{backend.instance} is not offered to this browser")
-            silent = request.args.get("silent") == "1" and not wish.demands
-            return backend.begin(Departure(goal, silent, wish.level or None, wish.since))
+            silent = request.args.get("silent") == "1" and not required.query()
+            return backend.begin(Departure(flow.goal, silent, required.level or None, required.since))
 
         return begin
 
@@ -82,7 +82,7 @@ class RedirectSignIn:
                 back = local("/login", next=safe_return_to(arrival.wanted), page="1")
                 return self._cookies.forget_way(redirect(back, 303))
             upstream = UpstreamSignIn(arrival.sid, arrival.expires_at, arrival.auth_time)
-            answer = self._completion.enter(CompletedSignIn(identity, arrival.wanted, upstream))
+            answer = self._completion.complete(identity, arrival.wanted, upstream)
             self._cookies.set_way(answer, backend.instance)
             return answer
 

@@ -1,22 +1,19 @@
-"""The routes of the portal."""
+"""The page of somebody's own sessions; every POST checks where it comes from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from issuer.authentication.complete import SignInCompletion
 from issuer.authentication.current_session import CurrentSession
-from issuer.authentication.login_page import LoginPage
 from issuer.authentication.sessions import PortalSessions
 from issuer.errors import NotFoundError
 from issuer.observability import audit
 from issuer.portal.devices import device_name
-from issuer.portal.home import Home
 from issuer.store import Session
 from issuer.web.cookies import Cookies
 
@@ -33,60 +30,24 @@ class SessionLine:
     device: str
 
 
-class Portal:
-    """The pages; every POST checks where it comes from."""
+class SessionsPage:
+    """Lists the sessions of a person, and ends them."""
 
-    def __init__(
-        self,
-        current: CurrentSession,
-        cookies: Cookies,
-        login_page: LoginPage,
-        completion: SignInCompletion,
-        sessions: PortalSessions,
-        home: Home,
-    ) -> None:
-        """Keep what the pages show."""
+    def __init__(self, current: CurrentSession, cookies: Cookies, sessions: PortalSessions) -> None:
         self._current = current
         self._cookies = cookies
-        self._login_page = login_page
-        self._completion = completion
         self._sessions = sessions
-        self._home = home
 
     def blueprint(self) -> Blueprint:
-        """Return the routes."""
-        routes = Blueprint("portal", __name__)
+        """Return `/sessions`, `/sessions/<handle>/end` and `/sessions/end-others`."""
+        routes = Blueprint("sessions", __name__, url_prefix="/sessions")
         add: Callable[..., None] = routes.add_url_rule
-        add("/", "home", self.home)
-        add("/login", "login", self._login_page.login, methods=["GET", "POST"])
-        add("/logout", "logout", self.logout, methods=["GET", "POST"])
-        add("/sessions", "sessions", self.sessions)
-        add("/sessions/<handle>/end", "end_session", self.end_session, methods=["POST"])
-        add("/sessions/end-others", "end_other_sessions", self.end_others, methods=["POST"])
+        add("", "show", self.show)
+        add("/<handle>/end", "end", self.end_session, methods=["POST"])
+        add("/end-others", "end_others", self.end_others, methods=["POST"])
         return routes
 
-    def home(self) -> ResponseReturnValue:
-        """Show who you are, and the tiles of your services."""
-        session = self._current.require_for_page()
-        tiles, calls = self._home.tiles(session), self._home.calls(session)
-        return render_template("home.html", groups=session.identity.groups, tiles=tiles, calls=calls)
-
-    def logout(self) -> ResponseReturnValue:
-        """Show a button, or end the session; a GET never signs anybody out."""
-        if request.method == "POST":
-            return self._do_logout()
-        return render_template("logout.html", signed_out=self._current.session() is None)
-
-    def _do_logout(self) -> ResponseReturnValue:
-        self._current.check_origin()
-        session = self._current.session()
-        elsewhere = self._completion.leave(session) if session else None
-        answer = redirect(elsewhere or "/logout", 303)
-        self._cookies.forget_session(answer)
-        self._cookies.forget_way(answer)
-        return answer
-
-    def sessions(self) -> ResponseReturnValue:
+    def show(self) -> ResponseReturnValue:
         """List the person's sessions."""
         current = self._current.require_for_page()
         lines = [_line(row, current) for row in self._sessions.of(current.identity)]
