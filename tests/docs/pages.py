@@ -59,7 +59,7 @@ def anchor(heading: str) -> str:
 
 
 def pages() -> list[Page]:
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "keys").glob("*.md")]
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "keys").glob("*.md")]
     return [Page(path) for path in sorted(found)]
 
 
