@@ -9,8 +9,9 @@ from tests.browser import browser, open_page
 from tests.openid.fixtures import provider
 from tests.service import Service, demo, free_port
 from tests.upstream.fixtures import authority
+from tests.wheel import wheel
 
-__all__ = ["authority", "browser", "demo_addresses", "open_page", "provider", "service"]
+__all__ = ["authority", "browser", "demo_addresses", "open_page", "provider", "service", "wheel"]
 
 
 @pytest.fixture
