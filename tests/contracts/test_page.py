@@ -8,20 +8,47 @@ import pytest
 
 from issuer.keys.material import generate_private
 from tests.contracts.breaches import BREACHES
-from tests.contracts.page import NOTES, run
-from tests.docs.pages import page
+from tests.contracts.page import NOTES, STRICT, follow, run
+from tests.wheel import install
 
 MODULE = NOTES.plugin
-VERIFICATION = page("docs/modules.md").blocks("python")[1]
+VERIFICATION = NOTES.page.blocks("python")[1]
 LONGEST = 60
+MEMBER = "    def blueprint(self):"
+TABLES = """
+    @classmethod
+    def tables(cls):
+        from notes_module.tables import TABLES
+        return TABLES
+
+"""
 
 
-def test_the_module_of_the_page_passes_its_test(tmp_path: Path) -> None:
-    NOTES.install(tmp_path)
-    failed, printed = run(tmp_path)
-    assert failed == set(), printed
-    assert " passed" in printed.splitlines()[-1]
-    assert "skipped" not in printed
+def test_the_module_of_the_page_passes_its_test(wheel: Path, tmp_path: Path) -> None:
+    """The modules page and the backends page are installed with pip as they stand and pass
+    their own tests.
+    """
+    environment = install(wheel, tmp_path / ".venv", "testing")
+    NOTES.write(tmp_path)
+    checked, tested = follow(NOTES, environment, tmp_path)
+    assert f"`{checked.strip()}`" in NOTES.page.text
+    assert " passed" in tested.splitlines()[-1]
+    assert "skipped" not in tested
+    assert environment.has("issuer", "modules.jitsi", "notes_module")
+    environment.command("issuer init sample.toml --module notes", cwd=tmp_path)
+    assert "\n[modules.notes]\n" in (tmp_path / "sample.toml").read_text()
+
+
+def test_the_module_of_the_page_can_have_tables(wheel: Path, tmp_path: Path) -> None:
+    """It becomes a package of several files, as the page draws it."""
+    environment = install(wheel, tmp_path / ".venv", "testing")
+    about = NOTES.files["pyproject.toml"].partition("[tool.setuptools]")[0] + NOTES.page.blocks("toml")[2]
+    module = MODULE.replace(MEMBER, TABLES + MEMBER)
+    NOTES.write(tmp_path, 1, **{"pyproject.toml": about, "notes_module/__init__.py": module})
+    environment.command("pip install ./notes-module", cwd=tmp_path)
+    assert environment.has("notes_module.tables")
+    tested = environment.command(f"pytest notes-module -k tables {STRICT}", cwd=tmp_path)
+    assert "1 passed" in tested.splitlines()[-1]
 
 
 def test_the_module_of_the_page_is_small() -> None:
@@ -34,7 +61,7 @@ def test_the_contract_finds_breaches(tmp_path: Path) -> None:
     for number, (name, (before, after)) in enumerate(BREACHES.items()):
         worse = MODULE.replace(before, after, 1)
         assert worse != MODULE, name
-        NOTES.install(tmp_path, f"breach{number}", worse)
+        NOTES.imitate(tmp_path, f"breach{number}", worse)
         file = f"test_breach{number}.py"
         nodes.append(f"{file}::TestNotes::{name}")
         expected.add((file, name))

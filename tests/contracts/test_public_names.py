@@ -16,9 +16,12 @@ MODULES, BACKENDS = page("docs/modules.md"), page("docs/writing-backends.md")
 LINES = (Path(__file__).parent / "public_names.txt").read_text().splitlines()
 NAMES = [line for line in LINES if line and not line.startswith("#")]
 
-GROUPS = {"issuer.modules", "issuer.backends"}
-"""Of entry points: they look like names of Python, and are none."""
-OWNERS = {"service": "module.gateway", "member": "module", "method": "backend"}
+NO_NAMES = {"issuer.modules", "issuer.backends", "issuer.toml"}
+"""They look like names of Python: two groups of entry points, and a file."""
+OWNERS = {
+    MODULES.name: {"service": "module.gateway", "member": "module"},
+    BACKENDS.name: {"service": "backend.services", "method": "backend"},
+}
 """Whose members the first column of a table has, by what stands above it."""
 ROW = re.compile(r"^\| *(.+?) *\|", re.MULTILINE)
 
@@ -73,7 +76,7 @@ def used(page: Page) -> Iterator[str]:
     """What a page uses besides, written out from `issuer`, `module` or `backend` on."""
     codes = "\n".join(page.codes())
     text = page.blocks("python")[0] + codes
-    yield from set(re.findall(r"\bissuer(?:\.\w+)+", codes)) - GROUPS
+    yield from set(re.findall(r"\bissuer(?:\.\w+)+", codes)) - NO_NAMES
     yield from (f"module.{found}" for found in re.findall(r"\bgateway(?:\.\w+)+", text))
     yield from (f"backend.{found}" for found in re.findall(r"\bservices(?:\.\w+)+", text))
     yield from members(page)
@@ -83,9 +86,8 @@ def members(page: Page) -> Iterator[str]:
     """What the tables of a page list."""
     for table in re.findall(r"(?:^\|.*\n)+", page.prose, re.MULTILINE):
         header, _, *rows = ROW.findall(table)
-        if header in OWNERS:
-            for code in re.findall(r"`(\w+)", "\n".join(rows)):
-                yield f"{OWNERS[header]}.{code}"
+        owner = OWNERS[page.name].get(header)
+        yield from (f"{owner}.{code}" for code in re.findall(r"`(\w+)", "\n".join(rows)) if owner)
 
 
 @pytest.fixture(scope="module")
