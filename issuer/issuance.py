@@ -1,4 +1,6 @@
-"""The one place through which a token leaves: authenticate → rule → claims → sign → record → answer.
+"""The one place through which a token leaves.
+
+authenticate → rule → prepare → claims → sign → answer → record; nothing leaves before it is recorded.
 
 A module says what is its own in each phase (`Phases`) and cannot skip one. Every issuance is one row in the
 store, one line in the security log and one count in the metrics, before the token is handed out.
@@ -59,7 +61,11 @@ class Token:
 
 
 class Phases(ABC):
-    """A module's own part of one issuance."""
+    """A module's own part of one issuance.
+
+    `authenticate` may ask other servers, and `prepare` may change something there; what the others return
+    follows from the request and from whom `authenticate` found, however often they are called.
+    """
 
     instance: str
     module: str
@@ -76,6 +82,10 @@ class Phases(ABC):
         """Return the request variables that rules and expressions see."""
         return {}
 
+    def variables_of(self, identity: Identity) -> Mapping[str, object]:  # noqa: ARG002 - for those who override it
+        """Return the same where they depend on who asks."""
+        return self.variables()
+
     @abstractmethod
     def rule(self) -> Rule:
         """Return the rule that decides."""
@@ -83,6 +93,15 @@ class Phases(ABC):
     def lifetime(self) -> float | None:
         """Return the wished lifetime in seconds; None for the default."""
         return None
+
+    def prepare(self, scope: Scope) -> None:  # noqa: B027 - an ability, not a duty
+        """Do what must be done elsewhere before the token can be used; the rule has said yes.
+
+        A later phase may still fail: what was done must then be harmless, or end by itself.
+
+        Raises:
+            issuer.errors.GatewayError: it cannot be done, so there is no token.
+        """
 
     @abstractmethod
     def claims(self, scope: Scope) -> dict[str, Any]:
@@ -95,6 +114,10 @@ class Phases(ABC):
     def subject(self) -> Subject:
         """Return what the record says of the token's purpose."""
         return Subject()
+
+    def subject_of(self, identity: Identity) -> Subject:  # noqa: ARG002 - for those who override it
+        """Return the same where it depends on whose token it is."""
+        return self.subject()
 
     @abstractmethod
     def answer(self, token: Token) -> ResponseReturnValue:
@@ -186,6 +209,7 @@ class Issuance:
 
     def _made(self, phases: Phases, identity: Identity, address: str | None) -> tuple[Token, IssuanceRow]:
         scope = self.admit(phases, identity, address)
+        phases.prepare(scope)
         claims = phases.claims(scope) | self._times(phases)
         text, kid = phases.signer().sign(claims)
         return Token(text, claims), self._row(phases, identity, claims, kid, address)
@@ -206,14 +230,18 @@ class Issuance:
         return scope
 
     def _scope(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
-        request: dict[str, object] = {"ip": address or "", "module": phases.module, **phases.variables()}
+        request: dict[str, object] = {
+            "ip": address or "",
+            "module": phases.module,
+            **phases.variables_of(identity),
+        }
         return Scope(identity, request, self._clock.now())
 
     def _judge(self, phases: Phases, scope: Scope) -> None:
         decision = phases.rule().judge(scope)
         if not decision.allowed:
             self._ask_for_more(phases, scope)
-            about = phases.subject()
+            about = phases.subject_of(scope.identity)
             audit.token_refused(phases.instance, scope.identity, decision.reason, about.room, about.tenant)
             self._metrics.issuance(phases.instance, "refused")
             raise ForbiddenError(f"{phases.instance}: {decision.reason}")
@@ -255,7 +283,7 @@ class Issuance:
     def _row(
         self, phases: Phases, identity: Identity, claims: dict[str, Any], kid: str | None, address: str | None
     ) -> IssuanceRow:
-        subject = phases.subject()
+        subject = phases.subject_of(identity)
         return IssuanceRow(
             token_id=claims["jti"],
             issued_at=float(claims["iat"]),

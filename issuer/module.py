@@ -84,6 +84,30 @@ RootRoute = tuple[str, str, Callable[..., ResponseReturnValue]]
 
 
 @dataclass(frozen=True, slots=True)
+class PortalAccess:
+    """What the portal does for modules whose pages are part of a sign-in."""
+
+    refresh: Callable[[Identity], Identity | None]
+    """A person as their login backend knows them now, for tokens without a session; None: gone."""
+    levels_above: Callable[[Identity], Iterable[int]]
+    """How much more strongly somebody can sign in, the least first."""
+    end_session: Callable[[Session], None]
+    """Sign out the person of the request in hand."""
+    check_origin: Callable[[], None]
+    """Refuse the request in hand unless it is a form that one of our own pages has sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """The issuer modules of this gateway, once all are made."""
+
+    find: Callable[[str], "Module | None"]
+    """An instance by its name: for what its `phases` can do."""
+    own_issuer: IssuerOf
+    """Finds, by its `iss`, the module whose access tokens say who asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """The services that an instance gets; there is nothing global besides."""
 
@@ -101,24 +125,21 @@ class Gateway:
     """The session of the request in hand, or None; its person was read lately."""
     require: Callable[[], Session]
     """The same, but somebody who is not signed in is sent to the sign-in page and comes back."""
-    refresh: Callable[[Identity], Identity | None]
-    """A person as their login backend knows them now, for tokens without a session; None: gone."""
     address: Callable[[], str]
     """The address of the client of the request in hand."""
     macros: tuple[str, ...]
     """The operator's macros: variables of every rule, to be named when it is compiled."""
     main_identifier: Callable[[Identity], str]
     """A person's main identifier, as tokens name them."""
-    levels_above: Callable[[Identity], Iterable[int]]
-    """How much more strongly somebody can sign in, the least first."""
-    end_session: Callable[[Session], None]
-    """Sign out the person of the request in hand."""
-    check_origin: Callable[[], None]
-    """Refuse the request in hand unless it is a form that one of our own pages has sent."""
-    module: Callable[[str], "Module | None"]
-    """Another instance by its name, once all are made: for what its `phases` can do."""
-    own_issuer: IssuerOf
-    """Finds, by its `iss`, the module of this gateway whose access tokens say who asks."""
+    portal: PortalAccess
+    """For modules whose pages are part of a sign-in."""
+    instances: Instances
+    """The other instances."""
+
+    @property
+    def own_issuer(self) -> IssuerOf:
+        """Return what finds, by its `iss`, the module here whose access tokens say who asks."""
+        return self.instances.own_issuer
 
 
 class Module(ABC):

@@ -1,16 +1,18 @@
 """The request in hand: its session, its address, its person."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import request
 
-from issuer.authentication.identities.refresh import AttributeRefresh
+from issuer.authentication.identities.refresh import FORGOTTEN_AFTER, AttributeRefresh
 from issuer.authentication.methods.proxy_header import ProxyHeaderSignIn
 from issuer.authentication.sessions import PortalSessions, Visitor
+from issuer.backend import Backend
 from issuer.errors import CrossOriginError, GatewayError, UnavailableError
 from issuer.store import Session
-from issuer.web.application import request_in_hand
+from issuer.web.application import client_address_in_hand, request_in_hand
 from issuer.web.cookies import Cookies
 from issuer.web.urls import origin, requested
 
@@ -57,6 +59,7 @@ class CurrentSession:
         attributes: AttributeRefresh,
         proxy_header: ProxyHeaderSignIn,
         cookies: Cookies,
+        backends: Mapping[str, Backend],
         public_url: str,
     ) -> None:
         """Keep where sessions are found."""
@@ -64,6 +67,7 @@ class CurrentSession:
         self._sessions = sessions
         self._attributes = attributes
         self._cookies = cookies
+        self._backends = backends
         self._origin = origin(public_url)
 
     def session(self) -> Session | None:
@@ -88,9 +92,15 @@ class CurrentSession:
             UnavailableError: their backend cannot tell now.
         """
         session = self.session()
-        if session is not None:
-            request_in_hand().environ[SESSION] = session = self._attributes.session(session)
-        return session
+        if session is None or self._was_read_lately(session):
+            return session
+        request_in_hand().environ[SESSION] = renewed = self._attributes.session(session)
+        return renewed
+
+    def _was_read_lately(self, session: Session) -> bool:
+        backend = self._backends.get(session.identity.backend)
+        longest = backend.settings.refresh_after if backend else FORGOTTEN_AFTER
+        return 0 <= self._sessions.attributes_age(session) < longest
 
     def require(self) -> Session:
         """Return what `fresh` does; raise `SignInRequiredError` when there is no session."""
@@ -124,7 +134,7 @@ class CurrentSession:
 
     def address(self) -> str:
         """Return the address of the client."""
-        return request_in_hand().remote_addr or ""
+        return client_address_in_hand()
 
     def visitor(self) -> Visitor:
         """Return what the request shows of the browser."""

@@ -1,9 +1,9 @@
 """A sign-in in progress: where the browser goes on, what is required of it, and which step is left.
 
 Before a first factor is proven, a flow is in the browser's address alone. Nothing there decides: it says how
-to sign in, and whatever the browser comes back to judges the session itself. Once a factor is proven it is a row
-of the store, and the browser holds its id in a cookie: no row is ever made for a stranger. Such a row is no
-session: nothing but the pages of the next step looks at it.
+to sign in, and whatever the browser comes back to judges the session itself. Once a factor is proven it is a
+row of the store, and the browser holds its id in a cookie: no row is ever made for a stranger. Such a row is
+no session: nothing but the pages of the next step looks at it.
 """
 
 import base64

@@ -95,6 +95,10 @@ class PortalSessions:
         self._rows.touch(row.id_hash, touched.seen_at, touched.idle_expires_at)
         return touched
 
+    def attributes_age(self, row: Session) -> float:
+        """Return how long ago the person of a session was read, in seconds."""
+        return self._clock.now() - row.refreshed_at
+
     def replace(self, old: Session, session_id: str) -> None:
         """End a session whose browser has a new one; what hangs on it goes on for the same person."""
         new = self._rows.get(hash_id(session_id))

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from issuer.check import Check
 from issuer.keys import KeyRing
+from issuer.web.cors import EVERYBODY
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def register(app: Flask, checks: Callable[[], Iterable[Check]], keys: KeyRing) -
     def jwks() -> ResponseReturnValue:
         answer = jsonify(keys.jwks())
         answer.headers["Cache-Control"] = JWKS_CACHE
-        answer.headers["Access-Control-Allow-Origin"] = "*"
+        answer.headers.update(EVERYBODY)
         return answer
 
     app.add_url_rule("/healthz", "healthz", healthz, provide_automatic_options=False)

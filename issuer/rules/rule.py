@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeGuard
 
-from issuer.identity import Attribute
+from issuer.identity import Attribute, Identity
 from issuer.rules.checks import compiled, nearest
 from issuer.rules.functions import FUNCTIONS
 from issuer.rules.library import cel
@@ -219,6 +219,18 @@ class Expression:
 
     def _log(self, failure: FailureError) -> None:
         logger.info("%s has no value: %s", self.program.option, failure)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBy:
+    """A name for people by an expression; the `uid` of those for whom it has no value."""
+
+    expression: Expression
+    now: Callable[[], float]
+
+    def name_of(self, identity: Identity) -> str:
+        """Return the name of somebody."""
+        return self.expression.text_value(Scope(identity, {}, self.now())) or identity.uid
 
 
 def _as_text(value: Value) -> str | None:

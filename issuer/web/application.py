@@ -36,6 +36,11 @@ def request_in_hand() -> Request:
     return found
 
 
+def client_address_in_hand() -> str:
+    """Return the address of the client of the request in hand."""
+    return request_in_hand().remote_addr or ""
+
+
 class BufferedRequest(Request):
     """A request whose body our server has read and counted before anybody asks for it."""
 

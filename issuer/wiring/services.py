@@ -14,14 +14,16 @@ from issuer.crypto.passwords import Passwords
 from issuer.identity import Identity
 from issuer.issuance import Issuance
 from issuer.keys import RETENTION_MARGIN, KeyRing
-from issuer.module import Gateway
+from issuer.module import Gateway, Instances, PortalAccess
 from issuer.observability import audit
-from issuer.rules import Scope, compile_expression
+from issuer.rules import compile_expression
+from issuer.rules.rule import NamedBy
 from issuer.settings.models import Settings
 from issuer.settings.problems import ConfigError, Problem
 from issuer.store import Session, Store, StoreError
 from issuer.store.housekeeping import Housekeeper
 from issuer.upstream import Upstream
+from issuer.web.application import client_address_in_hand
 from issuer.web.cookies import Cookies
 from issuer.wiring.configuration import Configuration
 from issuer.wiring.container import Parts, World
@@ -83,7 +85,12 @@ def _current_session(house: Parts) -> CurrentSession:
         house.backends, house.resolver, house.sessions, house.cookies, house.world.metrics
     )
     return CurrentSession(
-        house.sessions, house.attributes, proxy_header, house.cookies, house.settings.public_url
+        house.sessions,
+        house.attributes,
+        proxy_header,
+        house.cookies,
+        house.backends,
+        house.settings.public_url,
     )
 
 
@@ -121,12 +128,10 @@ def _plug_in(configuration: Configuration, house: Parts, current: CurrentSession
 
 
 def _main_identifier(house: Parts, problems: list[Problem]) -> Callable[[Identity], str]:
+    text, macros = house.settings.main_identifier, house.settings.macros
     with CollectedProblems("", problems):
-        text, macros = house.settings.main_identifier, house.settings.macros
         expression = compile_expression(text, option="main_identifier", variables=macros)
-        return lambda identity: (
-            expression.text_value(Scope(identity, {}, house.world.clock.now())) or identity.uid
-        )
+        return NamedBy(expression, house.world.clock.now).name_of
     return lambda identity: identity.uid
 
 
@@ -145,15 +150,16 @@ def _gateway(
         upstream=house.upstream,
         session=current.fresh,
         require=current.require,
-        refresh=house.attributes.identity,
-        address=current.address,
+        address=client_address_in_hand,
         main_identifier=identifier,
         macros=tuple(house.settings.macros),
-        levels_above=house.levels.above,
-        end_session=lambda session: _end_session(house.sessions, session, current.address()),
-        check_origin=current.check_origin,
-        module=house.modules.get,
-        own_issuer=house.own_issuer,
+        portal=PortalAccess(
+            refresh=house.attributes.identity,
+            levels_above=house.levels.above,
+            end_session=lambda session: _end_session(house.sessions, session, current.address()),
+            check_origin=current.check_origin,
+        ),
+        instances=Instances(house.modules.get, house.own_issuer),
     )
 
 

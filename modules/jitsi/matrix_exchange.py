@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -12,20 +12,21 @@ from issuer.errors import Refusal
 from issuer.identity import Identity
 from issuer.issuance import Token
 from issuer.jsontext import strict_json
-from issuer.matrix import Homeservers, OpenIdRefusedError, parse_user_id
+from issuer.matrix import Homeservers
 from issuer.matrix.answers import (
     BadJsonError,
     LimitExceededError,
     MatrixError,
     NotJsonError,
-    UnauthorizedError,
     error_body,
 )
 from issuer.matrix.membership import ANY, Memberships, Standing, is_room_id
-from issuer.matrix.profiles import Profiles
+from issuer.matrix.openid_caller import OpenIdCaller, request_variables
+from issuer.matrix.profiles import Profile, Profiles
 from issuer.module import ConfigurationError, Gateway
 from issuer.rules import Compiler, Rule, Scope
 from issuer.upstream import TooManyCallsError, UpstreamError
+from issuer.web.cors import Cors
 from modules.jitsi.claims import Claims
 from modules.jitsi.meeting_request import MeetingRequest
 from modules.jitsi.phases import JitsiPhases, Meetings
@@ -33,16 +34,13 @@ from modules.jitsi.redirect import JitsiState, meeting_page
 from modules.jitsi.rooms import parse_room
 from modules.jitsi.settings import JitsiSettings
 
-BACKEND = "matrix"
+STANDING = ("is_member", "power_level", "state_default", "users_default")
+"""What rules see of a user's standing in the room."""
 VARIABLES = (
     *("room", "tenant", "user_id", "localpart", "server_name", "room_id", "display_name", "avatar_url"),
-    *("is_member", "power_level", "state_default", "users_default"),
+    *STANDING,
 )
-METHODS = {
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "Content-Type",
-    "Access-Control-Max-Age": "600",
-}
+CORS = Cors(methods="POST", request_headers="Content-Type")
 
 
 class RoomUnknownError(MatrixError):
@@ -118,14 +116,14 @@ class MatrixTokenExchange:
         compiler.finish()
         homeservers = gateway.settings.matrix.homeservers
         listed = [name for name in homeservers if name != ANY]
-        self._homeservers = Homeservers(gateway.upstream, gateway.clock, listed=listed, overrides={})
+        self.caller = OpenIdCaller(Homeservers(gateway.upstream, gateway.clock, listed=listed, overrides={}))
         self._memberships = Memberships(gateway.settings.matrix, gateway.upstream, gateway.clock)
         self.profiles = Profiles(gateway.settings.matrix, gateway.upstream)
 
     def respond(self) -> ResponseReturnValue:
         """Answer the request in hand."""
         if request.method == "OPTIONS":
-            return Response(status=204, headers=self.cors(METHODS))
+            return Response(status=204, headers=CORS.preflight(self._origins))
         phases = MatrixPhases(self, parse_conference_request(request.get_data(cache=False)))
         gateway = self.meetings.gateway
         return gateway.issuance.respond(phases, gateway.address())
@@ -135,20 +133,6 @@ class MatrixTokenExchange:
         answer = jsonify(error_body(refusal))
         answer.headers.update({**self.cors(), **refusal.headers})
         return answer, refusal.status
-
-    def user(self, wish: ConferenceRequest) -> str:
-        """Return the user whose OpenID token it is.
-
-        Raises:
-            UnauthorizedError: the homeserver does not say so.
-            LimitExceededError: too many calls are in flight.
-        """
-        try:
-            return self._homeservers.verify_openid(wish.server_name, wish.access_token)
-        except TooManyCallsError as error:
-            raise LimitExceededError(str(error), error.retry_after) from None
-        except (OpenIdRefusedError, UpstreamError) as error:
-            raise UnauthorizedError(str(error)) from None
 
     def standing(self, user_id: str, room_id: str) -> Standing:
         """Return where a user stands in a room.
@@ -164,48 +148,36 @@ class MatrixTokenExchange:
         except UpstreamError as error:
             raise RoomUnknownError(str(error)) from None
 
-    def cors(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Let the page that asks read the answer, if it is a configured one (Fetch Standard §3.3)."""
-        origin = request.headers.get("Origin", "")
-        if origin not in self._origins:
-            return {"Vary": "Origin"}
-        return {"Vary": "Origin", "Access-Control-Allow-Origin": origin, **(more or {})}
+    def cors(self) -> Mapping[str, str]:
+        """Return what lets the page that asks read the answer, if it is a configured one."""
+        return CORS.answer(self._origins)
 
 
 class MatrixPhases(JitsiPhases):
     """One token for the conference of one Matrix room."""
 
     def __init__(self, exchange: MatrixTokenExchange, wish: ConferenceRequest) -> None:
-        """Keep what was asked for."""
         super().__init__(exchange.meetings, MeetingRequest(parse_room(wish.conference), None, JitsiState()))
         self._exchange = exchange
         self._wish = wish
-        self._standing = Standing()
-        self._person: dict[str, str] = {}
 
     def authenticate(self) -> Identity:
         """Ask whose OpenID token it is, and where that user stands in the room."""
-        user_id = self._exchange.user(self._wish)
-        self._standing = self._exchange.standing(user_id, self._wish.room_id)
-        self._person = {"user_id": user_id, "localpart": parse_user_id(user_id).localpart}
-        if self._standing.is_member:
-            profile = self._exchange.profiles.of(user_id)
-            self._person["display_name"] = profile.display_name
-            self._person |= {"avatar_url": profile.avatar_url} if profile.avatar_url else {}
-        return Identity(BACKEND, user_id, user_id)
+        exchange, wish = self._exchange, self._wish
+        identity = exchange.caller.identity(wish.server_name, wish.access_token)
+        standing = exchange.standing(identity.uid, wish.room_id)
+        profile = exchange.profiles.of(identity.uid) if standing.is_member else None
+        return replace(identity, claims={"standing": standing, "profile": profile})
 
-    def variables(self) -> Mapping[str, object]:
+    def variables_of(self, identity: Identity) -> Mapping[str, object]:
         """Return the conference, the room, the person, and where they stand."""
-        standing = self._standing
+        standing, profile = identity.claims["standing"], identity.claims["profile"]
         return {
-            **super().variables(),
-            **self._person,
-            "server_name": self._wish.server_name,
+            **self.variables(),
+            **request_variables(identity, self._wish.server_name),
+            **(_shown(profile) if isinstance(profile, Profile) else {}),
+            **{name: getattr(standing, name) for name in STANDING},
             "room_id": self._wish.room_id,
-            "is_member": standing.is_member,
-            "power_level": standing.power_level,
-            "state_default": standing.state_default,
-            "users_default": standing.users_default,
         }
 
     def rule(self) -> Rule:
@@ -223,3 +195,8 @@ class MatrixPhases(JitsiPhases):
         answer = jsonify({"jwt": token.text, "room": room.name, "url": url})
         answer.headers.update(self._exchange.cors())
         return answer
+
+
+def _shown(profile: Profile) -> dict[str, object]:
+    avatar = {"avatar_url": profile.avatar_url} if profile.avatar_url else {}
+    return {"display_name": profile.display_name, **avatar}

@@ -16,7 +16,7 @@ from issuer.settings.secrets import weakness
 from issuer.signing import HMAC_BYTES
 from issuer.store import Tables
 from issuer.web.application import request_in_hand
-from modules.livekit import cors
+from modules.livekit import answers
 from modules.livekit.bodies import CallRequest, parse_delegation, parse_get_token, parse_sfu_get
 from modules.livekit.delegation.commands import jobs
 from modules.livekit.delegation.delegation import Delegation
@@ -123,7 +123,7 @@ class LiveKitModule(Module):
     def delegate(self) -> ResponseReturnValue:
         """Take a delayed leave event from a client that is in the call already."""
         if request.method == "OPTIONS":
-            return cors.preflight()
+            return answers.preflight()
         asked = parse_delegation(request.get_data(cache=False))
         return DelegationPhases(self._calls, asked).delegate(self.gateway.address())
 
@@ -139,7 +139,7 @@ class LiveKitModule(Module):
 
     def _answer(self, parse: Callable[[bytes], CallRequest]) -> ResponseReturnValue:
         if request.method == "OPTIONS":
-            return cors.preflight()
+            return answers.preflight()
         asked = parse(request.get_data(cache=False))
         return self.gateway.issuance.respond(LiveKitPhases(self._calls, asked), self.gateway.address())
 
@@ -148,7 +148,7 @@ class LiveKitModule(Module):
         path = request.path.rstrip("/")
         if self._people and path == self.settings.path + TOKEN:
             return self._people.refusal(refusal, request)
-        answer = cors.plain if path.endswith(WEBHOOK) else cors.answer
+        answer = answers.plain if path.endswith(WEBHOOK) else answers.answer
         return answer(error_body(refusal), refusal.status, refusal.headers)
 
     def doctor(self) -> Iterable[Check]:

@@ -7,21 +7,21 @@ from flask.typing import ResponseReturnValue
 from issuer.errors import ForbiddenError
 from issuer.identity import Identity
 from issuer.issuance import Phases, Subject, Token
-from issuer.matrix import Homeservers, NoClientApiError, OpenIdRefusedError, parse_user_id
+from issuer.matrix import Homeservers, NoClientApiError
 from issuer.matrix.answers import BadJsonError, LimitExceededError, UnauthorizedError
+from issuer.matrix.openid_caller import OpenIdCaller, request_variables
 from issuer.module import Gateway
 from issuer.rules import Rule, Scope, compile_expression, compile_rule
 from issuer.signing import SecretSigner, Signer
 from issuer.upstream import TooManyCallsError, UpstreamError
+from modules.livekit.answers import answer
 from modules.livekit.bodies import CallRequest
-from modules.livekit.cors import answer
 from modules.livekit.delegation.delegation import Delegation
-from modules.livekit.delegation.jobs.job import DelegationRequest as Delegated
+from modules.livekit.delegation.jobs.job import DelegationRequest
 from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
 
-BACKEND = "matrix"
 LONGEST_RECORD = 255
 """Characters of a name that strangers choose, in the record; Matrix room and user ids have no more bytes."""
 
@@ -45,26 +45,22 @@ class CallIssuer:
             overrides=settings.cs_api_urls,
             insecure=settings.insecure_skip_verify_tls,
         )
+        self._caller = OpenIdCaller(self.homeservers)
         self.rooms = Rooms(settings, gateway.upstream, gateway.clock)
         self.signer: Signer = SecretSigner(ALGORITHM, settings.api_secret)
         self.delegation = Delegation(settings, gateway, self.homeservers)
 
-    def user(self, asked: CallRequest) -> str:
-        """Return the user whose OpenID token it is.
+    def identity(self, asked: CallRequest) -> Identity:
+        """Return whose OpenID token it is.
 
         Raises:
-            UnauthorizedError: the homeserver does not say so.
+            UnauthorizedError: the homeserver does not say so, or the user claims to be somebody else.
             LimitExceededError: too many calls are in flight.
         """
-        try:
-            user_id = self.homeservers.verify_openid(asked.server_name, asked.access_token)
-        except TooManyCallsError as error:
-            raise LimitExceededError(str(error), error.retry_after) from None
-        except (OpenIdRefusedError, UpstreamError) as error:
-            raise UnauthorizedError(str(error)) from None
-        if asked.claimed_user_id not in {None, user_id}:
-            raise UnauthorizedError(f"the OpenID token is {user_id}'s, who claims to be somebody else")
-        return user_id
+        identity = self._caller.identity(asked.server_name, asked.access_token)
+        if asked.claimed_user_id not in {None, identity.uid}:
+            raise UnauthorizedError(f"the OpenID token is {identity.uid}'s, who claims to be somebody else")
+        return identity
 
     def find_api(self, server_name: str) -> None:
         """Make sure that delayed events can be restarted at a homeserver.
@@ -91,24 +87,19 @@ class LiveKitPhases(Phases):
     module = "livekit"
 
     def __init__(self, calls: CallIssuer, asked: CallRequest) -> None:
-        """Keep what was asked for."""
         self.instance = calls.gateway.instance
         self._calls = calls
         self._asked = asked
-        self._user_id = ""
 
     def authenticate(self) -> Identity:
         """Ask the homeserver whose OpenID token it is."""
-        self._user_id = self._calls.user(self._asked)
-        return Identity(BACKEND, self._user_id, self._user_id)
+        return self._calls.identity(self._asked)
 
-    def variables(self) -> dict[str, str]:
+    def variables_of(self, identity: Identity) -> dict[str, str]:
         """Return user, homeserver, room, slot and device."""
         asked = self._asked
         return {
-            "user_id": self._user_id,
-            "localpart": parse_user_id(self._user_id).localpart,
-            "server_name": asked.server_name,
+            **request_variables(identity, asked.server_name),
             "room_id": asked.room_id,
             "slot_id": asked.slot_id,
             "device_id": asked.device_id,
@@ -122,19 +113,28 @@ class LiveKitPhases(Phases):
         """Return the configured lifetime, in seconds."""
         return self._calls.settings.expiration
 
-    def claims(self, scope: Scope) -> dict[str, Any]:
-        """Create the room for somebody with full access, then return the claims."""
-        asked = self._asked
-        full_access = self._calls.has_full_access(asked, scope)
+    def prepare(self, scope: Scope) -> None:
+        """Create the room for somebody with full access, and take their delayed leave event on.
+
+        A room that nobody enters, and a job whose participant never comes, end by themselves.
+        """
+        calls, asked = self._calls, self._asked
+        full_access = calls.has_full_access(asked, scope)
+        if asked.has_delay and not full_access:  # clients try again without it
+            raise BadJsonError("only users with full access can delegate a delayed leave event")
         if asked.has_delay:
-            if not full_access:  # clients try again without it
-                raise BadJsonError("only users with full access can delegate a delayed leave event")
-            self._calls.find_api(asked.server_name)
+            calls.find_api(asked.server_name)
         if full_access:
-            self._calls.rooms.create(asked.livekit_room)
+            calls.rooms.create(asked.livekit_room)
+        if asked.has_delay:
+            calls.delegation.accept(self.delegated(scope.identity))
+
+    def claims(self, scope: Scope) -> dict[str, Any]:
+        """Return LiveKit's claims."""
+        asked = self._asked
         return {
             "iss": self._calls.settings.api_key,
-            "sub": asked.livekit_identity(self._user_id),
+            "sub": asked.livekit_identity(scope.identity.uid),
             "video": {
                 "roomJoin": True,
                 "room": asked.livekit_room,
@@ -148,25 +148,23 @@ class LiveKitPhases(Phases):
         """Return what signs for this SFU."""
         return self._calls.signer
 
-    def subject(self) -> Subject:
+    def subject_of(self, identity: Identity) -> Subject:
         """Return the Matrix room and the LiveKit identity, for the record."""
         return Subject(
             room=_recorded(self._asked.room_id),
-            identity=_recorded(self._asked.livekit_identity(self._user_id)),
+            identity=_recorded(self._asked.livekit_identity(identity.uid)),
         )
 
     def answer(self, token: Token) -> ResponseReturnValue:
-        """Return the SFU's address and the token, once a delayed leave event is taken on."""
-        if self._asked.has_delay:
-            self._calls.delegation.accept(self.delegated())
+        """Return the SFU's address and the token."""
         return answer({"url": self._calls.settings.url, "jwt": token.text})
 
-    def delegated(self) -> Delegated:
-        """Return the delayed leave event that is handed over."""
+    def delegated(self, identity: Identity) -> DelegationRequest:
+        """Return the delayed leave event that somebody hands over."""
         asked = self._asked
-        return Delegated(
+        return DelegationRequest(
             room=asked.livekit_room,
-            identity=asked.livekit_identity(self._user_id),
+            identity=asked.livekit_identity(identity.uid),
             server_name=asked.server_name,
             delay_id=asked.delay_id,
             timeout=asked.delay_timeout / 1000,
@@ -187,7 +185,7 @@ class DelegationPhases(LiveKitPhases):
         if not calls.has_full_access(asked, scope):
             raise ForbiddenError("only users with full access can delegate a delayed leave event")
         calls.find_api(asked.server_name)
-        calls.delegation.accept(self.delegated())
+        calls.delegation.accept(self.delegated(scope.identity))
         return answer({})
 
 

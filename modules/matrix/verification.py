@@ -5,8 +5,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from issuer.identity import Identity
-from issuer.matrix import Homeservers, OpenIdRefusedError, parse_user_id
+from issuer.matrix import Homeservers
+from issuer.matrix.answers import MatrixError
 from issuer.matrix.membership import ANY, Memberships, Standing
+from issuer.matrix.openid_caller import OpenIdCaller, request_variables
 from issuer.module import Gateway
 from issuer.observability import audit
 from issuer.rules import Scope, compile_rule
@@ -16,7 +18,7 @@ from modules.matrix.settings import VerificationSettings
 
 _log = logging.getLogger(__name__)
 
-BACKEND = "matrix"
+MODULE = "matrix"
 VARIABLES = ("user_id", "localpart", "server_name", "room_id")
 
 Results = Mapping[str, Any]
@@ -43,12 +45,13 @@ class Verification:
         self._gateway = gateway
         self._rule = compile_rule(settings.rule, option=path, variables=VARIABLES)
         configured = gateway.settings.matrix.homeservers
-        self._homeservers = Homeservers(
+        homeservers = Homeservers(
             gateway.upstream,
             gateway.clock,
             listed=[*settings.server_names, *(name for name in configured if name != ANY)],
             overrides={},
         )
+        self._caller = OpenIdCaller(homeservers)
         self._memberships = Memberships(gateway.settings.matrix, gateway.upstream, gateway.clock)
 
     async def user(self, asked: VerificationRequest, address: str, patience: float) -> Results:
@@ -81,25 +84,22 @@ class Verification:
             self._refused("the server_name is not one of server_names")
             return None
         try:
-            user_id = await self._homeservers.find_openid_user(asked.server_name, asked.token, patience)
-        except (OpenIdRefusedError, UpstreamError) as error:
+            identity = await self._caller.find(asked.server_name, asked.token, patience)
+        except MatrixError as error:
             self._refused(str(error))
             return None
-        return user_id if self._is_allowed(user_id, asked, address) else None
+        return identity.uid if self._is_allowed(identity, asked, address) else None
 
-    def _is_allowed(self, user_id: str, asked: VerificationRequest, address: str) -> bool:
+    def _is_allowed(self, identity: Identity, asked: VerificationRequest, address: str) -> bool:
         request: dict[str, object] = {
-            "user_id": user_id,
-            "localpart": parse_user_id(user_id).localpart,
-            "server_name": asked.server_name,
+            **request_variables(identity, asked.server_name),
             "room_id": asked.room_id,
             "ip": address,
-            "module": BACKEND,
+            "module": MODULE,
         }
-        identity = Identity(BACKEND, user_id, user_id)
         decision = self._rule.judge(Scope(identity, request, self._gateway.clock.now()))
         if not decision.allowed:
-            self._refused(decision.reason, user_id)
+            self._refused(decision.reason, identity.uid)
         return decision.allowed
 
     async def _standing(self, user_id: str, room_id: str, patience: float) -> Standing:

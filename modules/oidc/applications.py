@@ -41,7 +41,7 @@ class Applications:
 
     def withdraw(self, client_id: str) -> ResponseReturnValue:
         """Take back what one application was let have; its tokens end."""
-        self._gateway.check_origin()
+        self._gateway.portal.check_origin()
         if not withdraw(self._provider, self._gateway.require(), client_id):
             raise NotFoundError("this person consented to no such client")
         return redirect(f"{self._provider.settings.path}/applications", 303)

@@ -17,8 +17,8 @@ from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, RootRoute, Tile
 from issuer.settings.problems import ConfigError, Problem
 from issuer.store import Session, StoreError, Tables
-from issuer.web.application import request_in_hand
-from modules.oidc import audit, cors
+from issuer.web.cors import with_preflight
+from modules.oidc import audit
 from modules.oidc.applications import Applications
 from modules.oidc.authorization.endpoint import AuthorizationEndpoint
 from modules.oidc.clients.authentication import PrivateKeyJwt
@@ -38,7 +38,15 @@ from modules.oidc.grants.device import DeviceGrant
 from modules.oidc.grants.exchange import ExchangeGrant
 from modules.oidc.grants.refresh import RefreshGrant
 from modules.oidc.provider import KEY_USE, Provider
-from modules.oidc.server import NO_STORE, ProviderRequest, TokenEndpoint, TokenServer, form_endpoint, quiet
+from modules.oidc.server import (
+    CORS,
+    NO_STORE,
+    ProviderRequest,
+    TokenEndpoint,
+    TokenServer,
+    form_endpoint,
+    quiet,
+)
 from modules.oidc.settings import OidcSettings
 from modules.oidc.sign_out import SignOuts
 from modules.oidc.store.tables import TABLES
@@ -114,7 +122,7 @@ class OidcModule(Module):
         add("/applications/<client_id>/withdraw", "withdraw", applications.withdraw, methods=["POST"])
         for path, view in self._programs().items():
             methods = ["GET", "POST", "OPTIONS"] if path == "/userinfo" else ["POST", "OPTIONS"]
-            add(path, path.strip("/"), self._with_preflight(view), methods=methods)
+            add(path, path.strip("/"), with_preflight(view, self._preflight), methods=methods)
         return routes
 
     def _programs(self) -> dict[str, View]:
@@ -132,12 +140,10 @@ class OidcModule(Module):
             **{path: partial(form_endpoint, self._server, answer) for path, answer in forms.items()},
         }
 
-    def _with_preflight(self, view: View) -> View:
-        def answer() -> ResponseReturnValue:
-            asked = request_in_hand().method
-            return cors.preflight(self.provider.registry) if asked == "OPTIONS" else view()
-
-        return answer
+    def _preflight(self) -> ResponseReturnValue:
+        """Answer OPTIONS: a preflight names no client, so the origin of any client will do."""
+        origins = {origin for client in self.provider.registry.all() for origin in client.origins}
+        return Response(b"", 204, headers=CORS.preflight(origins))
 
     def root_routes(self) -> Iterable[RootRoute]:
         """Return where RFC 8414 §3.1 looks for the metadata."""
@@ -225,7 +231,7 @@ class OidcModule(Module):
     def _check_instances(self) -> None:
         problems = []
         for one in filter(lambda one: one.is_jitsi, self.provider.registry.configured()):
-            module = self.gateway.module(one.settings.jitsi)
+            module = self.gateway.instances.find(one.settings.jitsi)
             if module is None or module.name != "jitsi":
                 path = f"modules.{self.gateway.instance}.clients.{one.client_id}.jitsi"
                 problems.append(Problem(path, f'"{one.settings.jitsi}" is not an enabled Jitsi instance'))

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from issuer import jsontext
 from issuer.web.application import PreparedResponse, request_in_hand
-from modules.oidc import cors
+from issuer.web.cors import Cors
 from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, named_client, refuse_several
 from modules.oidc.clients.client import Client, Registry
 from modules.oidc.parameters import Parameters
@@ -161,7 +161,7 @@ def form_endpoint(server: TokenServer, answer: Any) -> ResponseReturnValue:
         response = server.handle_response(*answer(incoming))
     except OAuth2Error as error:
         response = server.handle_error_response(incoming, error)
-    return cors.allow(response, incoming.client)
+    return allow(response, incoming.client)
 
 
 def _further(headers: Any) -> list[tuple[str, str]]:
@@ -169,6 +169,15 @@ def _further(headers: Any) -> list[tuple[str, str]]:
 
 
 _OURS = frozenset(name.lower() for name, _ in NO_STORE)
+
+
+CORS = Cors(methods="GET, POST", request_headers="Authorization, Content-Type")
+
+
+def allow(answer: Response, client: Client | None) -> Response:
+    """Let the client's own pages read an answer, and no others."""
+    answer.headers.update(CORS.answer(client.origins if client else ()))
+    return answer
 
 
 class TokenEndpoint:
@@ -186,4 +195,4 @@ class TokenEndpoint:
             return self._server.handle_error_response(None, error)
         answer = self._server.create_token_response(incoming)
         named = incoming.client or self._server.query_client(incoming.parameters.get("client_id", ""))
-        return cors.allow(answer, named)
+        return allow(answer, named)

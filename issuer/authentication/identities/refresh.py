@@ -31,18 +31,11 @@ class AttributeRefresh:
         self._clock = clock
 
     def session(self, row: Session) -> Session | None:
-        """Return a session with a person that was read lately; None when they are gone.
+        """Return a session with its person read again; None when they are gone.
 
         Raises:
             issuer.errors.UnavailableError: the backend cannot tell now.
         """
-        backend = self._backends.get(row.identity.backend)
-        age = self._clock.now() - row.refreshed_at
-        if 0 <= age < (backend.settings.refresh_after if backend else FORGOTTEN_AFTER):
-            return row
-        return self._read(row)
-
-    def _read(self, row: Session) -> Session | None:
         now = self._clock.now()
         identity = self.identity(row.identity)
         if identity is None or identity is row.identity:

@@ -5,19 +5,13 @@ from collections.abc import Mapping
 from flask import Request
 
 from issuer.module import ConfigurationError
+from issuer.web.cors import Cors
 from issuer.web.sites import same_site
 from issuer.web.urls import origin
 from modules.livekit.people.errors import OriginRefusedError
 from modules.livekit.people.settings import PeopleSettings
 
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "Content-Type, Authorization",
-    "Access-Control-Max-Age": "600",
-}
-
-EXPOSED = {"Access-Control-Expose-Headers": "Retry-After"}
-VARIES = {"Vary": "Origin"}
+CORS = Cors(methods="POST", request_headers="Content-Type, Authorization", exposed="Retry-After")
 
 
 class Origins:
@@ -55,7 +49,7 @@ class Origins:
 
     def headers(self, request: Request) -> Mapping[str, str]:
         """Return what lets the page that asks read the answer; nothing for a page that may not."""
-        return {**VARIES, **self._allowed(request, EXPOSED)}
+        return CORS.answer(self._every, credentials=self._may_use_session(request))
 
     def preflight(self, request: Request) -> Mapping[str, str]:
         """Return what the page may send.
@@ -63,14 +57,9 @@ class Origins:
         Raises:
             OriginRefusedError: the origin is not configured.
         """
-        found = self._allowed(request, PREFLIGHT)
-        if not found:
+        if request.environ.get("HTTP_ORIGIN", "") not in self._every:
             raise OriginRefusedError("a preflight comes from elsewhere")
-        return {**VARIES, **found}
+        return CORS.preflight(self._every, credentials=self._may_use_session(request))
 
-    def _allowed(self, request: Request, more: Mapping[str, str]) -> Mapping[str, str]:
-        named = request.environ.get("HTTP_ORIGIN", "")
-        if named not in self._every:
-            return {}
-        with_session = {"Access-Control-Allow-Credentials": "true"} if named in self._with_session else {}
-        return {"Access-Control-Allow-Origin": named, **with_session, **more}
+    def _may_use_session(self, request: Request) -> bool:
+        return request.environ.get("HTTP_ORIGIN") in self._with_session

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -126,21 +127,21 @@ class PeoplePhases(Phases):
     repeatable = True
 
     def __init__(self, people: People, request: Request) -> None:
-        """Keep the request."""
         self.instance = people.gateway.instance
         self._people = people
         self._request = request
-        self._asked = TokenRequest("")
-        self._name = ""
+        self._name: str | None = None
 
-    def authenticate(self) -> Identity:
-        """Return who asks; only then the body is read."""
-        identity = self._people.caller.identity(self._request)
+    @cached_property
+    def _asked(self) -> TokenRequest:
+        """The body, which is read when it is known who asks."""
         if self._request.mimetype != "application/json":
             raise FieldError(None, "the Content-Type must be application/json")
-        self._asked = parse_body(self._request.get_data(cache=False), self._people.settings)
-        self._name = self._people.identities.of(identity)
-        return identity
+        return parse_body(self._request.get_data(cache=False), self._people.settings)
+
+    def authenticate(self) -> Identity:
+        """Return who asks."""
+        return self._people.caller.identity(self._request)
 
     def variables(self) -> dict[str, str]:
         """Return room, scene and event; what was not given is empty."""
@@ -155,23 +156,31 @@ class PeoplePhases(Phases):
         """Return the lifetime that was wished for, within the bounds, in seconds."""
         return self._people.settings.clipped(self._asked.ttl)
 
+    def prepare(self, scope: Scope) -> None:
+        """Create the room if that is wanted; one that nobody enters ends by itself."""
+        if self._people.create_room.flag(scope):
+            self._people.rooms.create(self._asked.room)
+
     def claims(self, scope: Scope) -> dict[str, Any]:
-        """Create the room if that is wanted, then return the claims."""
-        people, room = self._people, self._asked.room
-        if people.create_room.flag(scope):
-            people.rooms.create(room)
-        name = self._shown_name(scope)
+        """Return LiveKit's claims."""
+        people, name = self._people, self._shown_name(scope)
         return {
             "iss": people.sfu.api_key,
-            "sub": self._name,
+            "sub": self._name_of(scope.identity),
             **({"name": name} if name else {}),
             "metadata": self._metadata(scope),
             "video": {
                 "roomJoin": True,
-                "room": room,
+                "room": self._asked.room,
                 **{grant: rule.flag(scope) for grant, rule in people.grants.items()},
             },
         }
+
+    def _name_of(self, identity: Identity) -> str:
+        """Return the name on the SFU: where each token has one of its own, the same for all of this token."""
+        if self._name is None:
+            self._name = self._people.identities.of(identity)
+        return self._name
 
     def _metadata(self, scope: Scope) -> str:
         roles = self._people.roles.value(scope)
@@ -205,10 +214,10 @@ class PeoplePhases(Phases):
         """Return what signs for this SFU."""
         return self._people.signer
 
-    def subject(self) -> Subject:
-        """Return the room, the scene, the event and the identity, for the record."""
-        asked = self._asked
-        return Subject(room=asked.room, scene=asked.scene, event=asked.event, identity=self._name)
+    def subject_of(self, identity: Identity) -> Subject:
+        """Return the room, the scene, the event and the name on the SFU, for the record."""
+        asked, name = self._asked, self._name_of(identity)
+        return Subject(room=asked.room, scene=asked.scene, event=asked.event, identity=name)
 
     def answer(self, token: Token) -> ResponseReturnValue:
         """Return the token, until when it is good (RFC 3339 §5.6), and where."""

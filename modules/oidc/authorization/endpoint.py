@@ -78,7 +78,7 @@ class AuthorizationEndpoint:
 
     def consent(self) -> ResponseReturnValue:
         """Take what somebody chose on the consent page."""
-        self._gateway.check_origin()
+        self._gateway.portal.check_origin()
         form = _readable(request.get_data(cache=False))
         decision = ConsentDecision(form.get("decision") == "allow", form.get("session", ""))
         return self._answer(form.get("request", "").encode("ascii", "replace"), decision)
@@ -94,15 +94,16 @@ class AuthorizationEndpoint:
         if len(query) > LONGEST_REQUEST:
             raise BadAuthorizationError("the request is too long")
         sent = _readable(query)
-        parameters = self._resolved(sent)
-        if further := for_pages(sent, parameters):
+        pushed = "request_uri" in sent
+        parameters = self._resolved(sent) if pushed else sent
+        if pushed and (further := for_pages(sent, parameters)):
             wanted = urlencode([*sent.without(), *further])
             return redirect(f"{self._provider.settings.path}/authorize?{wanted}", 303)
         client, redirect_uri = client_and_redirect(parameters, self._provider.registry)
         try:
             asked = parse_authorization_request(parameters, client, redirect_uri)
             answer = self._decide(asked, sent, query.decode("ascii"), decision)
-            if isinstance(answer, ForClient) and not use(self._provider, sent):
+            if pushed and isinstance(answer, ForClient) and not use(self._provider, sent):
                 raise InvalidRequestError("The request_uri was used before.")
         except OAuth2Error as error:
             answer = told(error)

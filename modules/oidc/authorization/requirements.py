@@ -88,7 +88,7 @@ def _judge_level(provider: Provider, asked: AuthorizationRequest, session: Sessi
     level = session.identity.auth_level
     if not wanted or min(wanted) <= level:
         return
-    above = [able for able in provider.gateway.levels_above(session.identity) if able >= min(wanted)]
+    above = [able for able in provider.gateway.portal.levels_above(session.identity) if able >= min(wanted)]
     if above and "none" not in asked.prompt:
         raise StepUpRequiredError(f"{provider.instance}: acr_values", int(min(wanted)))
     if asked.wishes.essential_acr:

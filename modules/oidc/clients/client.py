@@ -94,7 +94,8 @@ class Client(ClientMixin):
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Tell whether a redirect URI is one of its own."""
-        return any(matches(registered, redirect_uri) for registered in self.settings.redirect_uris)
+        registered = self.settings.redirect_uris
+        return redirect_uri in registered or any(matches(one, redirect_uri) for one in registered)
 
     def get_allowed_scope(self, scope: str | None) -> str:
         """Return which of these scopes it may have; what it may not, it does not get (RFC 6749 §3.3)."""

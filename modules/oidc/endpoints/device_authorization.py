@@ -100,7 +100,7 @@ class DeviceAuthorization:
 
     def decide(self) -> ResponseReturnValue:
         """Take what somebody chose."""
-        self._gateway.check_origin()
+        self._gateway.portal.check_origin()
         session, form = self._gateway.require(), request.form
         code = user_codes.read(form.get("user_code", ""))
         if code is None or form.get("session") != shown(session):

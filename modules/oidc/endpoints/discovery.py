@@ -6,12 +6,12 @@ from flask import Response
 
 from issuer import jsontext
 from issuer.web.application import PreparedResponse
-from modules.oidc.cors import ANY
+from issuer.web.cors import EVERYBODY
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
 from modules.oidc.tokens.claims import STANDARD
 
-HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *ANY.items()]
+HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *EVERYBODY.items()]
 LOOK_EVERY = 1.0
 """Seconds for which the key set is kept; a key is published long before it signs."""
 

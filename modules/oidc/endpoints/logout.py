@@ -57,13 +57,13 @@ class LogoutEndpoint:
         if session is None:
             return self._away(wish)
         if posted and "confirmed" in parameters:
-            self._gateway.check_origin()
+            self._gateway.portal.check_origin()
         elif wish.sid != self._provider.sid(session):
             return self._ask(wish, parameters)
         return self._sign_out(session, wish)
 
     def _sign_out(self, session: Session, wish: LogoutRequest) -> ResponseReturnValue:
-        self._gateway.end_session(session)
+        self._gateway.portal.end_session(session)
         return self._away(wish)
 
     def _away(self, wish: LogoutRequest) -> ResponseReturnValue:

@@ -6,9 +6,9 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from issuer.bearer import TokenRefusedError, bearer_token
-from modules.oidc import cors
 from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
+from modules.oidc.server import allow
 from modules.oidc.tokens.access import AccessTokens
 from modules.oidc.tokens.claims import names_of, person_claims
 
@@ -32,7 +32,7 @@ class UserInfo:
             return _challenge("invalid_token")
         if body is None:
             return _challenge("insufficient_scope", 403)
-        return cors.allow(Response(json.dumps(body), content_type="application/json"), client)
+        return allow(Response(json.dumps(body), content_type="application/json"), client)
 
     def _of(self, token: str) -> tuple[dict[str, object] | None, Client]:
         provider = self._provider

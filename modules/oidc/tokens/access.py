@@ -40,7 +40,7 @@ class AccessTokens:
         grant = self.grant(claims)
         if grant is None:
             raise TokenRefusedError("an access token of a client is nobody's")
-        identity = self._provider.gateway.refresh(grant.identity)
+        identity = self._provider.gateway.portal.refresh(grant.identity)
         if identity is None:
             raise TokenRefusedError("the person of an access token is gone")
         return identity

@@ -83,7 +83,7 @@ class Tokens:
         Raises:
             InvalidGrantError: the person is gone; so is the grant.
         """
-        identity = self._provider.gateway.refresh(grant.identity)
+        identity = self._provider.gateway.portal.refresh(grant.identity)
         if identity is None:
             self._provider.grants.revoke(grant.id)
             raise InvalidGrantError("The person is not known any more.")
@@ -180,7 +180,7 @@ def foreign_phases(provider: Provider, client: Client, state: str | None) -> Pha
     Raises:
         InvalidGrantError: nothing can be issued for this state.
     """
-    module = provider.gateway.module(client.settings.jitsi)
+    module = provider.gateway.instances.find(client.settings.jitsi)
     if module is None:
         raise LookupError(client.settings.jitsi)
     try:

@@ -1,16 +1,20 @@
-"""Answers that a page of any origin may read (Fetch Standard §3.3): clients are web applications anywhere."""
+"""Answers in JSON that a page of any origin may read: clients are web applications anywhere."""
 
 import json
 from collections.abc import Mapping
 
 from flask import Response
 
-HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "Accept, Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token",
-    "Content-Type": "application/json",
-}
+from issuer.web.cors import EVERY, Cors
+
+CORS = Cors(
+    methods="POST",
+    request_headers="Accept, Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token",
+    max_age=None,
+)
+JSON = {"Content-Type": "application/json"}
+HEADERS = {**CORS.preflight({EVERY}), **JSON}
+"""Of every answer, as lk-jwt-service has them, not of a preflight alone."""
 
 
 def answer(body: Mapping[str, str], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -20,7 +24,7 @@ def answer(body: Mapping[str, str], status: int = 200, headers: Mapping[str, str
 
 def plain(body: Mapping[str, str], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a body as JSON, for what is not a page."""
-    return Response(json.dumps(body), status, {"Content-Type": HEADERS["Content-Type"], **(headers or {})})
+    return Response(json.dumps(body), status, {**JSON, **(headers or {})})
 
 
 def preflight() -> Response:
