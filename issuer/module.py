@@ -39,7 +39,6 @@ class ConfigurationError(Exception):
     """
 
     def __init__(self, option: str, text: str) -> None:
-        """Keep both."""
         super().__init__(text)
         self.option = option
 

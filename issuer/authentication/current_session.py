@@ -24,7 +24,6 @@ class SignInRequiredError(GatewayError):
     status = 401
 
     def __init__(self, return_to: str) -> None:
-        """Keep the path and query that was wanted."""
         super().__init__()
         self.return_to = return_to
 
@@ -62,7 +61,6 @@ class CurrentSession:
         backends: Mapping[str, Backend],
         public_url: str,
     ) -> None:
-        """Keep where sessions are found."""
         self._proxy_header = proxy_header
         self._sessions = sessions
         self._attributes = attributes

@@ -47,7 +47,6 @@ class PortalSessions:
     """Starts, finds and ends sessions."""
 
     def __init__(self, store: Store, settings: SessionSettings, clock: Clock, randomness: Randomness) -> None:
-        """Keep what sessions are made of."""
         self._rows = store.sessions
         self._settings = settings
         self._clock = clock

@@ -42,7 +42,6 @@ class LocalBackend(FormBackend):
     Settings = LocalSettings
 
     def __init__(self, instance: str, settings: LocalSettings, services: BackendServices) -> None:
-        """Keep where the users are."""
         super().__init__(instance, settings, services)
         self._users = services.store.users
         self._passwords = services.passwords

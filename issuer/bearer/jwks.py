@@ -51,7 +51,6 @@ class JwkSet:
     """The signature keys of a set; others in it, and those that cannot be read, are left out."""
 
     def __init__(self, keys: Iterable[Jwk] = ()) -> None:
-        """Keep the keys."""
         self._keys = tuple(keys)
 
     @classmethod

@@ -12,7 +12,6 @@ class RingKeys:
     """The published keys of one use; no call goes out."""
 
     def __init__(self, keys: KeyRing, use: str) -> None:
-        """Keep where the keys are."""
         self._ring = keys
         self._use = use
 

@@ -44,7 +44,6 @@ class TokenVerifier:
     """Judges tokens by a clock."""
 
     def __init__(self, clock: Clock) -> None:
-        """Keep the clock."""
         self._clock = clock
 
     def verify(self, token: str, issuer_of: IssuerOf, audience: str) -> Verified:

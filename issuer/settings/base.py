@@ -49,7 +49,6 @@ class SecretFault(Exception):  # noqa: N818 - it stands in the place of the secr
     """
 
     def __init__(self, option: str, text: str) -> None:
-        """Keep both."""
         super().__init__(text)
         self.option = option
         self.text = text
@@ -62,7 +61,6 @@ class Context:
     """
 
     def __init__(self, environ: Mapping[str, str], base: Path) -> None:
-        """Keep both."""
         self.environ = environ
         self.base = base
         self.warnings: list[str] = []

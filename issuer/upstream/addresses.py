@@ -54,7 +54,6 @@ class AddressRefusedError(OSError):
     """The guard refused an address. The text is always the same: aiohttp joins errors by their texts."""
 
     def __init__(self, address: str) -> None:
-        """Keep the address."""
         super().__init__("the address is not one of the Internet")
         self.address = address
 

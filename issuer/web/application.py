@@ -88,7 +88,6 @@ class Application(Flask):
     session_interface = NoSessions()
 
     def __init__(self, name: str, public_url: str) -> None:
-        """Keep the address at which browsers reach it."""
         super().__init__(name)
         address = urlsplit(public_url)
         self._scheme = address.scheme

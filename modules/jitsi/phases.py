@@ -59,7 +59,6 @@ class JitsiPhases(Phases):
     repeatable = True
 
     def __init__(self, meetings: Meetings, asked: MeetingRequest) -> None:
-        """Keep what was asked for."""
         self.instance = meetings.gateway.instance
         self._meetings = meetings
         self._asked = asked

@@ -30,7 +30,6 @@ class MeetingRequestError(ValueError):
     what: ClassVar[str] = "request"
 
     def __init__(self, reason: str) -> None:
-        """Keep the reason."""
         super().__init__(f"{self.what} refused: {reason}")
         self.reason = reason
 

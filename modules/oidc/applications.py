@@ -28,7 +28,6 @@ class Applications:
     """The page of one instance."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep what the page shows."""
         self._provider = provider
         self._gateway: Gateway = provider.gateway
 

@@ -40,7 +40,6 @@ class Payload(OAuth2Payload):
     """The parameters of a request, as Authlib asks for them."""
 
     def __init__(self, parameters: Parameters) -> None:
-        """Keep them."""
         self.parameters = parameters
 
     @property
@@ -58,7 +57,6 @@ class ProviderRequest(OAuth2Request):
     """A request whose parameters are read."""
 
     def __init__(self, parameters: Parameters, headers: Any) -> None:
-        """Keep them. Whether the way here was safe is the gateway's business: its public URL says so."""
         self.__dict__.update(BLANK)
         self.headers = headers
         self.parameters = parameters
@@ -184,7 +182,6 @@ class TokenEndpoint:
     """The endpoint of one instance."""
 
     def __init__(self, server: TokenServer) -> None:
-        """Keep who dispatches."""
         self._server = server
 
     def answer(self) -> ResponseReturnValue:

@@ -28,7 +28,6 @@ class FactorPages:
     def __init__(
         self, current: CurrentSession, factors: Factors, check: CodeCheck, step: SecondStep, clock: Clock
     ) -> None:
-        """Keep what the pages need."""
         self._clock = clock
         self._current = current
         self._factors = factors

@@ -34,7 +34,6 @@ class CodeCheck:
         current: CurrentSession,
         metrics: Metrics,
     ) -> None:
-        """Keep what checking needs."""
         self._factors = factors
         self._sign_in = sign_in
         self._cookies = cookies

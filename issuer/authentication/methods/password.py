@@ -57,7 +57,6 @@ class PasswordSignIn:
         settings: SignInSettings,
         metrics: Metrics,
     ) -> None:
-        """Keep what signing in needs."""
         self._resolver = resolver
         self.limits = SignInThrottle(services.store.attempts, settings, metrics)
         """Of everything that is guessed at to sign in."""

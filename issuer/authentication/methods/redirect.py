@@ -30,7 +30,6 @@ class RedirectSignIn:
         resolver: IdentityResolver,
         completion: SignInCompletion,
     ) -> None:
-        """Keep what the way back needs."""
         self._current = current
         self._cookies = cookies
         self._offers = offers

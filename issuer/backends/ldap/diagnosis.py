@@ -29,7 +29,6 @@ class Diagnosis:
     """Examines one server."""
 
     def __init__(self, url: str, settings: LdapSettings, directory: Directory) -> None:
-        """Keep what to examine."""
         self._url = url
         self._parts = urlsplit(url)
         self._settings = settings

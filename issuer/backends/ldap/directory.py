@@ -22,7 +22,6 @@ class Directory:
     """What is where in the directory."""
 
     def __init__(self, instance: str, settings: LdapSettings) -> None:
-        """Keep how people are found and read."""
         self._instance = instance
         self._settings = settings
         self._login = LoginFilter(settings.user_filter)

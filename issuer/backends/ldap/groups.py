@@ -25,7 +25,6 @@ class Groups:
     """Finds the groups of people."""
 
     def __init__(self, settings: LdapSettings) -> None:
-        """Keep how groups are found."""
         self._by = settings.groups_by
         self._nested = settings.nested_groups
         self._name = settings.group_name

@@ -31,7 +31,6 @@ class TokenRequestRefusedError(ProviderAnswerError):
     """The token endpoint said no; `reason` is its error code (RFC 6749 §5.2)."""
 
     def __init__(self, reason: str) -> None:
-        """Keep the code."""
         super().__init__(f"the token endpoint refused: {reason}")
         self.reason = reason
 

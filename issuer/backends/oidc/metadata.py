@@ -51,7 +51,6 @@ class WrongIssuerError(ProviderAnswerError):
     """The document is another issuer's, `found` (OIDC Discovery §4.3)."""
 
     def __init__(self, wanted: str, found: str) -> None:
-        """Keep which it is."""
         super().__init__(f'the discovery document of issuer "{wanted}" names another issuer')
         self.found = found if is_safe(found) else "?"
 

@@ -60,7 +60,6 @@ class Renewal:
         judge: TokenJudge,
         secret: str,
     ) -> None:
-        """Keep what asking needs."""
         self._instance = instance
         self._grants = services.store.upstream_grants
         self._clock = services.clock

@@ -66,7 +66,6 @@ class AuthorizationEndpoint:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep what the endpoint needs."""
         self._provider = provider
         self._gateway = provider.gateway
 

@@ -139,7 +139,6 @@ class JwkKeys:
     """The keys of a client, for its assertions."""
 
     def __init__(self, keys: JwkSet) -> None:
-        """Keep the set."""
         self._keys = keys
 
     def key(self, kid: str | None, algorithm: str) -> PublicKey | None:

@@ -30,7 +30,6 @@ class DeviceAuthorization:
     """Both endpoints of one instance."""
 
     def __init__(self, provider: Provider, server: TokenServer) -> None:
-        """Keep what they need."""
         self._provider = provider
         self._gateway = provider.gateway
         self._server = server

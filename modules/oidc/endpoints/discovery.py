@@ -20,7 +20,6 @@ class DiscoveryEndpoint:
     """The documents of one instance; they are written once."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep where they come from."""
         self._provider = provider
         self._metadata = jsontext.dump(metadata(provider))
         self._keys = b""

@@ -20,7 +20,6 @@ class Introspection:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider, server: TokenServer, tokens: AccessTokens) -> None:
-        """Keep what the endpoint needs."""
         self._provider = provider
         self._server = server
         self._tokens = tokens

@@ -42,7 +42,6 @@ class LogoutEndpoint:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep what the endpoint needs."""
         self._provider = provider
         self._gateway = provider.gateway
         self._keys = RingKeys(provider.gateway.keys, KEY_USE)

@@ -28,7 +28,6 @@ class PushedAuthorization:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider, server: TokenServer) -> None:
-        """Keep what the endpoint needs."""
         self._provider = provider
         self._server = server
 

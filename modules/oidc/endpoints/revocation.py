@@ -15,7 +15,6 @@ class Revocation:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider, server: TokenServer, tokens: AccessTokens) -> None:
-        """Keep what the endpoint needs."""
         self._provider = provider
         self._server = server
         self._tokens = tokens

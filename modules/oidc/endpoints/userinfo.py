@@ -17,7 +17,6 @@ class UserInfo:
     """The endpoint of one instance."""
 
     def __init__(self, provider: Provider, tokens: AccessTokens) -> None:
-        """Keep what the endpoint needs."""
         self._provider = provider
         self._tokens = tokens
 

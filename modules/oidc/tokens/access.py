@@ -15,7 +15,6 @@ class AccessTokens:
     """The access tokens of one instance, as `issuer.bearer` asks about their issuer."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep what they are judged by."""
         self._provider = provider
         self._keys = RingKeys(provider.gateway.keys, KEY_USE)
         self._verifier = TokenVerifier(provider.clock)

@@ -49,7 +49,6 @@ class Tokens:
     """Makes what a token endpoint answers with."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep what tokens are made of."""
         self._provider = provider
 
     def answer(self, granted: Granted, change: Redemption, *, repeatable: bool = False) -> Body:

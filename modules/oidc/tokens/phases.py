@@ -30,7 +30,6 @@ class ClientPhases(Phases):
     module = "oidc"
 
     def __init__(self, instance: str, client: Client, identity: Identity, wanted: Wanted) -> None:
-        """Keep who gets what."""
         self.instance = instance
         self._client = client
         self._identity = identity
