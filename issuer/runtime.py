@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
+REPEATED = "issuer.repeated"
+"""The key of the header fields that came more than once, as the environment names them; absent: none."""
+
+
 _mine = threading.local()
 
 

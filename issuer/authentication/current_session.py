@@ -11,10 +11,11 @@ from issuer.authentication.methods.proxy_header import ProxyHeaderSignIn
 from issuer.authentication.sessions import PortalSessions, Visitor
 from issuer.backend import Backend
 from issuer.errors import CrossOriginError, GatewayError, UnavailableError
+from issuer.settings.types import origin
 from issuer.store import Session
 from issuer.web.application import client_address_in_hand, request_in_hand
 from issuer.web.cookies import Cookies
-from issuer.web.urls import origin, requested
+from issuer.web.urls import requested
 
 
 class SignInRequiredError(GatewayError):

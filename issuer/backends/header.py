@@ -25,7 +25,7 @@ from issuer.backend import AmbientBackend, AmbientSettings, BackendServices
 from issuer.errors import HeaderRefusedError
 from issuer.identity import Attribute, Identity
 from issuer.observability import audit
-from issuer.serving.wsgi import REPEATED
+from issuer.runtime import REPEATED
 from issuer.settings.types import Network, WebUrl
 from issuer.store import SessionRow
 from issuer.web.proxy import PEER, parse, within

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from issuer.runtime import KEY, DeferredResponse, ReceivedBody
+from issuer.runtime import KEY, REPEATED, DeferredResponse, ReceivedBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -47,8 +47,6 @@ CONSTANT: "WSGIEnvironment" = {
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
 }
-REPEATED = "issuer.repeated"
-"""The key of the header fields that came more than once, as the environment names them; absent: none."""
 LENGTH_HEADERS = ("content-length", "transfer-encoding")
 UNPREFIXED = {"CONTENT_TYPE"}
 

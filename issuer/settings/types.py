@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from issuer.settings.base import ConfigPath
-from issuer.web.urls import origin
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST_DURATION = 100 * 365 * 86400.0
@@ -161,3 +160,12 @@ def _origin(url: str) -> str:
 
 Origin = Annotated[BaseUrl, AfterValidator(_origin)]
 """Scheme, host and port of a page, as a browser names it (RFC 6454 §6.2)."""
+
+
+def origin(url: str) -> str:
+    """Return the origin of an http(s) URL (RFC 6454 §6.2), without a default port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    port = f":{parts.port}" if parts.port and parts.port != default else ""
+    return f"{parts.scheme}://{host}{port}"

@@ -10,7 +10,7 @@ import pytest
 from issuer.backend import AmbientBackend, Backend, BackendServices
 from issuer.errors import ForbiddenError
 from issuer.identity import Identity
-from issuer.serving.wsgi import REPEATED
+from issuer.runtime import REPEATED
 from issuer.testing.backends import NASTY, BackendContract
 from issuer.web.proxy import PEER
 

@@ -14,12 +14,12 @@ from markupsafe import escape
 from issuer.module import Module, ModuleSettings
 from issuer.settings.describe import sections
 from issuer.settings.problems import ConfigError
+from issuer.settings.types import origin
 from issuer.store import Issuances, StoreError
 from issuer.testing.gateway import LocalGateway, open_gateway
 from issuer.testing.routes import HEADERS, PERSON, Ask, below, routes_of, strange_requests, tokens_in
 from issuer.testing.samples import sample
 from issuer.testing.tables import differences, newest
-from issuer.web.urls import origin
 from issuer.wiring.plugins import MODULES, load
 
 REFUSALS = ("deny", "2", 'attributes["nobody"][0] == "x"', "1 / 0 == 1")

@@ -13,10 +13,10 @@ from werkzeug.test import TestResponse
 
 from issuer.backend import Backend, BackendServices, RedirectBackend
 from issuer.identity import Identity
+from issuer.settings.types import origin
 from issuer.testing.backends import NASTY, BackendContract
 from issuer.testing.fakes import FakeClock
 from issuer.testing.gateway import PUBLIC_URL, LocalGateway, open_gateway
-from issuer.web.urls import origin
 
 WANTED = "/sessions?from=%2Fhere&x=%C3%BC"
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, after_this_request
 
+from issuer.settings.types import origin
 from issuer.web.application import SecurityHeaders
-from issuer.web.urls import origin
 
 if TYPE_CHECKING:
     pass

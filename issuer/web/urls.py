@@ -29,12 +29,3 @@ def requested(request: Request) -> str:
     path = quote(request.path, safe=SAFE_IN_PATH)
     query = quote(request.query_string, safe=SAFE_IN_PATH + "?%[]")
     return f"{path}?{query}" if query else path
-
-
-def origin(url: str) -> str:
-    """Return the origin of an http(s) URL (RFC 6454 §6.2), without a default port."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    port = f":{parts.port}" if parts.port and parts.port != default else ""
-    return f"{parts.scheme}://{host}{port}"

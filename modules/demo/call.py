@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, render_template
 from flask.typing import ResponseReturnValue
 
+from issuer.settings.types import origin
 from issuer.web.language import Language
-from issuer.web.urls import origin
 
 
 class CallPage:

@@ -14,7 +14,7 @@ from issuer.authentication.throttling import account_key
 from issuer.crypto.passwords import Passwords
 from issuer.errors import UnavailableError
 from issuer.portal.devices import device_name
-from issuer.web.urls import origin
+from issuer.settings.types import origin
 from tests.fakes import FakeRandomness
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from flask import Request
 
 from issuer.module import ConfigurationError
+from issuer.settings.types import origin
 from issuer.web.cors import Cors
 from issuer.web.sites import same_site
-from issuer.web.urls import origin
 from modules.livekit.people.errors import OriginRefusedError
 from modules.livekit.people.settings import PeopleSettings
 
