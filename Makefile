@@ -26,12 +26,12 @@ test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-pa
 accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept
 
-lint: $(DEV_STAMP) ## Check style, types, lengths and import directions
+lint: $(DEV_STAMP) ## Check style, types, limits and import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m tools.lengths
+	$(BIN)/python -m tools.limits
 
 format: $(DEV_STAMP) ## Format the source
 	$(BIN)/ruff check --fix .

@@ -26,7 +26,7 @@ from modules.jitsi.rooms import MeetingRequestError, clean_room
 from modules.jitsi.settings import JitsiSettings
 
 if TYPE_CHECKING:
-    from modules.jitsi.matrix_exchange import MatrixTokenExchange
+    from modules.jitsi.matrix.exchange import MatrixTokenExchange
 
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
@@ -124,7 +124,7 @@ class JitsiModule(Module):
             raise ConfigurationError("algorithm", str(error)) from None
 
     def _new_exchange(self) -> "MatrixTokenExchange":
-        from modules.jitsi.matrix_exchange import MatrixTokenExchange  # noqa: PLC0415 - a tenth of a second that others save
+        from modules.jitsi.matrix.exchange import MatrixTokenExchange  # noqa: PLC0415 - a tenth of a second that others save
 
         return MatrixTokenExchange(self.settings, self.gateway, self._meetings)
 

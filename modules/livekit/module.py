@@ -18,12 +18,14 @@ from issuer.store import Tables
 from issuer.web.application import request_in_hand
 from modules.livekit import answers
 from modules.livekit.bodies import CallRequest, parse_delegation, parse_get_token, parse_sfu_get
+from modules.livekit.call_issuer import CallIssuer
 from modules.livekit.delegation.commands import jobs
 from modules.livekit.delegation.delegation import Delegation
 from modules.livekit.delegation.jobs.tables import TABLES
 from modules.livekit.doctor import SfuDoctor
-from modules.livekit.people.phases import People, PeoplePhases
-from modules.livekit.phases import CallIssuer, DelegationPhases, LiveKitPhases
+from modules.livekit.people.people import People
+from modules.livekit.people.phases import PeoplePhases
+from modules.livekit.phases import DelegationPhases, LiveKitPhases
 from modules.livekit.settings import ALGORITHM, EVERY, LiveKitSettings
 
 BELOW = "/jwt"

@@ -1,11 +1,17 @@
 """Consent: whether people let a client know about them, remembered for as long as the instance says."""
 
+from flask import Response, render_template
+from flask.typing import ResponseReturnValue
+
 from issuer.store import Session
+from issuer.web.headers import content_security_policy
 from modules.oidc import audit
 from modules.oidc.authorization.request import AuthorizationRequest
 from modules.oidc.provider import Provider
 from modules.oidc.store.consents import Consent
-from modules.oidc.tokens.claims import SINGLE
+from modules.oidc.tokens.claims import SINGLE, scopes_of
+
+POLICY = "Content-Security-Policy"
 
 
 def shown(session: Session) -> str:
@@ -46,3 +52,24 @@ def withdraw(provider: Provider, session: Session, client_id: str) -> bool:
     if found or ended:
         audit.consent_withdrawn(provider.instance, client_id, identity)
     return found or ended > 0
+
+
+def consent_page(
+    provider: Provider, asked: AuthorizationRequest, session: Session, query: str
+) -> ResponseReturnValue:
+    """Return the page that asks; `query` is the request, which its form sends back."""
+    page = render_template(
+        "oidc/consent.html",
+        client=asked.client.name,
+        host=_host(asked.redirect_uri),
+        scope=scopes_of(needed(asked)),
+        request_text=query,
+        session=shown(session),
+        action=f"{provider.settings.path}/consent",
+    )
+    return Response(page, headers={POLICY: content_security_policy(asked.client.destinations)})
+
+
+def _host(redirect_uri: str) -> str:
+    """Return where people would go, as they read it."""
+    return redirect_uri.partition("://")[2].partition("/")[0] or redirect_uri.partition(":")[0]

@@ -14,14 +14,13 @@ from authlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
-from flask import Response, redirect, render_template, request
+from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.issuance import Phases
 from issuer.store import Session
-from issuer.web.headers import content_security_policy
-from modules.oidc.authorization.consent import is_given, needed, remember, shown
+from modules.oidc.authorization.consent import consent_page, is_given, remember, shown
 from modules.oidc.authorization.request import (
     AuthorizationRequest,
     client_and_redirect,
@@ -34,12 +33,10 @@ from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
 from modules.oidc.store.grants import Details, Grant
-from modules.oidc.tokens.claims import scopes_of
 from modules.oidc.tokens.issue import foreign_phases, refused
 from modules.oidc.tokens.phases import ClientPhases, Wanted
 
 LONGEST_REQUEST = 6000
-POLICY = "Content-Security-Policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class AuthorizationEndpoint:
             if not is_given(self._provider, asked, session):
                 if "none" in asked.prompt:
                     raise ConsentRequiredError
-                return self._consent_page(asked, session, query)
+                return consent_page(self._provider, asked, session, query)
         elif not decision.allowed:
             raise AccessDeniedError
         else:
@@ -161,18 +158,6 @@ class AuthorizationEndpoint:
         wanted = Wanted({}, 0, provider.signer(client.settings.algorithm), asked.scope, asked.resources)
         own: Phases = ClientPhases(provider.instance, client, session.identity, wanted)
         return [own, foreign_phases(provider, client, asked.state)] if client.is_jitsi else [own]
-
-    def _consent_page(self, asked: AuthorizationRequest, session: Session, query: str) -> ResponseReturnValue:
-        page = render_template(
-            "oidc/consent.html",
-            client=asked.client.name,
-            host=_host(asked.redirect_uri),
-            scope=scopes_of(needed(asked)),
-            request_text=query,
-            session=shown(session),
-            action=f"{self._provider.settings.path}/consent",
-        )
-        return Response(page, headers={POLICY: content_security_policy(asked.client.destinations)})
 
     def _code(self, asked: AuthorizationRequest, session: Session) -> str:
         provider, now = self._provider, self._provider.clock.now()
@@ -231,8 +216,3 @@ def _readable(encoded: bytes) -> Parameters:
         return Parameters.parse(encoded)
     except InvalidRequestError as error:
         raise BadAuthorizationError(error.description) from None
-
-
-def _host(redirect_uri: str) -> str:
-    """Return where people would go, as they read it."""
-    return redirect_uri.partition("://")[2].partition("/")[0] or redirect_uri.partition(":")[0]

@@ -1,0 +1,1 @@
+"""`POST matrix`: members of a Matrix room get a token for its conference."""
