@@ -2,7 +2,7 @@
 
 A function has at most 50 lines (the median at most 12), a file 400, a folder 13 files, and a file imports
 from at most 15 others of ours: a room that needs more does more than one thing. What puts a room together
-(`wiring`, the face of a module, of a backend, of delegated leave) names them all, and is exempt from the last.
+(`wiring`, the face of a module, of a backend, of delegated leave) names them all, and is exempt from that.
 A public class name stands for one thing.
 """
 
