@@ -5,13 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from issuer.authentication.factors.codes import (
-    app_uri,
-    new_recovery_codes,
-    new_secret,
-    plain_recovery_code,
-    steps_of_code,
-)
+from issuer.authentication.factors.recovery import new_recovery_codes, plain_recovery_code
+from issuer.authentication.factors.totp import app_uri, new_secret, steps_of_code
 from issuer.authentication.factors.vault import SealError, Vault
 from issuer.authentication.identities.resolver import normal_login, same_people
 from issuer.backend import Backend, FormBackend

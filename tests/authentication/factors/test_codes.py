@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from issuer.authentication.factors.codes import (
-    app_uri,
-    new_recovery_codes,
-    new_secret,
-    plain_recovery_code,
-    steps_of_code,
-)
 from issuer.authentication.factors.qr import qr_code
+from issuer.authentication.factors.recovery import new_recovery_codes, plain_recovery_code
+from issuer.authentication.factors.totp import app_uri, new_secret, steps_of_code
 from issuer.authentication.factors.vault import SealError, Vault
 from tests.authentication.factors.apps import App
 from tests.fakes import FakeRandomness

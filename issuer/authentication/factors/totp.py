@@ -1,4 +1,4 @@
-"""Codes: what an app shows (TOTP, RFC 6238), and what is on paper for the day when it is lost."""
+"""The codes that an authenticator app shows (TOTP, RFC 6238)."""
 
 import base64
 import hmac
@@ -16,10 +16,6 @@ DRIFT = 1
 SECRET_BYTES = 20
 """As long as the hash (RFC 4226 §4, R6 recommends 160 bits)."""
 DIGITS = re.compile(r"[0-9]{6}")
-RECOVERY_CODES = 10
-RECOVERY_BYTES = 10
-"""80 bits: nobody guesses one."""
-RECOVERY = re.compile(r"[a-z2-7]{16}")
 
 
 def new_secret(randomness: Randomness) -> str:
@@ -45,17 +41,3 @@ def steps_of_code(secret: str, typed: str, now: float) -> Sequence[int]:
     totp, current = TOTP(secret, interval=PERIOD), step_of(now)
     near = range(current - DRIFT, current + DRIFT + 1)
     return [step for step in near if hmac.compare_digest(totp.generate_otp(step), code)]
-
-
-def new_recovery_codes(randomness: Randomness) -> list[str]:
-    """Return recovery codes as people write them down, as in "abcd-efgh-2345-6777"."""
-    codes = (
-        base64.b32encode(randomness.bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)
-    )
-    return ["-".join(re.findall("....", code)) for code in codes]
-
-
-def plain_recovery_code(typed: str) -> str | None:
-    """Return a recovery code without what people put between its parts; None when it cannot be one."""
-    code = re.sub(r"[\s-]", "", typed).lower()
-    return code if RECOVERY.fullmatch(code) else None
