@@ -84,9 +84,11 @@ class Product:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def running(self) -> AbstractContextManager[psutil.Process]:
-        """Serve until the end of the block."""
-        return running([str(ISSUER), "--config", str(self._file), "serve"], self.port, self._log)
+    def running(self, *command: str) -> AbstractContextManager[psutil.Process]:
+        """Serve until the end of the block, with `issuer` or with another command."""
+        return running(
+            [*(command or [str(ISSUER)]), "--config", str(self._file), "serve"], self.port, self._log
+        )
 
     def issuances(self) -> int:
         """Return how many tokens the store has on record."""
