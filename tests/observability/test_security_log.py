@@ -169,7 +169,7 @@ def test_text_is_one_line_too(lines: Lines, event: str) -> None:
     logs.configure(LogSettings(format="text"))
     EVENTS[event][0]()
     (line,) = lines()
-    assert f"issuer.observability.audit: {event} " in line
+    assert f"issuer.audit: {event} " in line
 
 
 def test_other_messages_are_json_too(lines: Lines) -> None:
