@@ -8,7 +8,7 @@ from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template, request
+from flask import Flask, Response, render_template, request
 from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.serving import make_server
@@ -195,24 +195,22 @@ CASES = {
 }
 
 
-def _portal() -> Blueprint:
-    portal = Blueprint("portal", __name__)
-    for endpoint, rule in {
-        "home": "/",
-        "login": "/login",
-        "logout": "/logout",
-        "sessions": "/sessions",
-        "end_session": "/sessions/<handle>/end",
-        "end_other_sessions": "/sessions/end-others",
-        "second_factor": "/second-factor",
-        "second_factor_code": "/second-factor/code",
-        "second_factor_set_up": "/second-factor/set-up",
-        "begin_second_factor": "/second-factor/begin",
-        "new_recovery_codes": "/second-factor/recovery-codes",
-        "remove_second_factor": "/second-factor/remove",
-    }.items():
-        portal.add_url_rule(rule, endpoint, lambda **arguments: "", methods=["GET", "POST"])
-    return portal
+ROUTES = {
+    "home.show": "/",
+    "login.show": "/login",
+    "login.submit": "/login",
+    "sign_out.submit": "/logout",
+    "sessions.show": "/sessions",
+    "sessions.end": "/sessions/<handle>/end",
+    "sessions.end_others": "/sessions/end-others",
+    "second_factor.second_factor": "/second-factor",
+    "second_factor.second_factor_code": "/second-factor/code",
+    "second_factor.second_factor_set_up": "/second-factor/set-up",
+    "second_factor.begin_second_factor": "/second-factor/begin",
+    "second_factor.new_recovery_codes": "/second-factor/recovery-codes",
+    "second_factor.remove_second_factor": "/second-factor/remove",
+}
+"""What the pages link to."""
 
 
 def pages_app() -> Flask:
@@ -220,7 +218,8 @@ def pages_app() -> Flask:
     app = Flask("issuer")
     app.jinja_env.undefined = StrictUndefined
     Babel(app, locale_selector=lambda: request.accept_languages.best_match(LANGUAGES))
-    app.register_blueprint(_portal())
+    for endpoint, rule in ROUTES.items():
+        app.add_url_rule(rule, endpoint, lambda **arguments: "", methods=["GET", "POST"])
 
     @app.get("/cases/<name>")
     def show(name: str) -> tuple[str, int]:
