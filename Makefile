@@ -10,9 +10,13 @@ PROVIDER_STAMP := $(PROVIDER)/.installed
 RELYING := var/openid-client
 RELYING_STAMP := $(RELYING)/.installed
 JOBS ?= 2
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
+
+# The tests start the product some hundred times: what Python has compiled is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test accept lint format bench docs translations vendor clean
+.PHONY: help run check test real accept lint format bench docs translations vendor clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -20,8 +24,14 @@ help: ## List the commands
 run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
 	@$(BIN)/issuer demo
 
-test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run every test
-	$(BIN)/pytest -n $(JOBS) --dist worksteal
+check: lint ## Lint, and run the tests that start no other program (two minutes)
+	$(PYTEST) -q -m "not server and not slow and not real"
+
+test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run every test but those of `make real`
+	$(PYTEST) --durations 20
+
+real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run the long tests
+	$(PYTEST) -m real --durations 20
 
 accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept

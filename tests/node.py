@@ -7,9 +7,12 @@ with Node() as node:
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
+
+import pytest
 
 SCRIPT = Path(__file__).with_name("node.js")
 
@@ -64,3 +67,10 @@ class Node:
         line = self.process.stdout.readline()
         assert line, "node has ended"
         return json.loads(line)
+
+
+@pytest.fixture(scope="session")
+def node(programs: None) -> Iterator[Node]:
+    """One process for all tests of a process."""
+    with Node() as running:
+        yield running

@@ -21,6 +21,8 @@ import pytest
 
 REMEDY = "PostgreSQL is missing: apt-get install --yes postgresql"
 START_SECONDS = 60.0
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
+"""The parameters of a fixture that gives a database of each kind in turn."""
 
 
 class PostgreSQL:
@@ -52,7 +54,7 @@ class PostgreSQL:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
+def postgresql(programs: None) -> Iterator[PostgreSQL]:
     """Give a server with no database of ours."""
     with running_server() as server:
         yield server

@@ -220,6 +220,8 @@ def running_synapse(folder: Path, authority: Authority) -> Iterator[Synapse]:
 
 
 @pytest.fixture(scope="session")
-def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Synapse]:
+def synapse(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, programs: None
+) -> Iterator[Synapse]:
     with running_synapse(tmp_path_factory.mktemp("synapse"), authority) as running:
         yield running

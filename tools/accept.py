@@ -57,7 +57,7 @@ def main() -> int:
     """Print every line with pass or fail; return the exit status."""
     lines = [plain(line) for line in LINES.read_text().splitlines() if line.strip()]
     acceptance = Acceptance(lines)
-    pytest.main(["-q", "-p", "no:xdist"], plugins=[acceptance])
+    pytest.main(["-q", "-p", "no:xdist", "-m", ""], plugins=[acceptance])
     print()
     verdicts = [acceptance.verdict(line) for line in lines]
     for line, verdict in zip(lines, verdicts, strict=True):

@@ -15,7 +15,7 @@ __all__ = ["authority", "browser", "demo_addresses", "open_page", "provider", "s
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, programs: None) -> Iterator[Service]:
     running = Service(tmp_path)
     running.add_users("dwho")
     running.start()
@@ -35,7 +35,9 @@ def call_address(call_port: int) -> str:
 
 
 @pytest.fixture(scope="package")
-def demo_addresses(tmp_path_factory: pytest.TempPathFactory, call_port: int) -> Iterator[tuple[str, str]]:
+def demo_addresses(
+    tmp_path_factory: pytest.TempPathFactory, call_port: int, programs: None
+) -> Iterator[tuple[str, str]]:
     """The demo's portal and meeting page."""
     with demo(tmp_path_factory.mktemp("demo"), call_port) as addresses:
         yield addresses

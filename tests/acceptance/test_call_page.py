@@ -51,7 +51,7 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def calls(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Demo]:
     sfu = Signalling("devkey", "secret")
     port = free_port()
     with demo(tmp_path_factory.mktemp("demo"), port, sfu.url) as (portal, _):

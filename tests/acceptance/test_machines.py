@@ -13,7 +13,7 @@ __all__ = ["postgresql"]
 
 
 @pytest.fixture
-def machines(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[tuple[Service, Service]]:
+def machines(tmp_path: Path, postgresql: PostgreSQL, programs: None) -> Iterator[tuple[Service, Service]]:
     database = postgresql.create_database()
     shared = f'\n[store]\nurl = "{postgresql.url(database)}"\n\n[keys]\ndirectory = "{tmp_path}/keys"\n'
     services = []

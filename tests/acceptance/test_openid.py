@@ -27,7 +27,7 @@ client_secret = "{client_secret}"
 
 
 @pytest.fixture(scope="module")
-def portal(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def portal(provider: Provider, tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[str]:
     """The address of a service whose people may sign in at the provider."""
     service = Service(tmp_path_factory.mktemp("service"))
     here = f"{service.url}/login/example"

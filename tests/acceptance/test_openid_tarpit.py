@@ -40,6 +40,7 @@ def tarpit() -> Iterator[socket.socket]:
         yield listener
 
 
+@pytest.mark.server
 def test_others_sign_in_meanwhile(tmp_path: Path, tarpit: socket.socket) -> None:
     """More people than there are threads go to the provider, and hear that it is down; the form works."""
     port = tarpit.getsockname()[1]

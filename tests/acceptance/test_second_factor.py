@@ -21,7 +21,7 @@ required = 'inGroup("users")'
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Service]:
     service = Service(tmp_path_factory.mktemp("service"), CONFIGURATION + FACTOR)
     service.add_users("dwho", "rtyler")
     service.start()

@@ -79,7 +79,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def directory(authority: Authority) -> Iterator[OpenLDAP]:
+def directory(authority: Authority, programs: None) -> Iterator[OpenLDAP]:
     """A directory that a test here may kill."""
     with running_openldap(authority) as server:
         yield server
@@ -87,7 +87,7 @@ def directory(authority: Authority) -> Iterator[OpenLDAP]:
 
 @pytest.fixture(scope="module")
 def house(
-    directory: OpenLDAP, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+    directory: OpenLDAP, provider: Provider, tmp_path_factory: pytest.TempPathFactory, programs: None
 ) -> Iterator[House]:
     service = Service(tmp_path_factory.mktemp("service"))
     registered = provider.register(

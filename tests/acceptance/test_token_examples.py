@@ -59,7 +59,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Running]:
     stub = Stub(lambda _: key_set(jwk(rsa_key("idp"), "one")))
     text = CONFIGURATION.replace("JWKS", f"http://127.0.0.1:{stub.port}/keys")
     service = Service(tmp_path_factory.mktemp("service"), text)

@@ -1,11 +1,9 @@
-from collections.abc import Iterator
-
 import pytest
 
 from tests.gateway import BuildGateway, LocalGateway, build_gateway, gateway_templates
-from tests.node import Node
+from tests.node import node
 
-__all__ = ["build_gateway", "gateway_templates"]
+__all__ = ["build_gateway", "gateway_templates", "node"]
 
 USERS = {"dwho": ("users", "timelords"), "rtyler": ("users",)}
 JITSI = {"server_url": "https://meet.example.com", "app_id": "jitsi", "algorithm": "RS256"}
@@ -15,9 +13,3 @@ JITSI = {"server_url": "https://meet.example.com", "app_id": "jitsi", "algorithm
 def gateway(build_gateway: BuildGateway) -> LocalGateway:
     """An application with a Jitsi instance and two users."""
     return build_gateway({"modules": {"jitsi": JITSI}}, users=USERS)
-
-
-@pytest.fixture(scope="session")
-def node() -> Iterator[Node]:
-    with Node() as running:
-        yield running

@@ -53,7 +53,7 @@ algorithm = "RS256"
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Service]:
     running = Service(tmp_path_factory.mktemp("header"), CONFIGURATION)
     running.start()
     yield running

@@ -8,6 +8,8 @@ import pytest
 from tests.contracts.page import MEMBERS, follow, run
 from tests.wheel import install
 
+pytestmark = pytest.mark.server
+
 LONGEST = 20
 
 VERIFIED = "return self.identity(login, found) if found and right else None"

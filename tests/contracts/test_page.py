@@ -11,6 +11,8 @@ from tests.contracts.breaches import BREACHES
 from tests.contracts.page import NOTES, STRICT, follow, run
 from tests.wheel import install
 
+pytestmark = pytest.mark.server
+
 MODULE = NOTES.plugin
 VERIFICATION = NOTES.page.blocks("python")[1]
 LONGEST = 60

@@ -284,6 +284,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.server
 def test_invariant_5_what_was_answered_yes_survives_sigkill(tmp_path: Any) -> None:
     """What was answered "yes" survives `kill -9` of any process."""
     database = tmp_path / "issuer.db"

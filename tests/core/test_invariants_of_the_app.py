@@ -172,6 +172,7 @@ def test_invariant_4_keys_of_tokens_stay_and_names_of_keys_too(tmp_path: Path) -
     gateway.close()
 
 
+@pytest.mark.server
 def test_invariant_5_tokens_and_sessions_survive_sigkill(tmp_path: Path) -> None:
     """What was answered "yes" survives `kill -9` of any process.
 

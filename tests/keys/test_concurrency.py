@@ -41,6 +41,7 @@ class Verifier:
         self.tokens += 1
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(("kind", "algorithm"), [("rsa-2048", "RS256"), ("ed25519", "EdDSA")])
 def test_tokens_verify_while_another_process_rotates_twice(tmp_path: Path, kind: str, algorithm: str) -> None:
     clock = SystemClock()

@@ -87,6 +87,7 @@ rotate(Path(sys.argv[1]), clock=SystemClock(), retention=400.0)
 """
 
 
+@pytest.mark.server
 def test_a_rotation_may_be_killed_at_any_point(ring: Ring) -> None:
     """After each kill there is a key that signs, all keys are published, and the next command cleans up."""
     ring.clock.time = time.time()
@@ -121,6 +122,7 @@ def test_temporary_files_are_no_keys(ring: Ring) -> None:
     assert not (ring.path / ".abc.tmp").exists()
 
 
+@pytest.mark.server
 def test_commands_wait_for_each_other(ring: Ring) -> None:
     ring.generate()
     code = (

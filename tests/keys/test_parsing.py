@@ -33,6 +33,7 @@ def test_every_form_of_a_key_is_the_same_key(kind: str) -> None:
     assert [kid for _, kid in read] == [None, "k1", None][: len(read)]
 
 
+@pytest.mark.server
 def test_keys_that_openssl_makes_are_taken(tmp_path: Path) -> None:
     made = {
         "rsa-2048": "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048",

@@ -31,6 +31,7 @@ def openssl_verifies(folder: Path, token: str, key: PublicKey, algorithm: str) -
 
 
 # joserfc warns of the name that RFC 8037 §3.1 gives; RFC 9864 has another one, which few know yet.
+@pytest.mark.server
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("algorithm", KINDS)
 def test_tokens_verify_elsewhere(ring: Ring, tmp_path: Path, algorithm: str) -> None:

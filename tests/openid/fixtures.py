@@ -8,7 +8,7 @@ from tests.openid.provider import Provider
 
 
 @pytest.fixture(scope="session")
-def provider() -> Iterator[Provider]:
+def provider(programs: None) -> Iterator[Provider]:
     running = Provider()
     yield running
     running.stop()

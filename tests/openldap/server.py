@@ -184,7 +184,7 @@ def running_openldap(authority: Authority) -> Iterator[OpenLDAP]:
 
 
 @pytest.fixture(scope="session")
-def openldap(authority: Authority) -> Iterator[OpenLDAP]:
+def openldap(authority: Authority, programs: None) -> Iterator[OpenLDAP]:
     """A directory that every test of a session shares."""
     with running_openldap(authority) as server:
         yield server

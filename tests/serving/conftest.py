@@ -12,6 +12,6 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(log: Path) -> Iterator[Server]:
+def server(log: Path, programs: None) -> Iterator[Server]:
     with running(log) as started:
         yield started

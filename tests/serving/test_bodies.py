@@ -18,7 +18,7 @@ FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("serving") / "log", body_seconds=1.0) as started:
         yield started
 
@@ -120,6 +120,7 @@ def median_seconds(action: Callable[[], object], count: int) -> float:
     return statistics.median(times)
 
 
+@pytest.mark.server
 def test_two_hundred_half_bodies_delay_nobody(log: Path) -> None:
     with running(log, body_seconds=60.0) as server, ExitStack() as open_clients:
 
@@ -141,6 +142,7 @@ def test_two_hundred_half_bodies_delay_nobody(log: Path) -> None:
             assert answer_on(client) == (200, b"dwho"), "each was waiting all the time"
 
 
+@pytest.mark.server
 def test_requests_that_find_the_queue_full_get_503(log: Path) -> None:
     with running(log, workers=1, threads=1, waiting=2) as server, ExitStack() as open_clients:
         clients = [open_clients.enter_context(server.connect()) for _ in range(6)]

@@ -1,6 +1,8 @@
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.serving.harness import Server, answer_on, running
 
 
@@ -23,6 +25,7 @@ def test_the_content_of_an_answer_may_come_later(server: Server) -> None:
         assert server.post("/content-later/0.0", content) == (200, content)
 
 
+@pytest.mark.server
 def test_answers_that_wait_hold_no_thread_and_are_counted(log: Path) -> None:
     with running(log, workers=1, threads=1, waiting=4) as server, ExitStack() as open_clients:
         clients = [open_clients.enter_context(server.connect()) for _ in range(8)]

@@ -229,6 +229,7 @@ def test_what_comes_last_is_not_forgotten_when_no_thread_slept_as_it_came(
     assert crew.next()[0] == "silent"
 
 
+@pytest.mark.server
 def test_requests_are_answered_while_others_are_slow(log: Path) -> None:
     with running(log, workers=1, threads=4) as server, server.connect() as slow:
         slow.sendall(b"GET /slow/3.0 HTTP/1.1\r\nHost: a\r\n\r\n")

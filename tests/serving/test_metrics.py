@@ -16,7 +16,7 @@ def metrics() -> str:
 
 
 @pytest.fixture
-def server(log: Path, metrics: str) -> Iterator[Server]:
+def server(log: Path, metrics: str, programs: None) -> Iterator[Server]:
     with running(log, app="counting", metrics_bind=metrics) as started:
         yield started
 
@@ -74,6 +74,7 @@ def test_an_address_in_use_stops_the_start(tmp_path: Path, server: Server, metri
     assert f"{metrics} is in use" in second.log.read_text()
 
 
+@pytest.mark.server
 def test_off_by_default_and_then_prometheus_is_not_imported(log: Path) -> None:
     with running(log) as server:
         assert len(server.children()) == 2

@@ -12,6 +12,8 @@ import pytest
 
 from tests.serving.harness import DEADLINE, Server, answer_on, running, until
 
+pytestmark = pytest.mark.server
+
 
 class Load:
     """Asks again and again, a new connection each time, from a few threads."""

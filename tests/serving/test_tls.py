@@ -9,6 +9,8 @@ import pytest
 
 from tests.serving.harness import DEADLINE, Server, running
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:

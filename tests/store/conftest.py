@@ -7,7 +7,7 @@ import pytest
 from issuer.store import Store
 from issuer.store.tables import metadata
 from tests.fakes import FakeClock
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import DATABASES, PostgreSQL, postgresql
 
 __all__ = ["postgresql"]
 
@@ -47,7 +47,7 @@ def emptied_postgresql_url(shared_postgresql_url: str) -> str:
     return shared_postgresql_url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def empty_url(request: pytest.FixtureRequest) -> str:
     """Give the URL of an empty database, of each kind in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")

@@ -53,6 +53,7 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path: Path, clock: FakeClock) 
     assert [path.name for path in tmp_path.iterdir()] == ["a#b c% ü.db"]
 
 
+@pytest.mark.server
 def test_an_open_store_has_not_imported_alembic(sqlite_url: str, clock: FakeClock) -> None:
     store = Store.open(sqlite_url, clock)
     store.migrate()

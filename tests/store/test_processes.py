@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Thread
 
+import pytest
+
 from issuer.store import Store
 from issuer.world import SystemClock
 from tests.fakes import FakeClock
 from tests.store.hammer import POLICY
 from tests.store.samples import user
+
+pytestmark = pytest.mark.server
 
 DEADLINE = 60.0
 

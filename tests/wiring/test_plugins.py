@@ -87,6 +87,7 @@ def test_a_stranger_s_module_is_used_as_ours_are(installed: Path, tmp_path: Path
     assert "good" in known(MODULES)
 
 
+@pytest.mark.server
 def test_a_module_that_is_not_enabled_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "issuer.toml").write_text(URL)
     program = (

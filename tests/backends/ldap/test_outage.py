@@ -19,7 +19,7 @@ DIES_AFTER, COMES_BACK_AFTER, SURELY_BACK_AFTER = 150, 300, 350
 
 
 @pytest.fixture
-def mortal(authority: Authority) -> Iterator[OpenLDAP]:
+def mortal(authority: Authority, programs: None) -> Iterator[OpenLDAP]:
     with running_openldap(authority) as server:
         yield server
 

@@ -23,7 +23,7 @@ REFUSED = "ldap://127.0.0.1:1"
 
 
 @pytest.fixture
-def mortal(authority: Authority) -> Iterator[OpenLDAP]:
+def mortal(authority: Authority, programs: None) -> Iterator[OpenLDAP]:
     """A directory of this test alone, that it may kill."""
     with running_openldap(authority) as server:
         yield server

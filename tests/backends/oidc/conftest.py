@@ -57,7 +57,7 @@ def build_house(build_gateway: BuildGateway, provider: Provider) -> BuildHouse:
 
 
 @pytest.fixture
-def mortal() -> Iterator[Provider]:
+def mortal(programs: None) -> Iterator[Provider]:
     """A provider of this test alone, which it may kill."""
     running = Provider()
     yield running

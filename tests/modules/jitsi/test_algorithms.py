@@ -17,6 +17,7 @@ from tests.modules.jitsi.meetings import HS256, RS256, SECRET, faults, instance,
 ALGORITHMS = ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"]
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_other_implementations_verify_the_token(
     build_gateway: BuildGateway, tmp_path: Path, algorithm: str

@@ -236,6 +236,7 @@ def serving(folder: Path, **variables: str) -> Iterator[tuple[str, Path]]:
         yield url, log
 
 
+@pytest.mark.server
 def test_the_product_starts(folder: Path) -> None:
     with serving(folder, LIVEKIT_SECRET="secret", LIVEKIT_FULL_ACCESS_HOMESERVERS="*") as (url, log):
         assert answers(f"{url}/readyz")
@@ -251,6 +252,7 @@ def test_the_product_starts(folder: Path) -> None:
     assert list(folder.iterdir()) == [log]
 
 
+@pytest.mark.server
 def test_the_product_says_what_is_missing(folder: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "LIVEKIT_URL": "wss://x", **dict(list(NEEDED.items())[1:3])}
     process = subprocess.Popen([ISSUER, "serve"], cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)

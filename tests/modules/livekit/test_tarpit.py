@@ -48,7 +48,9 @@ full_access_homeservers = ["{homeserver}"]
 
 
 @pytest.fixture
-def service(tmp_path: Path, authority: Authority, homeserver: Homeserver, sfu: Sfu) -> Iterator[Service]:
+def service(
+    tmp_path: Path, authority: Authority, homeserver: Homeserver, sfu: Sfu, programs: None
+) -> Iterator[Service]:
     configuration = CONFIGURATION.format(
         authority=authority.path, held=HELD, sfu=sfu.url, key=KEY, secret=SECRET, homeserver=homeserver.name
     )

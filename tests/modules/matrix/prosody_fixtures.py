@@ -25,7 +25,7 @@ def prosody_home(authority: Authority) -> Iterator[Home]:
 
 @pytest.fixture(scope="session")
 def prosody_api(
-    prosody_home: Home, tmp_path_factory: pytest.TempPathFactory, authority: Authority
+    prosody_home: Home, tmp_path_factory: pytest.TempPathFactory, authority: Authority, programs: None
 ) -> Iterator[str]:
     """The verification API as operators run it."""
     port = free_port()
@@ -53,7 +53,7 @@ def told() -> Iterator[Stub]:
 
 @pytest.fixture(scope="session")
 def prosody_server(
-    prosody_api: str, told: Stub, tmp_path_factory: pytest.TempPathFactory
+    prosody_api: str, told: Stub, tmp_path_factory: pytest.TempPathFactory, programs: None
 ) -> Iterator[Prosody]:
     server = Prosody(tmp_path_factory.mktemp("prosody"), prosody_api, f"http://127.0.0.1:{told.port}")
     yield server

@@ -98,6 +98,7 @@ def test_a_file_makes_them_void(folder: Path) -> None:
     assert any("UVS_ACCESS_TOKEN is ignored" in warning for warning in found.warnings)
 
 
+@pytest.mark.server
 def test_the_product_starts(folder: Path, stubbed: Home, authority: Authority) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"

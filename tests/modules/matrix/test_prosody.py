@@ -235,6 +235,7 @@ def test_who_comes_back_keeps_the_name_and_nobody_else_takes_it(prosody: Prosody
     assert alice.sign_in().jid.partition("@")[0] != name
 
 
+@pytest.mark.server
 def test_no_global_is_made_by_accident() -> None:
     language = {"math", "next", "pairs", "pcall", "require", "setmetatable", "table", "tostring", "type"}
     allowed = language | {"module", "prosody"}

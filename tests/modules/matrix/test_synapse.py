@@ -154,7 +154,9 @@ def test_a_wrong_token_of_an_account(
 
 
 @pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Homeserver]:
+def second(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, programs: None
+) -> Iterator[Homeserver]:
     with running_synapse(tmp_path_factory.mktemp("second"), authority) as running:
         yield Homeserver(running)
 

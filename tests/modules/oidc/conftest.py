@@ -5,7 +5,7 @@ import pytest
 
 from tests.gateway import BuildGateway, build_gateway, gateway_templates
 from tests.modules.oidc.provider import CLIENTS, Provider
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import DATABASES, PostgreSQL, postgresql
 
 __all__ = ["build_gateway", "gateway_templates", "postgresql"]
 
@@ -34,7 +34,7 @@ def make_provider(build_gateway: BuildGateway) -> MakeProvider:
     return make
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def store_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """None for the embedded database, or the URL of an empty one, of each kind in turn."""
     if request.param == "sqlite":

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.modules.oidc.provider import CHALLENGE, VERIFIER
@@ -18,6 +19,7 @@ class Demo:
     url: str
 
 
+@pytest.mark.server
 def test_the_demo_has_a_public_client_and_one_whose_secret_it_prints(tmp_path: Path) -> None:
     with demo(tmp_path, free_port()) as (portal, _):
         issuer = f"{portal}/oidc"

@@ -15,7 +15,7 @@ from issuer.store.database import digest
 from modules.oidc.store.grants import Details, Grant, values_of
 from modules.oidc.store.tables import grants, refresh_tokens
 from tests.modules.oidc.provider import CHALLENGE, REDIRECT, SECRET, VERIFIER, claims_of
-from tests.postgresql import PostgreSQL
+from tests.postgresql import DATABASES, PostgreSQL
 from tests.service import PATIENCE, Service, client, wait_for
 
 EACH = 75
@@ -39,8 +39,8 @@ redirect_uris = ["{REDIRECT}"]
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+@pytest.fixture(params=DATABASES)
+def service(tmp_path: Path, request: pytest.FixtureRequest, programs: None) -> Iterator[Service]:
     url = f"sqlite:///{tmp_path}/issuer.db"
     if request.param == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")

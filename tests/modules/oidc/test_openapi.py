@@ -38,7 +38,7 @@ trusted = true
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, programs: None) -> Iterator[Service]:
     running = start(tmp_path, CLIENTS)
     yield running
     running.stop()

@@ -11,7 +11,7 @@ from tests.gateway import Templates
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
 from tests.modules.livekit.delegation.house import Worker
 from tests.modules.livekit.sfu import Sfu
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import DATABASES, PostgreSQL, postgresql
 from tests.redis import redis
 from tests.upstream.authority import Authority
 
@@ -33,7 +33,7 @@ def store_url(tmp_path: Path, gateway_templates: Templates) -> str:
     return f"sqlite:///{tmp_path / 'issuer.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def any_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'issuer.db'}"

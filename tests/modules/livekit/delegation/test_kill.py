@@ -29,7 +29,7 @@ BuildReplica = Callable[..., Replica]
 
 @pytest.fixture
 def build_replica(
-    tmp_path: Path, homeserver: DelayingHomeserver, sfu: Sfu, authority: Authority
+    tmp_path: Path, homeserver: DelayingHomeserver, sfu: Sfu, authority: Authority, programs: None
 ) -> Iterator[BuildReplica]:
     built: list[Replica] = []
 

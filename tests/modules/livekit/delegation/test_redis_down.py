@@ -57,7 +57,7 @@ def tarpit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tarpit]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
+def server(tmp_path: Path, programs: None) -> Iterator[RedisServer]:
     """A Redis of the test's own."""
     (tmp_path / "redis").mkdir()
     server = RedisServer(tmp_path / "redis")

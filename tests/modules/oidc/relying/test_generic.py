@@ -32,7 +32,9 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Secure]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, programs: None
+) -> Iterator[Secure]:
     text = "\n".join(PAGE.blocks("toml"))
     running = start_page(tmp_path_factory.mktemp("generic"), text, authority, "wiki-secret", "backup-secret")
     yield running

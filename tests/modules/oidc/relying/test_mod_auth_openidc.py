@@ -16,7 +16,7 @@ __all__ = ["browser", "open_page"]
 
 
 @pytest.fixture(scope="module")
-def apache() -> Iterator[Apache]:
+def apache(programs: None) -> Iterator[Apache]:
     """Not below pytest's own directory, which every run of pytest closes to other users again."""
     with TemporaryDirectory() as folder:
         server = Apache(Path(folder))
@@ -25,7 +25,7 @@ def apache() -> Iterator[Apache]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, apache: Apache) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, apache: Apache, programs: None) -> Iterator[Service]:
     client = f"""\
 [modules.oidc.clients.apache]
 secret = "{SECRET}"

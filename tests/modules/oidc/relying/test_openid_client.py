@@ -54,14 +54,14 @@ class Relying:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Service]:
     running = start(tmp_path_factory.mktemp("relying"), CLIENT)
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def relying(service: Service) -> Iterator[Relying]:
+def relying(service: Service, programs: None) -> Iterator[Relying]:
     running = Relying(service)
     yield running
     running.stop()

@@ -24,7 +24,7 @@ def homeserver(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -
 
 @pytest.fixture(scope="module")
 def service(
-    tmp_path_factory: pytest.TempPathFactory, homeserver: Synapse, authority: Authority
+    tmp_path_factory: pytest.TempPathFactory, homeserver: Synapse, authority: Authority, programs: None
 ) -> Iterator[Secure]:
     (toml,), (yaml,) = PAGE.blocks("toml"), PAGE.blocks("yaml")
     directory = tmp_path_factory.mktemp("provider")
