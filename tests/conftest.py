@@ -9,9 +9,10 @@
 import pytest
 from hypothesis import settings
 
+from tests.once import full_cost, once
 from tests.tiers import Programs, programs
 
-__all__ = ["programs"]
+__all__ = ["full_cost", "once", "programs"]
 
 settings.register_profile("issuer", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("issuer")

@@ -56,6 +56,7 @@ def wait_of(answer: TestResponse) -> int:
     return int(answer.headers["Retry-After"])
 
 
+@pytest.mark.usefixtures("full_cost")
 def test_unknown_wrong_and_disabled_look_the_same_and_cost_one_verification(
     gateway: LocalGateway, counter: Counter
 ) -> None:

@@ -1,7 +1,9 @@
 """Runs `issuer` as a shell does, on a configuration of its own."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner, Result
 
@@ -28,7 +30,10 @@ class Commands:
         self.file.write_text(text)
         self.file.chmod(0o600)
         self.clock = FakeClock()
-        make_keys(folder / "keys", "jitsi", self.clock)
+        (folder / "keys").mkdir(mode=0o700)
+        for name, content in _keys():
+            (folder / "keys" / name).touch(mode=0o600)
+            (folder / "keys" / name).write_bytes(content)
         self.shell = self.new_shell()
 
     def new_shell(self, environ: Mapping[str, str] | None = None) -> Shell:
@@ -58,3 +63,11 @@ class Commands:
         """Close the store, when a command opened it."""
         if "app" in self.shell.__dict__:
             self.shell.parts.store.close()
+
+
+@cache
+def _keys() -> list[tuple[str, bytes]]:
+    """Return the files of a key and its successor: making them takes a while."""
+    with TemporaryDirectory() as folder:
+        make_keys(Path(folder), "jitsi", FakeClock())
+        return [(file.name, file.read_bytes()) for file in Path(folder).iterdir()]
