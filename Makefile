@@ -1,6 +1,7 @@
 # One command per habit; `make help` lists them.
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SYNAPSE := var/synapse-venv
@@ -15,8 +16,10 @@ PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 # The tests start the product some hundred times: what Python has compiled is kept, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
+LOCK := --universal --python-version=3.11 --generate-hashes --group=build
+
 .DEFAULT_GOAL := help
-.PHONY: help run check test real accept lint format bench docs translations vendor clean
+.PHONY: help run check test real accept lint format bench docs translations vendor lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,6 +62,11 @@ translations: $(DEV_STAMP) ## Extract texts, and compile the French and the Germ
 vendor: $(DEV_STAMP) ## Copy what the demo uses from npm, with its licences
 	$(BIN)/python -m tools.vendor
 
+lock: $(DEV_STAMP) ## Pin every version with hashes (UPGRADE=--upgrade: the newest)
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCK) --all-extras --output-file=requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCK) --extra=postgresql --constraint=requirements-dev.lock \
+		--output-file=requirements.lock pyproject.toml
+
 clean: ## Remove what can be made again (not the demo's data)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -69,14 +77,15 @@ debian-packages:
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)
 
-$(STAMP): $(VENV)/bin/python setup.cfg constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+$(STAMP): $(VENV)/bin/python setup.cfg requirements.lock
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV_STAMP): $(VENV)/bin/python setup.cfg constraints.txt
+$(DEV_STAMP): $(STAMP) requirements-dev.lock
 	@tools/debian-packages build
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@ $(STAMP)
+	$(INSTALL) --require-hashes --no-build-isolation --requirement requirements-dev.lock
+	@touch $@
 
 $(SYNAPSE_STAMP): tests/synapse-constraints.txt
 	python3 -m venv --clear $(SYNAPSE)
