@@ -60,7 +60,7 @@ def _postgresql(url: URL) -> Engine:
             url, connect_args={"autocommit": True}, pool_size=0, pool_pre_ping=True, hide_parameters=True
         )
     except ModuleNotFoundError:
-        raise StoreError("PostgreSQL needs the driver: pip install 'issuer[postgresql]'") from None
+        raise StoreError("PostgreSQL needs the driver: pip install 'psycopg[binary]'") from None
 
 
 def prepare_sqlite(engine: Engine) -> None:

@@ -17,9 +17,7 @@ Configuration sample:
 try:
     import ldap as _python_ldap  # noqa: F401 - only to say how to install it
 except ImportError as error:
-    raise ImportError(
-        "the LDAP backend needs python-ldap: install the package with its extra, `issuer[ldap]`"
-    ) from error
+    raise ImportError("the LDAP backend needs python-ldap: docs/ldap.md says how it is installed") from error
 
 from issuer.backends.ldap.backend import LdapBackend
 from issuer.backends.ldap.settings import LdapSettings
