@@ -73,9 +73,11 @@ class StandardError(logging.Handler):
         self._lines: deque[bytes] = deque()
         self._writing = threading.Lock()
 
-    def createLock(self) -> None:  # noqa: N802 - logging's name
-        """Have no lock around `emit`."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a line, with no lock around `emit`."""
+        if wanted := bool(self.filter(record)):
+            self.emit(record)
+        return wanted
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line."""
