@@ -1,5 +1,6 @@
 """Describes every option from its declaration: for the sample file and the reference in docs/."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def sections(model: type[BaseModel], path: str = "") -> Iterator[SectionInfo]:
             inner.append((".".join(filter(None, [path, name])) + several, nested))
         elif field.annotation != dict[str, dict[str, Any]]:
             options.append(_option(name, field))
-    yield SectionInfo(path, (model.__doc__ or "").strip(), tuple(options))
+    yield SectionInfo(path, inspect.cleandoc(model.__doc__ or ""), tuple(options))
     for inner_path, nested in inner:
         yield from sections(nested, inner_path)
 
