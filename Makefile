@@ -33,7 +33,7 @@ check: lint ## Lint, and run the tests that start no other program (two minutes)
 test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run every test but those of `make real`
 	$(PYTEST) --durations 20
 
-real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run the long tests
+real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages pythons ## Run the long tests
 	$(PYTEST) -m real --durations 20
 
 accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
@@ -69,6 +69,10 @@ lock: $(DEV_STAMP) ## Pin every version with hashes (UPGRADE=--upgrade: the newe
 
 clean: ## Remove what can be made again (not the demo's data)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: pythons
+pythons: $(DEV_STAMP)
+	@$(BIN)/python -m tools.interpreters
 
 .PHONY: debian-packages
 debian-packages:

@@ -22,11 +22,18 @@ OFFLINE = ("--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-versio
 """Options of pip: what is needed is there already, and no index is asked."""
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command without our environment variables, and return what it printed."""
+def run(*command: str | Path, cwd: Path, given: str = "") -> str:
+    """Run a command without our environment variables, give it a text, and return what it printed."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("ISSUER", "PYTHON"))}
     done = subprocess.run(
-        command, check=False, cwd=cwd, env=environ, capture_output=True, text=True, timeout=LONGEST
+        command,
+        check=False,
+        cwd=cwd,
+        env=environ,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,7 @@
-"""A certificate authority for tests, and the certificates that it gives."""
+"""A certificate authority for tests, and the certificates that it gives.
+
+They have what RFC 5280 §4.2.1 demands: Python 3.13 looks.
+"""
 
 import datetime
 import ssl
@@ -9,6 +12,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -34,6 +49,9 @@ class Authority:
         file.write_bytes(_pem(self._certificate(_name(names[0]), key, list(names))) + _key_pem(key))
         return file
 
+    def _issuer(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+
     def _certificate(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, names: list[str]
     ) -> x509.Certificate:
@@ -47,10 +65,14 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(self._issuer(), critical=False)
         )
         if names:
             alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
             builder = builder.add_extension(alternatives, critical=False)
+        else:
+            builder = builder.add_extension(SIGNS, critical=True)
         return builder.sign(self._key, hashes.SHA256())
 
 

@@ -1,0 +1,5 @@
+"""Fixtures of what is built and installed."""
+
+from tests.wheel import wheel
+
+__all__ = ["wheel"]
