@@ -45,6 +45,7 @@ lint: $(DEV_STAMP) ## Check style, types, limits and import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.limits
+	$(BIN)/python -m tools.commit_subject
 
 format: $(DEV_STAMP) ## Format the source
 	$(BIN)/ruff check --fix .
