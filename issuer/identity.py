@@ -11,6 +11,9 @@ Attribute = str | list[str]
 EMPTY = "{}"
 FURTHER = ":"
 """Begins the names of further fields among the macros of a row: no macro can be called so."""
+GROUPS = "groups"
+OF_CLAIMS, OF_MACROS = "claims.", "macros."
+"""Begin the names of claims and of macros among what is unknown of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,11 @@ class Identity:
     signed in (1 = password). `claims` is what else a backend was told, as nested as it came: only the mapping
     sees it, and no session keeps it. `macros` are the operator's named expressions, as the sign-in gave them.
 
+    `unknown` names what could not be told, which is another thing than what somebody does not have: "groups",
+    attributes, "macros.NAME", and until the mapping "claims.NAME". Rules that need it fail.
+
     Sessions, pending sign-ins and grants keep every field but `claims`: whoever adds one adds it here alone,
-    with a default, and with values that JSON has.
+    with a default, and with values that JSON has (of lists, tuples).
     """
 
     backend: str
@@ -34,6 +40,7 @@ class Identity:
     auth_level: int = 1
     claims: Mapping[str, object] = field(default_factory=dict, repr=False)
     macros: Mapping[str, object] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     def first(self, name: str) -> str | None:
         """Return the first value of an attribute, or None when there is none."""
@@ -44,7 +51,8 @@ class Identity:
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of a row that keeps the identity; texts are JSON in ASCII."""
-        further = {FURTHER + name: getattr(self, name) for name in _FURTHER}
+        values = {name: getattr(self, name) for name in _FURTHER}
+        further = {FURTHER + name: value for name, value in values.items() if value != _FURTHER[name]}
         return {
             "backend": self.backend,
             "subject": self.subject,
@@ -64,7 +72,10 @@ class Identity:
         """
         macros = row["macros"]
         named: dict[str, Any] = {} if macros == EMPTY else jsontext.load(macros)
-        further = {name: named.pop(FURTHER + name) for name in _FURTHER if FURTHER + name in named}
+        kept = {name: named.pop(FURTHER + name) for name in _FURTHER if FURTHER + name in named}
+        further: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()
+        }
         return cls(
             backend=row["backend"],
             subject=row["subject"],
@@ -77,5 +88,5 @@ class Identity:
         )
 
 
-_COLUMNS = {"backend", "subject", "uid", "attributes", "groups", "auth_level", "macros"}
-_FURTHER = tuple(field.name for field in fields(Identity) if field.name not in {*_COLUMNS, "claims"})
+_ELSEWHERE = {"backend", "subject", "uid", "attributes", "groups", "auth_level", "macros", "claims"}
+_FURTHER = {field.name: field.default for field in fields(Identity) if field.name not in _ELSEWHERE}

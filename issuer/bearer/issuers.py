@@ -1,15 +1,22 @@
 """Who makes bearer tokens, and whom a token of theirs names."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeGuard
 
+from issuer.bearer.elsewhere import elsewhere
 from issuer.bearer.errors import TokenRefusedError
 from issuer.bearer.jwks import PublicKey
-from issuer.identity import Attribute, Identity
+from issuer.identity import GROUPS, Attribute, Identity
 from issuer.store.database import storable
 
 LONGEST_SUBJECT = 255
 """Characters (OIDC Core §2)."""
+
+
+DERIVED = {"name": "cn", "email": "mail"}
+"""Claims that are attributes of another name too."""
+_log = logging.getLogger(__name__)
 
 
 class Keys(Protocol):
@@ -77,14 +84,24 @@ class RemoteIssuer:
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not storable(subject):
             raise TokenRefusedError("a token names nobody: it has no usable sub")
-        groups = claims.get(self._groups_claim)
+        groups, unknown = claims.get(self._groups_claim), self._unknown(claims)
         return Identity(
             backend=self.issuer,
             subject=subject,
             uid=subject,
-            attributes=_attributes(claims),
-            groups=tuple(groups) if _is_texts(groups) else (),
+            attributes={name: value for name, value in _attributes(claims).items() if name not in unknown},
+            groups=tuple(groups) if _is_texts(groups) and GROUPS not in unknown else (),
+            unknown=tuple(sorted(unknown)),
         )
+
+    def _unknown(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        """Return what a token says that it does not hold, or holds in a form that cannot be read."""
+        away, groups = elsewhere(claims), claims.get(self._groups_claim)
+        found = (away - {GROUPS}) | {name for claim, name in DERIVED.items() if claim in away}
+        if self._groups_claim not in away and (groups is None or _is_texts(groups)):
+            return found
+        _log.warning("%s: groups of %s unknown: not in the token, or no list", self.issuer, claims["sub"])
+        return found | {GROUPS}
 
 
 def _attributes(claims: Mapping[str, Any]) -> dict[str, Attribute]:

@@ -1,5 +1,6 @@
 """`issuer rule`: try a rule or an expression, or run a table of cases."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def sources(context: click.Context) -> Sources:
 @click.command()
 @click.argument("text", metavar="EXPR", required=False)
 @click.option("--user", help="Whose attributes and groups; without it, somebody who has none.")
+@click.option("--unknown", metavar="NAME", multiple=True, help='What could not be told, as in "groups".')
 @click.option("--room", help="The room asked for.")
 @click.option("--tenant", help="The tenant asked for.")
 @click.option("--ip", help="The address that the request comes from.")
@@ -66,6 +68,7 @@ def _run_table(text: str, found: Sources) -> None:
 
 def _scope(given: dict[str, Any], found: Sources) -> Scope:
     identity = _identity(given["user"], found)
+    identity = replace(identity, unknown=tuple({*identity.unknown, *given["unknown"]}))
     request: dict[str, object] = {
         name: given[name] for name in ("room", "tenant", "ip", "module") if given[name] is not None
     }

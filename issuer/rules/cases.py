@@ -44,13 +44,21 @@ class CasePerson(BaseModel):
 
     uid: str = ""
     groups: list[str] = []
+    unknown: list[str] = []
     backend: str = "local"
     auth_level: int = Field(1, alias="authLevel")
 
     def identity(self) -> Identity:
         """Return the person as a login backend would."""
-        groups = tuple(self.groups)
-        return Identity(self.backend, self.uid, self.uid, self.__pydantic_extra__, groups, self.auth_level)
+        return Identity(
+            backend=self.backend,
+            subject=self.uid,
+            uid=self.uid,
+            attributes=self.__pydantic_extra__,
+            groups=tuple(self.groups),
+            auth_level=self.auth_level,
+            unknown=tuple(self.unknown),
+        )
 
 
 class Case(BaseModel):

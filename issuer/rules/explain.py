@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from issuer.rules.rule import Decision, FailureError, compile_rule, decide
-from issuer.rules.scope import Scope
+from issuer.rules.scope import NotToldError, Scope
+
+UNKNOWN = "(unknown)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +17,24 @@ class Explanation:
     text: str
     warnings: tuple[str, ...]
     variables: Mapping[str, object]
+    unknown: frozenset[str]
     calls: tuple[str, ...]
     value: object
     decision: Decision
+    failed_unknown: bool = False
 
     def lines(self) -> list[str]:
         """Return the explanation for a terminal."""
         return [
             *(f"warning: {warning}" for warning in self.warnings),
-            *(f"{name} = {shown(value)}" for name, value in self.variables.items()),
+            *(f"{name} = {self._shown(name)}" for name in self.variables),
             *self.calls,
-            f"value: {shown(self.value)}",
+            f"value: {UNKNOWN if self.failed_unknown else shown(self.value)}",
             f"as a rule: {'yes' if self.decision.allowed else 'no'}, because {self.decision.reason}",
         ]
+
+    def _shown(self, name: str) -> str:
+        return UNKNOWN if name in self.unknown else shown(self.variables[name])
 
 
 def explain(text: str, scope: Scope, *, option: str = "EXPR") -> Explanation:
@@ -40,6 +47,9 @@ def explain(text: str, scope: Scope, *, option: str = "EXPR") -> Explanation:
             written = f"{name}({', '.join(shown(argument) for argument in arguments)})"
             try:
                 result = function(*arguments)
+            except NotToldError as failure:
+                calls.append(f"{written} fails: unknown: {failure}")
+                raise
             except Exception as failure:
                 calls.append(f"{written} fails: {failure}")
                 raise
@@ -52,13 +62,23 @@ def explain(text: str, scope: Scope, *, option: str = "EXPR") -> Explanation:
     program = compile_rule(text, option=option, variables=known, warn=warnings.append).program
     values = program.values(scope)
     value: object = None
+    failed_unknown = False
     try:
         value = program.run(scope, trace)
         decision = decide(value)
     except FailureError as failure:
-        decision = Decision(False, f"it failed: {failure}")
+        decision, failed_unknown = Decision(False, f"it failed: {failure}"), failure.unknown
     variables = {name: values.get(name) for name in program.named_variables}
-    return Explanation(text, tuple(warnings), variables, tuple(calls), value, decision)
+    return Explanation(
+        text,
+        tuple(warnings),
+        variables,
+        program.unknown(scope),
+        tuple(calls),
+        value,
+        decision,
+        failed_unknown,
+    )
 
 
 def shown(value: object) -> str:

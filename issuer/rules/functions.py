@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from issuer.identity import GROUPS
 from issuer.rules import times
 from issuer.rules.library import cel
 from issuer.rules.scope import MAX_LIST, Scope
@@ -99,11 +100,13 @@ def _texts(*values: object) -> None:
 def in_group(scope: Scope, name: str) -> bool:
     """Say whether the person is in a group of exactly this name."""
     _texts(name)
+    scope.require(GROUPS)
     return name in scope.identity.groups
 
 
 def group_match(scope: Scope, pattern: str) -> bool:
     """Say whether the whole name of one of the groups matches."""
+    scope.require(GROUPS)
     return list_match(scope, scope.identity.groups, pattern)
 
 
@@ -136,6 +139,7 @@ def in_domain(scope: Scope, domain: str) -> bool:
     """Say whether the mail address (its first value) is in a domain or one below it."""
     _texts(domain)
     check_domain(domain)
+    scope.require("mail")
     match = _MAIL.fullmatch(scope.identity.first("mail") or "")
     return match is not None and f".{match[1]}".lower().endswith(f".{domain}".lower())
 
@@ -155,6 +159,7 @@ def check_date(scope: Scope, start: str, end: str = "") -> bool:
 def has_attribute(scope: Scope, name: str) -> bool:
     """Say whether the person has an attribute with a value."""
     _texts(name)
+    scope.require(name)
     return bool(scope.identity.first(name))
 
 

@@ -13,6 +13,7 @@ from issuer.rules.checks import compiled, nearest
 from issuer.rules.functions import FUNCTIONS
 from issuer.rules.library import cel
 from issuer.rules.scope import MAX_LIST, Scope, getter, is_long
+from issuer.rules.text import keys_of, tokens
 from issuer.rules.vocabulary import (
     IDENTITY_VARIABLES,
     PLACE_VARIABLES,
@@ -23,12 +24,21 @@ from issuer.rules.vocabulary import (
 
 _UNDEFINED = re.compile(r"Undefined variable or function: '([A-Za-z0-9_]+)'")
 _FAILED = re.compile(r"Function '([A-Za-z0-9_]+)' error")
+_UNKNOWN = re.compile(r"Function '[A-Za-z0-9_]+' error: .*?NotToldError: (\S+?)\.(?:\s|$)")
+
+_HOLDING_MANY = frozenset({"attributes", "claims"})
 
 Bind = Callable[[str, Callable[..., bool]], Callable[..., bool]]
 
 
 class FailureError(Exception):
     """An expression failed while it ran; the message holds names from its text, and no values."""
+
+    def __init__(self, message: str, *, absent: bool = False, unknown: bool = False) -> None:
+        """Say why: somebody does not have what it asks for, or that could not be told, or something else."""
+        super().__init__(message)
+        self.absent = absent
+        self.unknown = unknown
 
 
 class Program:
@@ -45,6 +55,8 @@ class Program:
         not_variables = TYPES | {call.loop_variable for call in self.calls}
         self.named_variables = [name for name in self.variables if name not in not_variables]
         self.functions = [name for name in self._program.functions() if name in FUNCTIONS]
+        words = list(tokens(text))
+        self._keys = {name: keys_of(words, name) for name in self.variables if name in _HOLDING_MANY}
         reserved = self._offered | PLACE_VARIABLES
         found = ((name, getter(name, reserved)) for name in self.variables)
         self._getters = [(name, get) for name, get in found if get is not None]
@@ -60,9 +72,26 @@ class Program:
                 yield f"{self.option}: {name} is no usual variable: an attribute, or a typing error?{near}"
 
     def values(self, scope: Scope) -> dict[str, object]:
-        """Return the variables that the text names and that have a value."""
+        """Return the variables that the text names and that have a value, which can be told."""
         found = ((name, get(scope)) for name, get in self._getters)
-        return {name: value for name, value in found if value is not None}
+        values = {name: value for name, value in found if value is not None}
+        if scope.identity.unknown:
+            for name in self._keys:
+                if self._unknown_keys(name, scope):
+                    values.pop(name, None)
+        return values
+
+    def unknown(self, scope: Scope) -> frozenset[str]:
+        """Return the variables that the text names and whose values could not be told."""
+        if not scope.identity.unknown:
+            return frozenset()
+        many = {name for name in self._keys if self._unknown_keys(name, scope)}
+        return frozenset(many | {name for name in self.named_variables if scope.is_unknown(name)})
+
+    def _unknown_keys(self, name: str, scope: Scope) -> frozenset[str]:
+        """Return what the text may want of a variable that holds many, and that could not be told."""
+        keys, unknown = self._keys[name], scope.unknown_of(name)
+        return unknown if keys is None else unknown & keys
 
     def run(self, scope: Scope, trace: Bind | None = None) -> object:
         """Evaluate; raise a FailureError when that fails. `trace` may wrap our functions to see calls."""
@@ -82,7 +111,7 @@ class Program:
         except FailureError:
             raise
         except Exception as failure:  # the library raises many kinds, and everything that fails is a "no"
-            raise FailureError(self._cause(failure)) from None
+            raise self._failure(failure, scope) from None
 
     def without_library(self, scope: Scope) -> str | int | list[Any] | None:
         """Return the value of a literal or of a bare attribute, as most claims are; None of all else."""
@@ -100,13 +129,24 @@ class Program:
             if is_long(value):
                 raise FailureError(f"{name} has more than {MAX_LIST} values, too many for a loop")
 
-    def _cause(self, failure: Exception) -> str:
+    def _failure(self, failure: Exception, scope: Scope) -> FailureError:
         """Say why it failed without any value: the library's messages quote arguments and keys."""
         message = str(failure)
+        if match := _UNKNOWN.match(message):
+            return FailureError(f"unknown: {match[1]}", unknown=True)
         if match := _UNDEFINED.match(message) or _FAILED.match(message):
             name = match[1]
-            is_call = any(call.name == name for call in self.calls)
-            return f"{name}() failed or does not take such values" if is_call else f"{name} has no value"
+            if any(call.name == name for call in self.calls):
+                return FailureError(f"{name}() failed or does not take such values")
+            if name in self.unknown(scope):
+                keys = self._unknown_keys(name, scope) if name in self._keys else ()
+                what = ", ".join(f"{name}.{key}" for key in sorted(keys)) or name
+                return FailureError(f"unknown: {what}", unknown=True)
+            return FailureError(f"{name} has no value", absent=True)
+        return FailureError(self._cause(failure), absent=isinstance(failure, KeyError))
+
+    @staticmethod
+    def _cause(failure: Exception) -> str:
         causes: list[tuple[type[Exception], str]] = [
             (KeyError, "a key is missing"),
             (IndexError, "a list is too short"),
@@ -173,9 +213,9 @@ class Expression:
         """Return the value; None when it is absent or fails, and then the log says why."""
         known = self.program.without_library(scope)
         try:
-            return self._evaluate(scope) if known is None else known
+            return self.evaluate(scope) if known is None else known
         except FailureError as failure:
-            self._log(failure)
+            self.log(failure)
             return None
 
     def text_value(self, scope: Scope) -> str | None:
@@ -184,9 +224,9 @@ class Expression:
         if isinstance(known, str):
             return known
         try:
-            return _as_text(self._evaluate(scope))
+            return _as_text(self.evaluate(scope))
         except FailureError as failure:
-            self._log(failure)
+            self.log(failure)
             return None
 
     def attribute(self, scope: Scope) -> Attribute | None:
@@ -198,26 +238,37 @@ class Expression:
             return texts or None
         return self._text_of(value) or None
 
+    def told(self, scope: Scope) -> Attribute | None:
+        """Return the value as an attribute; raise a FailureError when it cannot be told, whole."""
+        value = self.evaluate(scope)
+        if not isinstance(value, list):
+            return _as_text(value) or None
+        if any(isinstance(item, list | dict) for item in value):
+            raise FailureError("it gives a list that has more than texts in it")
+        return [text for item in value if item is not None and (text := _as_text(item))] or None
+
     def _text_of(self, value: Value | None) -> str | None:
         try:
             return None if value is None else _as_text(value)
         except FailureError as failure:
-            self._log(failure)
+            self.log(failure)
             return None
 
     def flag(self, scope: Scope) -> bool:
         """Say whether the value is a yes."""
         return is_yes(self.value(scope))
 
-    def _evaluate(self, scope: Scope) -> Value:
+    def evaluate(self, scope: Scope) -> Value:
+        """Return the value; raise a FailureError when there is none."""
         value = self.program.run(scope)
         if value is None:
-            raise FailureError("it gives null")
+            raise FailureError("it gives null", absent=True)
         if not is_plain(value):
             raise FailureError("it gives what JSON has no word for; string(...) may help")
         return value
 
-    def _log(self, failure: FailureError) -> None:
+    def log(self, failure: FailureError) -> None:
+        """Say why there is no value."""
         logger.info("%s has no value: %s", self.program.option, failure)
 
 

@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from issuer.identity import Identity
+from issuer.identity import GROUPS, OF_CLAIMS, OF_MACROS, Identity
 from issuer.rules.vocabulary import IDENTITY_VARIABLES, TYPES
 
 # CEL's list macros are loops, whose cost grows with the square of the list: 75 ms for so many values.
 MAX_LIST = 1_000
+
+
+class NotToldError(Exception):
+    """An expression needs what could not be told of a person; the message is its name, and no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,33 @@ class Scope:
     identity: Identity
     request: Mapping[str, object]
     now: float
+
+    def require(self, name: str) -> None:
+        """Raise an `NotToldError` when groups or an attribute could not be told."""
+        if name in self.identity.unknown:
+            raise NotToldError(name)
+
+    def is_unknown(self, name: str) -> bool:
+        """Say whether a variable stands for what could not be told."""
+        unknown = self.identity.unknown
+        if name in self.request or name in IDENTITY_VARIABLES - {GROUPS}:
+            return False
+        if name in self.identity.macros:
+            return OF_MACROS + name in unknown
+        return name in unknown
+
+    def unknown_of(self, name: str) -> frozenset[str]:
+        """Return the keys of a variable that holds many (`attributes`, `claims`) that could not be told."""
+        unknown = self.identity.unknown
+        if name == "attributes":
+            return frozenset(key for key in unknown if not key.startswith((OF_CLAIMS, OF_MACROS)))
+        if f"{name}." == OF_CLAIMS:
+            return frozenset(key.removeprefix(OF_CLAIMS) for key in unknown if key.startswith(OF_CLAIMS))
+        return frozenset()
+
+
+def _groups(scope: Scope) -> list[str] | None:
+    return None if GROUPS in scope.identity.unknown else list(scope.identity.groups)
 
 
 def _attributes(scope: Scope) -> dict[str, list[str]]:
@@ -31,7 +62,7 @@ _OF_IDENTITY: dict[str, Callable[[Scope], object]] = {
     "attributes": _attributes,
     "authLevel": lambda scope: scope.identity.auth_level,
     "backend": lambda scope: scope.identity.backend,
-    "groups": lambda scope: list(scope.identity.groups),
+    "groups": _groups,
     "now": lambda scope: datetime.fromtimestamp(scope.now, UTC),
     "uid": lambda scope: scope.identity.uid,
 }
@@ -55,8 +86,10 @@ def getter(name: str, reserved: frozenset[str]) -> Callable[[Scope], object] | N
 def _found(scope: Scope, name: str) -> object:
     if name in scope.request:
         return scope.request[name]
-    macros = scope.identity.macros
-    return macros[name] if name in macros else scope.identity.first(name)
+    identity = scope.identity
+    if name in identity.macros:
+        return identity.macros[name]
+    return None if name in identity.unknown else identity.first(name)
 
 
 def is_long(value: object) -> bool:

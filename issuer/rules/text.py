@@ -69,6 +69,22 @@ def calls(found: list[Lexeme]) -> list[FunctionCall]:
     ]
 
 
+def keys_of(found: list[Lexeme], variable: str) -> frozenset[str] | None:
+    """Return the keys of a variable that a text names (`v.key`, `v["key"]`); None when it may want any."""
+    keys: set[str] = set()
+    for i, token in enumerate(found):
+        if token.kind != "name" or token.text != variable or (i > 0 and found[i - 1].text == "."):
+            continue
+        after = found[i + 1 : i + 4]
+        texts = [one.text for one in after]
+        is_field = len(after) > 1 and texts[0] == "." and after[1].kind == "name" and texts[2:] != ["("]
+        key = after[1].text if is_field else _literal(after[1:2]) if texts[::2] == ["[", "]"] else None
+        if key is None:
+            return None
+        keys.add(key)
+    return frozenset(keys)
+
+
 def _call(found: list[Lexeme], at: int) -> FunctionCall:
     is_method = at > 0 and found[at - 1].text == "."
     arguments = _arguments(found[at + 1 :])

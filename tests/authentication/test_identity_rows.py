@@ -21,6 +21,7 @@ IDENTITIES = st.builds(
     attributes=st.dictionaries(TEXTS, st.one_of(TEXTS, st.lists(TEXTS, max_size=3)), max_size=3),
     groups=st.lists(TEXTS, max_size=3).map(tuple),
     auth_level=st.integers(1, 100),
+    unknown=st.lists(TEXTS, max_size=3).map(tuple),
     macros=st.dictionaries(
         st.from_regex("[a-z_]{1,9}", fullmatch=True), st.one_of(TEXTS, st.booleans()), max_size=3
     ),

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ EXAMPLES = [
     for block in re.findall(r"```cel\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines()
 ]
+(OF_UNKNOWN,) = re.findall(r"```cel unknown\n(.*?)```", PAGE, re.DOTALL)
 
 
 def the_scope() -> Scope:
@@ -49,6 +51,15 @@ def test_an_example_holds(text: str, expected: str) -> None:
         assert value == (None if expected == "absent" else json.loads(expected))
 
 
+@pytest.mark.parametrize("line", OF_UNKNOWN.splitlines())
+def test_an_example_of_what_is_unknown_holds(line: str) -> None:
+    text, expected = (part.strip() for part in line.rsplit(" // ", 1))
+    scope = the_scope()
+    where = replace(scope, identity=replace(scope.identity, unknown=("groups", "department")))
+    judged = compile_rule(text, option="docs/rules.md", warn=silent).judge(where)
+    assert judged.allowed is (expected == "yes")
+
+
 def find_user(_uid: str) -> Identity:
     return the_scope().identity
 
@@ -63,8 +74,9 @@ def test_the_table_of_cases_holds() -> None:
     assert len(results) == 4
 
 
-def test_the_command_prints_what_the_page_shows() -> None:
-    shown = re.search(r"    \$ issuer rule '(.*)' (--user.*)\n((?:    .*\n)+)", PAGE)
+@pytest.mark.parametrize("option", ["--user", "--unknown"])
+def test_the_command_prints_what_the_page_shows(option: str) -> None:
+    shown = re.search(rf"    \$ issuer rule '(.*)' ({option}.*)\n((?:    .*\n)+)", PAGE)
     assert shown
     arguments = [shown[1], *shown[2].split()]
     result = CliRunner().invoke(rule, arguments, obj=Sources(find_user, find_option, FakeClock()))

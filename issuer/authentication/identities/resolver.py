@@ -6,6 +6,7 @@ The first identity that comes with a name has it. A name that another backend kn
 unless the operator says that the two have the same people (`sign_in.same_people`).
 """
 
+import logging
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
@@ -13,15 +14,17 @@ from dataclasses import replace
 
 from issuer.backend import Backend, BackendSettings
 from issuer.errors import IdentityRefusedError
-from issuer.identity import Attribute, Identity
+from issuer.identity import GROUPS, OF_CLAIMS, OF_MACROS, Attribute, Identity
 from issuer.module import ConfigurationError
 from issuer.observability import audit
-from issuer.rules import Compiler, Expression, Scope
+from issuer.rules import Compiler, Expression, FailureError, Scope
 from issuer.rules.functions import FUNCTIONS
 from issuer.rules.vocabulary import RESERVED_NAMES
 from issuer.store import Store, UidClaim
 from issuer.store.database import storable
 from issuer.world import Clock
+
+_log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 CLAIMS = "claims"
@@ -61,9 +64,16 @@ class Macros:
 
     def apply(self, identity: Identity, now: float) -> Identity:
         """Return a person with the values of the macros; one that fails is None, and no attribute instead."""
+        known = tuple(name for name in identity.unknown if not name.startswith(OF_MACROS))
+        identity = replace(identity, unknown=known)
         for name, expression in self._expressions.items():
-            value = expression.value(Scope(identity, {}, now))
-            identity = replace(identity, macros={**identity.macros, name: value})
+            value, unknown = None, identity.unknown
+            try:
+                value = expression.evaluate(Scope(identity, {}, now))
+            except FailureError as failure:
+                expression.log(failure)
+                unknown = unknown if failure.absent else (*unknown, OF_MACROS + name)
+            identity = replace(identity, macros={**identity.macros, name: value}, unknown=unknown)
         return identity
 
 
@@ -81,6 +91,7 @@ class BackendMapping:
     def __init__(self, instance: str, settings: BackendSettings) -> None:
         """Compile them; raise an ExceptionGroup of `RuleError`, everything that is wrong with them."""
         compiler = Compiler(f"backends.{instance}", (CLAIMS,))
+        self._instance = instance
         self._attributes: dict[str, Expression] = {
             name: compiler.expression(f"attributes.{name}", text)
             for name, text in settings.attributes.items()
@@ -89,22 +100,46 @@ class BackendMapping:
         compiler.finish()
 
     def apply(self, identity: Identity, now: float) -> Identity:
-        """Return a person as the expressions make them; an attribute whose expression fails is left out."""
+        """Return a person as the expressions make them.
+
+        An attribute is left out where its expression asks for what the person does not have; where it fails
+        otherwise, it is unknown. Groups are unknown wherever their expression fails.
+        """
         scope = Scope(identity, {CLAIMS: identity.claims}, now)
         attributes: dict[str, Attribute] = dict(identity.attributes)
+        unknown = {name for name in identity.unknown if not name.startswith(OF_CLAIMS)}
         for name, expression in self._attributes.items():
-            value = expression.attribute(scope)
+            unknown.discard(name)
             attributes.pop(name, None)
-            if value is not None:
-                attributes[name] = value
-        return replace(identity, attributes=attributes, groups=self._groups_of(scope), claims={})
+            try:
+                value = expression.told(scope)
+            except FailureError as failure:
+                expression.log(failure)
+                if not failure.absent:
+                    unknown.add(self._warned(name, scope, failure))
+            else:
+                attributes |= {name: value} if value is not None else {}
+        groups = self._groups_of(scope, unknown)
+        known = {name: value for name, value in attributes.items() if name not in unknown}
+        return replace(identity, attributes=known, groups=groups, claims={}, unknown=tuple(sorted(unknown)))
 
-    def _groups_of(self, scope: Scope) -> tuple[str, ...]:
-        if self._groups is None:
-            return tuple(dict.fromkeys(scope.identity.groups))
-        found = self._groups.attribute(scope)
+    def _groups_of(self, scope: Scope, unknown: set[str]) -> tuple[str, ...]:
+        found: Attribute | None = list(scope.identity.groups)
+        if self._groups is not None:
+            unknown.discard(GROUPS)
+            try:
+                found = self._groups.told(scope)
+            except FailureError as failure:
+                unknown.add(self._warned(GROUPS, scope, failure))
+        if GROUPS in unknown:
+            return ()
         names = [found] if isinstance(found, str) else found or []
         return tuple(dict.fromkeys(name for name in names if name))
+
+    def _warned(self, name: str, scope: Scope, failure: FailureError) -> str:
+        """Return the name of what is unknown, after the log has said why."""
+        _log.warning("backends.%s: %s of %s unknown: %s", self._instance, name, scope.identity.uid, failure)
+        return name
 
 
 LONGEST_UID = 256

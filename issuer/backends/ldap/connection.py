@@ -47,6 +47,14 @@ class DirectoryEntry:
         """Return the values that are text; others are left out."""
         return [text for value in self.raw(attribute) if (text := _text(value)) is not None]
 
+    def is_whole(self, attribute: str) -> bool:
+        """Tell whether every value came, and is text: a server may send a part (MS-ADTS §3.1.1.3.1.3.3)."""
+        part = f"{attribute.lower()};range="
+        texts = self.texts(attribute)
+        return len(texts) == len(self.raw(attribute)) and not any(
+            name.startswith(part) for name in self.values
+        )
+
     def first(self, attribute: str) -> str | None:
         """Return the first value that is text, or None."""
         return next(iter(self.texts(attribute)), None)

@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 import ldap
 
 from issuer.backends.ldap.connection import Connection, DirectoryEntry
-from issuer.backends.ldap.groups import Groups
+from issuer.backends.ldap.groups import Groups, GroupsUnknownError
 from issuer.backends.ldap.guids import guid_literal, guid_text
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import LoginFilter, literal
 from issuer.errors import UnavailableError
-from issuer.identity import Attribute, Identity
+from issuer.identity import GROUPS, Attribute, Identity
 
 _log = logging.getLogger(__name__)
 
@@ -104,13 +105,18 @@ class Directory:
             raise UnavailableError(
                 f"directory {self._instance}: {entry.dn} shows no {missing}: may it be read?"
             )
-        return Identity(
+        identity = Identity(
             backend=self._instance,
             subject=subject,
             uid=uid,
             attributes=dict(_attributes(entry, self._settings.read)),
-            groups=self._groups.of(entry, uid, connection),
+            unknown=tuple(name for name in self._settings.read if not entry.is_whole(name)),
         )
+        try:
+            return replace(identity, groups=self._groups.of(entry, uid, connection))
+        except GroupsUnknownError as why:
+            _log.warning("directory %s: groups of %s unknown: %s", self._instance, entry.dn, why)
+            return replace(identity, unknown=(*identity.unknown, GROUPS))
 
     def _subject(self, entry: DirectoryEntry) -> str | None:
         attribute = self._settings.subject_attribute
@@ -121,5 +127,5 @@ class Directory:
 
 def _attributes(entry: DirectoryEntry, names: Iterable[str]) -> Iterable[tuple[str, Attribute]]:
     for name in names:
-        if texts := entry.texts(name):
+        if entry.is_whole(name) and (texts := entry.texts(name)):
             yield name, texts[0] if len(texts) == 1 else texts

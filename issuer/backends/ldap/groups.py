@@ -9,16 +9,19 @@ import ldap.dn
 from issuer.backends.ldap.connection import Connection, DirectoryEntry
 from issuer.backends.ldap.settings import LdapSettings
 from issuer.backends.ldap.templates import any_of, groups_filter, in_chain_filter
-from issuer.errors import UnavailableError
 
 MOST = 1000
-"""Groups of one person; whoever has more cannot sign in, for rules would see only some of them."""
+"""Groups of one person; of whoever has more they are unknown, for rules would see only some of them."""
 BATCH = 50
 """Groups whose own groups are searched for at once."""
 
 LIMITS = (ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED)
 """Answers to a search that finds too much."""
 MEMBER_OF = "memberOf"
+
+
+class GroupsUnknownError(Exception):
+    """The directory cannot tell all groups of somebody; the message says why."""
 
 
 class Groups:
@@ -37,11 +40,11 @@ class Groups:
         """Return the names of a person's groups, the nearest first, each once.
 
         Raises:
-            UnavailableError: they are more than `MOST`, or than the server lists.
+            GroupsUnknownError: they are more than `MOST`, or than the server lists, or one cannot be read.
             ldap.LDAPError: the server cannot tell.
         """
         if self._by == "memberOf":
-            found = self._named(person.texts(MEMBER_OF), connection)
+            found = self._named(_whole(person, MEMBER_OF), connection)
         elif self._by == "search":
             found = self._searched(person, uid, connection)
         elif self._by == "in_chain":
@@ -52,14 +55,17 @@ class Groups:
 
     def _search(self, text: str, connection: Connection) -> Iterator[str | None]:
         for entry in self._listed(text, connection):
-            yield entry.first(self._name)
+            yield self._name_of(entry)
+
+    def _name_of(self, group: DirectoryEntry) -> str | None:
+        return next(iter(_whole(group, self._name)), None)
 
     def _listed(self, text: str, connection: Connection) -> Iterator[DirectoryEntry]:
         """Search for groups; that somebody is in very many is no fault of the server."""
         try:
             return connection.search(self._base, text, [self._name])
         except LIMITS:
-            raise UnavailableError("somebody is in more groups than the server lists") from None
+            raise GroupsUnknownError("they are more groups than the server lists") from None
 
     def _named(self, dns: Sequence[str], connection: Connection) -> Iterator[str | None]:
         """Walk from group to group by what their entries say; each is read once, so circles end."""
@@ -68,8 +74,8 @@ class Groups:
             entry = self._group(waiting.popleft(), connection)
             if entry is None:
                 continue
-            yield entry.first(self._name)
-            above = [dn for dn in entry.texts(MEMBER_OF) if dn.casefold() not in seen]
+            yield self._name_of(entry)
+            above = [dn for dn in _whole(entry, MEMBER_OF) if dn.casefold() not in seen]
             seen.update(dn.casefold() for dn in above)
             waiting += above
 
@@ -78,7 +84,12 @@ class Groups:
         if not self._nested and (name := _name_in(dn, self._name)):
             return DirectoryEntry(dn, {self._name.lower(): [name.encode()]})
         attributes = [self._name, MEMBER_OF] if self._nested else [self._name]
-        return connection.entry(dn, attributes)
+        try:
+            return next(connection.search(dn, attributes=attributes, scope=ldap.SCOPE_BASE), None)
+        except ldap.NO_SUCH_OBJECT:
+            return None
+        except (ldap.INSUFFICIENT_ACCESS, ldap.REFERRAL):
+            raise GroupsUnknownError(f"the group {dn} cannot be read") from None
 
     def _searched(self, person: DirectoryEntry, uid: str, connection: Connection) -> Iterator[str | None]:
         """Walk from level to level; each group is asked for once, so circles end."""
@@ -88,7 +99,7 @@ class Groups:
             found = [entry for entry in self._level(filters, connection) if entry.dn.casefold() not in seen]
             for entry in found:
                 seen.add(entry.dn.casefold())
-                yield entry.first(self._name)
+                yield self._name_of(entry)
             filters = [groups_filter(self._filter, entry.dn, "") for entry in found] if self._nested else []
 
     def _level(self, filters: Sequence[str], connection: Connection) -> Iterable[DirectoryEntry]:
@@ -97,11 +108,18 @@ class Groups:
             yield from self._listed(text, connection)
 
 
+def _whole(entry: DirectoryEntry, attribute: str) -> list[str]:
+    """Return all values of an attribute; what is no text, or left out by the server, cannot be told."""
+    if not entry.is_whole(attribute):
+        raise GroupsUnknownError(f"{attribute} of {entry.dn} cannot be read whole")
+    return entry.texts(attribute)
+
+
 def _few(names: Iterable[str | None]) -> Iterator[str]:
     """Give the names; groups without one count too."""
     for number, name in enumerate(names):
         if number >= MOST:
-            raise UnavailableError(f"somebody is in over {MOST} groups: narrow group_base, group_filter")
+            raise GroupsUnknownError(f"they are over {MOST} groups: narrow group_base, group_filter")
         if name:
             yield name
 

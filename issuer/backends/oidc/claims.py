@@ -1,11 +1,15 @@
 """Whom the claims of a provider name: the identity that sessions and rules see."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from issuer.backends.oidc.errors import ProviderAnswerError
-from issuer.identity import Attribute, Identity
+from issuer.bearer.elsewhere import elsewhere
+from issuer.identity import GROUPS, OF_CLAIMS, Attribute, Identity
 from issuer.store.database import storable
+
+_log = logging.getLogger(__name__)
 
 LONGEST = 255
 """Characters of a `sub` (OIDC Core §2), and of a user name."""
@@ -16,6 +20,8 @@ ATTRIBUTES = {
     "locale": "preferredLanguage",
 }
 """Standard claims (OIDC Core §5.1), and the attributes that they become, named as in a directory."""
+NAMES = {**ATTRIBUTES, "email": "mail", GROUPS: GROUPS}
+"""The same, and what else becomes a part of an identity."""
 OF_THE_TOKEN = frozenset(
     {"iss", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash", "acr", "amr", "auth_time", "sid"}
 )
@@ -56,14 +62,29 @@ def identity_of(instance: str, claims: Mapping[str, Any], uid_claim: str, trust_
     if sub is None:
         raise ProviderAnswerError("the sub is empty, too long, or no text")
     uid = mail if uid_claim == "email" else _name(claims.get(uid_claim))
+    unknown, away = set(_unreadable(claims)), elsewhere(claims)
+    unknown |= {name for claim, name in NAMES.items() if claim in away}
+    if GROUPS in unknown:
+        why = "has it elsewhere, see docs/openid.md on overage" if GROUPS in away else "has no list of texts"
+        _log.warning("backends.%s: groups of %s unknown: the provider %s", instance, uid or sub, why)
     return Identity(
         backend=instance,
         subject=subject_of(claims["iss"], sub),
         uid=uid or sub,
         attributes=_attributes(claims, mail),
-        groups=_groups(claims.get("groups")),
+        groups=() if GROUPS in unknown else _groups(claims.get(GROUPS)),
         claims=claims,
+        unknown=(*sorted(unknown), *(OF_CLAIMS + name for name in sorted(away))),
     )
+
+
+def _unreadable(claims: Mapping[str, Any]) -> Iterator[str]:
+    """Give the names of what the claims say in a form that cannot be read: another thing than nothing."""
+    for claim, name in NAMES.items():
+        value = claims.get(claim)
+        values = value if claim == GROUPS and isinstance(value, list) else [value]
+        if not all(one is None or one == "" or _is_text(one) for one in values):
+            yield name
 
 
 def _attributes(claims: Mapping[str, Any], mail: str | None) -> dict[str, Attribute]:

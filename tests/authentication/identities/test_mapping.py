@@ -52,12 +52,38 @@ def test_attributes_and_groups_by_expression(build: Any, people: dict[str, Peopl
     assert found.claims == {}
 
 
-@pytest.mark.parametrize("groups", ["claims.nothing", "1 / 0", '""', "[]", '[["a"]]', '{"a": 1}'])
-def test_groups_that_fail_are_none(build: Any, people: dict[str, People], groups: str) -> None:
+@pytest.mark.parametrize("groups", ["claims.nothing", "1 / 0", '[["a"]]', '{"a": 1}', "mail"])
+def test_groups_that_fail_are_unknown(build: Any, people: dict[str, People], groups: str) -> None:
     gateway = build("ldap", options={"ldap": {"groups": groups}})
     people["ldap"].add("u1", "dwho", "staff")
     assert form(gateway, "dwho") == 303
-    assert identity_of(gateway).groups == ()
+    assert (identity_of(gateway).groups, identity_of(gateway).unknown) == ((), ("groups",))
+
+
+@pytest.mark.parametrize("groups", ['""', "[]", "groups.filter(g, false)"])
+def test_no_groups_are_known(build: Any, people: dict[str, People], groups: str) -> None:
+    gateway = build("ldap", options={"ldap": {"groups": groups}})
+    people["ldap"].add("u1", "dwho", "staff")
+    assert form(gateway, "dwho") == 303
+    assert (identity_of(gateway).groups, identity_of(gateway).unknown) == ((), ())
+
+
+def test_an_attribute_whose_expression_fails_is_unknown_and_an_absent_one_is_not(
+    build: Any, people: dict[str, People]
+) -> None:
+    attributes = {"level": "int(claims.lift)", "phone": "claims.phone", "sn": '"x" + 1', "cn": "claims.name"}
+    macros = {"strong": "int(level) > 2", "mobile": 'phone + ""'}
+    gateway = build("sso", options={"sso": {"attributes": attributes}}, macros=macros)
+    people["sso"].add("s1", "dwho", sn="Smith")
+    people["sso"].known["s1"]["claims"] = {"lift": "high", "name": ["a"]}
+    people["sso"].known["s1"]["unknown"] = ("claims.name", "mail", "cn")
+    assert redirected(gateway, "sso", "s1") == 303
+    found = identity_of(gateway)
+    assert (found.attributes, found.unknown) == ({}, ("cn", "level", "mail", "sn", "macros.strong"))
+    for text, shown in {"strong": "(unknown)", "mobile": "(no value)", "phone": "(no value)"}.items():
+        assert f"{text} = {shown}" in explain(text, Scope(found, {}, 0)).lines()
+    again = gateway.parts.resolver.raised(found, 2)
+    assert (again.auth_level, again.unknown) == (2, found.unknown)
 
 
 MACROS = {

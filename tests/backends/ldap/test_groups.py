@@ -1,10 +1,14 @@
 """Groups of people: by memberOf, by search, nested, in circles."""
 
+from typing import Any, cast
+
+import ldap
 import pytest
 
 from issuer.backends.ldap import LdapBackend, groups
-from issuer.backends.ldap.servers import DirectoryDownError
-from issuer.errors import UnavailableError
+from issuer.backends.ldap.connection import Connection, DirectoryEntry
+from issuer.backends.ldap.directory import Directory
+from issuer.backends.ldap.settings import LdapSettings
 from tests.backends.ldap.conftest import Build
 from tests.backends.ldap.seen import shows_the_line
 from tests.openldap.people import PEOPLE, dn_of, password_of
@@ -58,10 +62,14 @@ def test_a_filter_for_active_directory_finds_nothing_elsewhere(build: Build) -> 
 
 
 @pytest.mark.parametrize("by", ["memberOf", "search"])
-def test_too_many_groups_are_too_many(build: Build, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+def test_too_many_groups_are_unknown(
+    build: Build, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, by: str
+) -> None:
     monkeypatch.setattr(groups, "MOST", 5)
-    with pytest.raises(UnavailableError, match="over 5 groups"):
-        _groups(build(groups_by=by, nested_groups=True))
+    found = build(groups_by=by, nested_groups=True).authenticate("dwho", password_of("dwho"))
+    assert found
+    assert (found.groups, found.unknown) == ((), ("groups",))
+    assert "over 5 groups" in caplog.text
 
 
 def test_more_groups_than_the_server_lists_pause_nobody(
@@ -71,12 +79,52 @@ def test_more_groups_than_the_server_lists_pause_nobody(
     backend = build(groups_by="search", group_base=PEOPLE, group_filter="(uid={uid}*)", group_name="uid")
     openldap.add_person("user")
     try:
-        with pytest.raises(UnavailableError, match="more groups than the server lists") as caught:
-            _groups(backend, "user")
+        found = backend.authenticate("user", password_of("user"))
     finally:
         openldap.remove(dn_of("user"))
-    assert not isinstance(caught.value, DirectoryDownError)
+    assert found
+    assert (found.groups, found.unknown) == ((), ("groups",))
+    assert "more groups than the server lists" in caplog.text
     assert "directory server" not in caplog.text
+
+
+GROUP = "cn=a,dc=example"
+
+
+class Hidden:
+    """A connection to a server that shows nobody its groups, or only a part."""
+
+    def __init__(self, answer: DirectoryEntry | ldap.LDAPError) -> None:
+        self._answer = answer
+
+    def search(self, *_arguments: Any, **_options: Any) -> Any:
+        if isinstance(self._answer, ldap.LDAPError):
+            raise self._answer
+        return iter([self._answer])
+
+
+@pytest.mark.parametrize(
+    ("person", "answer"),
+    [
+        ({"memberof": [GROUP.encode()]}, ldap.INSUFFICIENT_ACCESS()),
+        ({"memberof": [GROUP.encode()]}, ldap.REFERRAL()),
+        ({"memberof": [GROUP.encode()]}, DirectoryEntry(GROUP, {"cn": [b"\xff"]})),
+        ({"memberof": [GROUP.encode()]}, DirectoryEntry(GROUP, {"cn": [b"a"], "memberof": [b"\xff"]})),
+        ({"memberof": [b"\xff"]}, DirectoryEntry(GROUP, {"cn": [b"a"]})),
+        ({"memberof;range=0-1499": [GROUP.encode()]}, DirectoryEntry(GROUP, {"cn": [b"a"]})),
+    ],
+)
+def test_groups_of_which_the_directory_shows_a_part_are_unknown(person: Any, answer: Any) -> None:
+    settings = LdapSettings(
+        servers=["ldaps://ldap.example.com"],
+        user_base="dc=example",
+        groups_by="memberOf",
+        nested_groups=True,
+        subject_attribute="uid",
+    )
+    entry = DirectoryEntry("uid=a,dc=example", {"uid": [b"a"], "mail": [b"\xff"], **person})
+    found = Directory("ldap", settings).identity(entry, cast("Connection", Hidden(answer)))
+    assert (found.groups, found.unknown, "mail" in found.attributes) == ((), ("mail", "groups"), False)
 
 
 def test_a_group_that_is_named_and_gone_has_no_groups(build: Build) -> None:
