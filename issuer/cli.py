@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from issuer.settings.owner import PrivilegeError, as_owner_of, become_owner_of, places
 from issuer.world import Clock, Randomness, SystemClock, SystemRandomness
 
 if TYPE_CHECKING:
@@ -57,10 +58,23 @@ class Shell:
         from issuer.wiring import environments  # noqa: PLC0415 - `issuer --help` needs none of it
         from issuer.wiring.configuration import find_file  # noqa: PLC0415
 
+        file = find_file(self.file, self.environ)
         try:
-            return environments.load(find_file(self.file, self.environ), self.environ)
+            self.give_up_root([file] if file else ())
+            self.give_up_root(places(file, self.environ))
+            return environments.load(file, self.environ)
         except ConfigError as error:
             raise ConfigurationFault(error) from None
+
+    @staticmethod
+    def give_up_root(paths: Iterable[Path]) -> None:
+        """Go on as the user who owns one of these, if that is not root, who follows no link of theirs."""
+        try:
+            user = become_owner_of(paths)
+        except PrivilegeError as error:
+            raise click.ClickException(str(error)) from None
+        if user is not None:
+            click.echo(f"going on as the user {user}, who owns this", err=True)
 
     @cached_property
     def app(self) -> "Flask":
@@ -127,6 +141,20 @@ class Shell:
         from issuer.wiring.configuration import option_text  # noqa: PLC0415
 
         return option_text(self.configuration, path)
+
+
+class GivenFile(click.File):
+    """A file that somebody names for a command to read; root reads it as whoever decides what is there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open it."""
+        if not isinstance(value, str) or value == "-":
+            return super().convert(value, param, ctx)
+        try:
+            with as_owner_of(Path(value)):
+                return super().convert(value, param, ctx)
+        except PrivilegeError as error:
+            self.fail(str(error), param, ctx)
 
 
 class ConfigurationFault(click.ClickException):

@@ -59,6 +59,7 @@ def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...]) ->
             f"there is no module {sorted(unknown)[0]!r}; installed are: {', '.join(types)}"
         )
     models = {name: module.Settings for name, module in types.items() if module.in_sample}
+    shell.give_up_root([file])
     text = sample(public_url, models, enabled, lambda: shell.randomness.bytes(SECRET_BYTES).hex())
     try:
         write_private(file, text)

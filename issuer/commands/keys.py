@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 import click
 
 import issuer.keys as ring
+from issuer.cli import GivenFile
 from issuer.world import Clock
 
 
@@ -84,7 +85,7 @@ def generate(ctx: click.Context, use: str, kind: str) -> None:
 
 
 @keys.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=GivenFile("rb"))
 @click.option("--use", required=True, help="What the key signs for: jitsi, oidc.")
 @click.option("--kid", help="The key's name; without it the one in a JWK, else its RFC 7638 thumbprint.")
 @click.pass_context

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from issuer.cli import Shell
+from issuer.cli import GivenFile, Shell
 from issuer.identity import Identity
 from issuer.rules import RuleError, Scope
 from issuer.rules.cases import CasesError, Sources, run_cases
@@ -36,11 +35,11 @@ def sources(context: click.Context) -> Sources:
 @click.option(
     "--test",
     "cases",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenFile(encoding="utf-8"),
     help="Run a table of cases.",
 )
 @click.pass_context
-def rule(context: click.Context, /, text: str | None, cases: Path | None, **given: Any) -> None:
+def rule(context: click.Context, /, text: str | None, cases: TextIO | None, **given: Any) -> None:
     """Evaluate EXPR and explain the answer, or run a table of cases.
 
     With --test the exit status is 1 when a case fails.
@@ -49,7 +48,7 @@ def rule(context: click.Context, /, text: str | None, cases: Path | None, **give
         raise click.UsageError("Give either an expression or --test FILE.")
     try:
         if cases is not None:
-            _run_table(cases.read_text(encoding="utf-8"), sources(context))
+            _run_table(cases.read(), sources(context))
         elif text is not None:
             click.echo("\n".join(explain(text, _scope(given, sources(context))).lines()))
     except (RuleError, CasesError, UnicodeDecodeError) as failure:

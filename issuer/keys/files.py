@@ -6,10 +6,10 @@ Readers take no lock. They see a file before or after a change, never in between
 import fcntl
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import (
@@ -27,6 +27,7 @@ from issuer.keys.model import KeyRingError, KeyState, Kty, kid_digest
 
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 _REMOVED = "removed"
+_SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class KeyFile(BaseModel):
@@ -128,18 +129,21 @@ def read(path: Path) -> KeyFile:
 
 def write(directory: Path, record: KeyFile) -> None:
     """Write a key file; it is there as a whole, and on disk, or not at all."""
-    _replace(directory, file_name(record.kid), record.model_dump_json(indent=2).encode() + b"\n")
+    with _opened(directory) as folder:
+        _replace(folder, file_name(record.kid), record.model_dump_json(indent=2).encode() + b"\n")
 
 
 def remove(directory: Path, kid: str) -> None:
     """Delete a key for good, and remember its kid for ever, so that it never names another key."""
-    tombs = directory / _REMOVED
-    if not tombs.is_dir():
-        tombs.mkdir(mode=0o700)
-        _give_to_owner(tombs, directory)
-    _replace(tombs, kid_digest(kid), kid.encode() + b"\n")
-    (directory / file_name(kid)).unlink(missing_ok=True)
-    _sync(directory)
+    with _opened(directory) as folder:
+        with suppress(FileExistsError):
+            os.mkdir(_REMOVED, mode=0o700, dir_fd=folder)
+        with _opened(_REMOVED, folder) as tombs:
+            _give_to_owner(tombs, folder)
+            _replace(tombs, kid_digest(kid), kid.encode() + b"\n")
+        with suppress(FileNotFoundError):
+            os.unlink(file_name(kid), dir_fd=folder)
+        os.fsync(folder)
 
 
 def was_removed(directory: Path, kid: str) -> bool:
@@ -149,51 +153,68 @@ def was_removed(directory: Path, kid: str) -> bool:
 
 def clear_leftovers(directory: Path) -> None:
     """Delete what a killed command left behind. Call it under the lock, where no writer is at work."""
-    for folder in (directory, directory / _REMOVED):
-        for path in folder.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+    with _opened(directory) as folder:
+        _clear(folder)
+        with suppress(FileNotFoundError), _opened(_REMOVED, folder) as tombs:
+            _clear(tombs)
+
+
+def _clear(folder: int) -> None:
+    for name in os.listdir(folder):
+        if name.startswith(".") and name.endswith(".tmp"):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock, so that commands that change keys follow one another."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / ".lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _opened(directory) as folder:
+        descriptor = os.open(".lock", os.O_RDWR | os.O_CREAT | _SAFE, 0o600, dir_fd=folder)
+        try:
+            _give_to_owner(descriptor, folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _opened(directory: Path | str, within: int | None = None) -> Iterator[int]:
+    """Open a directory; one within another must be no link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if within is None else os.O_NOFOLLOW)
+    descriptor = os.open(directory, flags, dir_fd=within)
     try:
-        _give_to_owner(path, directory)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _replace(directory: Path, name: str, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=directory)  # mode 0600
-    path = Path(temporary)
+def _replace(folder: int, name: str, data: bytes) -> None:
+    temporary = f".{name}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _give_to_owner(path, directory)
-        path.replace(directory / name)
+            _give_to_owner(file.fileno(), folder)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
         raise
-    _sync(directory)
+    os.fsync(folder)
 
 
-def _give_to_owner(path: Path, directory: Path) -> None:
-    """Let root's commands leave files that the service can read: they belong to the directory's owner."""
+def _give_to_owner(descriptor: int, folder: int) -> None:
+    """Let root's commands leave files that the service can read: they belong to the directory's owner.
+
+    Never by a name, which whoever owns the directory could make a link in the meantime; and never a file with
+    a second name, which may be anybody's.
+    """
     if os.geteuid() == 0:
-        owner = directory.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        owner, status = os.fstat(folder), os.fstat(descriptor)
+        if S_ISDIR(status.st_mode) or status.st_nlink == 1:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)

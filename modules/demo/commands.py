@@ -95,6 +95,7 @@ USERS = {
 def demo(directory: Path, port: int, meeting_port: int, call_port: int, sfu_url: str) -> None:
     """Serve a demo on loopback; what it needs is made in a directory, and kept there."""
     file = directory / "issuer.toml"
+    Shell.give_up_root([directory])
     directory.mkdir(parents=True, exist_ok=True)
     _write_configuration(file)
     shell = Shell(str(file), _environment(port, meeting_port, call_port, sfu_url))

@@ -125,7 +125,7 @@ def test_a_bad_key_is_refused_without_a_trace(shell: Shell) -> None:
 def test_a_directory_that_cannot_be_written_to_is_explained(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(path: str, flags: int, mode: int = 0) -> int:
+    def denied(path: str, flags: int, mode: int = 0, dir_fd: int | None = None) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("issuer.keys.files.os.open", denied)

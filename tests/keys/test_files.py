@@ -42,11 +42,12 @@ def test_what_root_makes_belongs_to_the_owner_of_the_directory(
 ) -> None:
     given: dict[str, tuple[int, int]] = {}
 
-    def chown(path: Path, user: int, group: int) -> None:
+    def fchown(descriptor: int, user: int, group: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         given[path.name[:1] + path.suffix] = user, group
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setattr(os, "fchown", fchown)
     active, _ = ring.generate()
     ring.rotate()
     ring.retire(active.kid, compromised=True)
@@ -82,7 +83,7 @@ def killed(real):
             os.kill(os.getpid(), 9)
         return real(*args, **more)
     return call
-os.fsync, os.rename, Path.replace = killed(os.fsync), killed(os.rename), killed(Path.replace)
+os.fsync, os.replace, os.unlink = killed(os.fsync), killed(os.replace), killed(os.unlink)
 rotate(Path(sys.argv[1]), clock=SystemClock(), retention=400.0)
 """
 
