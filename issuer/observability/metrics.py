@@ -23,6 +23,14 @@ class Gauge(Protocol):
         ...
 
 
+class Level(Protocol):
+    """A measure of something that all processes share, as whoever looked last saw it."""
+
+    def set(self, value: float, *labels: str) -> None:
+        """Say how much it is, by the values of the labels in their order."""
+        ...
+
+
 class Histogram(Protocol):
     """Counts values by their size."""
 
@@ -50,6 +58,10 @@ class Metrics(Protocol):
         """Declare a gauge."""
         ...
 
+    def level(self, name: str, text: str, labels: Sequence[str]) -> Level:
+        """Declare a level."""
+        ...
+
     def histogram(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float]) -> Histogram:
         """Declare a histogram with the upper bounds of its buckets."""
         ...
@@ -60,6 +72,9 @@ class _Nothing:
         pass
 
     def change(self, by: float, *labels: str) -> None:
+        pass
+
+    def set(self, value: float, *labels: str) -> None:
         pass
 
     def observe(self, value: float, *labels: str) -> None:
@@ -80,6 +95,10 @@ class NoMetrics:
         return _Nothing()
 
     def gauge(self, name: str, text: str, labels: Sequence[str]) -> Gauge:  # noqa: ARG002
+        """Return what counts nothing."""
+        return _Nothing()
+
+    def level(self, name: str, text: str, labels: Sequence[str]) -> Level:  # noqa: ARG002
         """Return what counts nothing."""
         return _Nothing()
 
@@ -105,6 +124,9 @@ class _Declared:
 
     def change(self, by: float, *labels: str) -> None:
         self._metric.labels(*labels).inc(by)
+
+    def set(self, value: float, *labels: str) -> None:
+        (self._metric.labels(*labels) if labels else self._metric).set(value)
 
     def observe(self, value: float, *labels: str) -> None:
         self._metric.labels(*labels).observe(value)
@@ -140,6 +162,11 @@ class PrometheusMetrics:
     def gauge(self, name: str, text: str, labels: Sequence[str]) -> Gauge:
         """Declare a gauge."""
         options: dict[str, Any] = {"registry": self.registry, "multiprocess_mode": "livesum"}
+        return self._once(name, lambda: self._client.Gauge(name, text, labels, **options))
+
+    def level(self, name: str, text: str, labels: Sequence[str]) -> Level:
+        """Declare a level."""
+        options: dict[str, Any] = {"registry": self.registry, "multiprocess_mode": "livemostrecent"}
         return self._once(name, lambda: self._client.Gauge(name, text, labels, **options))
 
     def histogram(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float]) -> Histogram:

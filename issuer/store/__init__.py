@@ -20,7 +20,7 @@ from issuer.store.database import Database
 from issuer.store.errors import DuplicateError, SpentError, StoreError, ValueRefusedError
 from issuer.store.fast.connections import Statement
 from issuer.store.fast.group_commit import Redemption, Rows
-from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers
+from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers, Pause, Quota
 from issuer.store.repositories.claims import UidClaim, UidClaims
 from issuer.store.repositories.issuances import Filter, IssuanceRow, Issuances, RoomUse
 from issuer.store.repositories.pending_steps import PendingStep, PendingSteps
@@ -47,8 +47,10 @@ __all__ = [
     "IssuanceRow",
     "Issuances",
     "KnownBrowsers",
+    "Pause",
     "PendingStep",
     "PendingSteps",
+    "Quota",
     "Redemption",
     "RoomUse",
     "Rows",

@@ -75,4 +75,5 @@ def prepare_sqlite(engine: Engine) -> None:
     except OSError as error:
         raise StoreError(f"the store {path} cannot be made: {error.strerror}") from error
     with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")  # counts in a new file only
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")

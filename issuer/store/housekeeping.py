@@ -1,7 +1,11 @@
-"""Removes expired rows in the background, in small batches, so that no request waits for it."""
+"""Removes expired rows in the background, in small batches, so that no request waits for it.
+
+Then the file gives space back that nobody needs, and the metrics learn how large the store is.
+"""
 
 import logging
 import threading
+from collections.abc import Callable
 
 from issuer.store import Store
 
@@ -15,9 +19,10 @@ BATCH = 200
 class Housekeeper:
     """A thread that purges the store from time to time."""
 
-    def __init__(self, store: Store) -> None:
-        """Keep the store; nothing runs before `start`."""
+    def __init__(self, store: Store, sized: Callable[[float], None] = lambda _: None) -> None:
+        """Keep the store, and who hears how many bytes it has; nothing runs before `start`."""
         self._store = store
+        self._sized = sized
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -32,11 +37,17 @@ class Housekeeper:
         if self._thread:
             self._thread.join()
 
+    def look_after(self) -> float:
+        """Do one batch of the work; return for how many seconds there is nothing to do."""
+        busy = self._store.purge(BATCH) >= BATCH or self._store.shrink(BATCH)
+        self._sized(self._store.size())
+        return PAUSE if busy else INTERVAL
+
     def _run(self) -> None:
         wait = INTERVAL
         while not self._end.wait(wait):
             try:
-                wait = PAUSE if self._store.purge(BATCH) >= BATCH else INTERVAL
+                wait = self.look_after()
             except Exception:
                 _log.exception("expired rows could not be removed; trying again later")
                 wait = INTERVAL

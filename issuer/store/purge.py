@@ -1,8 +1,8 @@
-"""Deleting what has expired, in transactions so small that nobody waits for them."""
+"""Deleting what has expired, in transactions so small that nobody waits; and how large the rest is."""
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, text, tuple_
 
 from issuer.store.database import Database
 from issuer.store.tables import attempts, issuances, known_browsers, pending_steps, sessions, upstream_grants
@@ -33,3 +33,36 @@ def _delete(database: Database, table: Table, condition: ColumnElement[bool], li
     key = tuple_(*columns) if len(columns) > 1 else columns[0]
     with database.write() as connection:
         return connection.execute(delete(table).where(key.in_(batch))).rowcount
+
+
+SPARE_SHARE, SPARE_PAGES = 4, 1000
+"""Free pages that a SQLite file keeps for what comes next: a quarter of it, and 4 MB."""
+
+
+def shrink(database: Database, pages: int) -> bool:
+    """Give at most `pages` free pages of a SQLite file back; tell whether there are more to give."""
+    if not database.is_sqlite or _spare(database) <= 0:
+        return False
+    with database.write() as connection:
+        connection.exec_driver_sql(f"PRAGMA incremental_vacuum({int(pages)})").all()
+    return _spare(database) > 0
+
+
+def _spare(database: Database) -> int:
+    with database.read() as connection:
+        if _pragma(connection, "auto_vacuum") == 0:
+            return 0
+        free, whole = _pragma(connection, "freelist_count"), _pragma(connection, "page_count")
+    return free - max(SPARE_PAGES, whole // SPARE_SHARE)
+
+
+def size(database: Database) -> int:
+    """Return how many bytes a database has."""
+    with database.read() as connection:
+        if not database.is_sqlite:
+            return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+        return _pragma(connection, "page_count") * _pragma(connection, "page_size")
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)

@@ -6,7 +6,7 @@ from typing import Self
 from issuer.store.branch import CORE, Tables, outdated
 from issuer.store.database import Database
 from issuer.store.errors import StoreError
-from issuer.store.purge import expired_in_core, purge
+from issuer.store.purge import expired_in_core, purge, shrink, size
 from issuer.store.repositories.attempts import Attempts, KnownBrowsers
 from issuer.store.repositories.claims import UidClaims
 from issuer.store.repositories.issuances import Issuances
@@ -89,6 +89,14 @@ class Store:
         for branch in self._branches:
             expired |= branch.expired(now)
         return purge(self.database, expired, limit)
+
+    def shrink(self, pages: int) -> bool:
+        """Give a few pages that nobody needs back to the file system; tell whether there are more."""
+        return shrink(self.database, pages)
+
+    def size(self) -> int:
+        """Return how many bytes the database has, without its log."""
+        return size(self.database)
 
     def close(self) -> None:
         """Commit what is to be written later, and close every connection."""

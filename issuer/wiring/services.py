@@ -72,7 +72,7 @@ def build(configuration: Configuration, world: World, store: Store) -> tuple[Par
         levels=levels,
         modules={},
         services=BackendServices(settings, store, clock, randomness, passwords, upstream),
-        housekeeper=Housekeeper(store),
+        housekeeper=Housekeeper(store, world.metrics.level("issuer_store_bytes", STORE_BYTES, []).set),
     )
     current = _current_session(house)
     _plug_in(configuration, house, current)
@@ -101,6 +101,9 @@ def _resolver(
     with CollectedProblems("macros", problems):
         return IdentityResolver(backends, Macros(settings.macros), settings.sign_in.same_people, store, clock)
     raise ConfigError(problems)
+
+
+STORE_BYTES = "Bytes of the store, without SQLite's log"
 
 
 def key_retention(settings: Settings) -> float:

@@ -14,6 +14,7 @@ from tests.fakes import FakeClock
 from tests.store.contract_changes import ChangesContract
 from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_issuances import IssuancesContract
+from tests.store.contract_quotas import QuotasContract
 from tests.store.contract_second_factor import PendingStepsContract, SecondFactorContract
 from tests.store.contract_sign_in import SignInContract
 from tests.store.contract_upstream_grants import UpstreamGrantsContract
@@ -245,5 +246,6 @@ class StoreContract(
     SecondFactorContract,
     PendingStepsContract,
     UpstreamGrantsContract,
+    QuotasContract,
 ):
     """Everything."""

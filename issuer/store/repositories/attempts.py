@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted per bucket: an account, an address, a browser.
+"""Failed sign-ins, counted per bucket: an account, an address, a browser; and what strangers may store.
 
 A bucket's name is kept as its SHA-256: people type passwords where their name belongs.
 """
@@ -35,6 +35,14 @@ class AttemptPolicy:
         if count < self.free:
             return 0.0
         return min(self.longest_wait, self.first_wait * 2.0 ** min(count - self.free, MOST_DOUBLINGS))
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much may be used within a window of so many seconds; what is used comes back evenly."""
+
+    limit: float
+    window: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,34 @@ class Attempts:
 
         return self._database.transact(count)
 
+    def spend(self, quotas: Mapping[str, Quota], cost: float) -> Pause | None:
+        """Use so much of every bucket's quota and return None; where it is used up, use nothing, say why.
+
+        A bucket is one number: the moment at which all that was used has come back.
+        """
+        buckets = {digest(bucket): (bucket, quota) for bucket, quota in quotas.items()}
+        for key, (bucket, quota) in buckets.items():
+            row = self._database.kept.first(self._wait, {"key": key})
+            if row and (wait := _waits(row[0], self._clock.now(), quota, cost)) > 0.0:
+                return Pause(bucket, wait)
+
+        def use(cursor: Any) -> Pause | None:
+            now = self._clock.now()
+            rows = {key: self._row(cursor, key)[1] for key in sorted(buckets)}
+            for key, full_at in rows.items():
+                bucket, quota = buckets[key]
+                if (wait := _waits(full_at, now, quota, cost)) > 0.0:
+                    return Pause(bucket, wait)
+            for key, full_at in rows.items():
+                quota = buckets[key][1]
+                at = max(full_at, now) + cost * quota.window / quota.limit
+                self._put.run(
+                    cursor, {"key": key, "new_count": 0, "new_blocked_until": at, "new_forget_at": at}
+                )
+            return None
+
+        return self._database.transact(use)
+
     def _wait_of(self, key: bytes) -> float:
         """Look before the write: an attacker who is blocked costs a read, and nobody's turn to write."""
         row = self._database.kept.first(self._wait, {"key": key})
@@ -137,6 +173,11 @@ class Attempts:
                 change.run(cursor, {"key": key})
 
         self._database.transact(settle)
+
+
+def _waits(full_at: float, now: float, quota: Quota, cost: float) -> float:
+    """Return how many seconds it takes until a quota has so much left; 0.0 when it has."""
+    return max(0.0, max(full_at, now) + cost * quota.window / quota.limit - now - quota.window)
 
 
 def _insert_or_ignore(dialect: Dialect) -> sqlite.Insert | postgresql.Insert:

@@ -12,6 +12,7 @@ from issuer.store import AttemptPolicy, DuplicateError, Session
 from modules.oidc import audit, user_codes
 from modules.oidc.authorization.consent import shown
 from modules.oidc.clients.client import Client
+from modules.oidc.endpoints.storage import reserve
 from modules.oidc.grants.base import InvalidTargetError
 from modules.oidc.provider import Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
@@ -45,6 +46,7 @@ class DeviceAuthorization:
             raise InvalidScopeError
         if not set(resources) <= set(client.settings.resources):
             raise InvalidTargetError
+        reserve(self._provider, client, sum(map(len, (*scope, *resources))))
         device_code, user_code = self._add(client, scope, resources)
         page = self._provider.url("/device")
         body = {

@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from issuer.errors import GatewayError
 from modules.oidc.authorization.request import client_and_redirect, parse_authorization_request
+from modules.oidc.endpoints.storage import reserve
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
@@ -19,6 +20,8 @@ READ = frozenset(
     | {"code_challenge", "code_challenge_method", "acr_values", "claims", "login_hint", "ui_locales"}
 )
 """What is kept of a request: nothing that proves something (`client_secret`, `id_token_hint`) is among it."""
+LARGEST = 8192
+"""Bytes of all that is kept of one request."""
 FOR_PAGES = ("login_hint", "ui_locales")
 """What the pages on the way read from the browser's address."""
 LONGEST_FOR_PAGES = 200
@@ -44,6 +47,10 @@ class PushedAuthorization:
             raise InvalidRequestError("The redirect_uri is not one of the client.") from None
         parse_authorization_request(parameters, client, redirect_uri)
         pairs = [(name, value) for name, value in given if name in READ]
+        size = sum(len(name) + len(value.encode("utf-8", "replace")) for name, value in pairs)
+        if size > LARGEST:
+            raise InvalidRequestError("The request is too large.")
+        reserve(self._provider, client, size)
         number = self._provider.new_secret()
         expires_at = self._provider.clock.now() + LIFETIME
         self._provider.pushed.add(self._provider.hash_of(number), Pushed(client.client_id, pairs), expires_at)

@@ -1,0 +1,73 @@
+"""What strangers may store: pushed requests and devices in the name of a public client."""
+
+from typing import Any
+
+import pytest
+
+from issuer.store import Quota
+from modules.oidc.endpoints import storage
+from modules.oidc.settings import DEVICE_CODE
+from tests.modules.oidc.conftest import MakeProvider
+from tests.modules.oidc.provider import CHALLENGE, REDIRECT, Provider
+
+ASKED: dict[str, Any] = {
+    "response_type": "code",
+    "redirect_uri": REDIRECT,
+    "scope": "openid",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+TV = {"tv": {"name": "Television", "grant_types": [DEVICE_CODE, "refresh_token"]}}
+REQUESTS = 20_000
+
+
+def test_strangers_fill_no_store(make_provider: MakeProvider) -> None:
+    """20,000 `/oidc/par` and device requests in the name of a public client: the store grows by less than
+    5 MB, others' requests go on, the client reads 429.
+    """
+    provider = make_provider(clients=TV)
+    store = provider.gateway.parts.store
+    before = store.size()
+    seen: dict[int, int] = {}
+    for number in range(REQUESTS // 2):
+        state = f"{number}".ljust(7000, "x")
+        answers = [
+            provider.post("/par", "app", **ASKED, state=state),
+            provider.post("/device_authorization", "tv", scope="openid profile"),
+        ]
+        for answer in answers:
+            seen[answer.status_code] = seen.get(answer.status_code, 0) + 1
+            if answer.status_code == 429:
+                assert int(answer.headers["Retry-After"]) >= 1
+                assert answer.get_json()["error"] == "temporarily_unavailable"
+    assert seen.keys() == {200, 201, 429}
+    assert seen[429] > REQUESTS * 0.8
+    assert store.size() - before < 5_000_000
+    assert provider.post("/par", **ASKED).status_code == 201  # another client, from the same address
+    provider.gateway.clock.advance(600)
+    assert provider.post("/par", "app", **ASKED).status_code == 201
+
+
+@pytest.mark.parametrize(("client", "expected"), [("app", 429), ("wiki", 201)])
+def test_an_address_has_a_quota_where_the_client_proves_nothing(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, client: str, expected: int
+) -> None:
+    monkeypatch.setattr(storage, "OF_ADDRESS", Quota(1000, 600.0))
+    assert provider.post("/par", client, **ASKED).status_code == 201
+    assert provider.post("/par", client, **ASKED, state="x" * 600).status_code == expected
+
+
+def test_a_client_has_a_quota(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "OF_CLIENT", Quota(1000, 600.0))
+    assert provider.post("/par", **ASKED).status_code == 201
+    full = provider.post("/par", **ASKED, state="x" * 600)
+    assert (full.status_code, 0 < int(full.headers["Retry-After"]) <= 600) == (429, True)
+    assert provider.post("/par", "app", **ASKED).status_code == 201
+    provider.gateway.clock.advance(int(full.headers["Retry-After"]))
+    assert provider.post("/par", **ASKED, state="x" * 600).status_code == 201
+
+
+def test_a_pushed_request_is_small(provider: Provider) -> None:
+    claims = "{" + " " * 4000 + "}"
+    answer = provider.post("/par", **ASKED, state="x" * 5000, claims=claims)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_request")

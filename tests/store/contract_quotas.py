@@ -1,0 +1,38 @@
+"""Quotas: how much may be used within a window; what is used comes back evenly."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from issuer.store import Pause, Quota, Store
+from tests.fakes import FakeClock
+
+TEN = Quota(10, 100.0)
+
+
+class QuotasContract:
+    def test_what_is_used_comes_back(self, store: Store, clock: FakeClock) -> None:
+        for _ in range(10):
+            assert store.attempts.spend({"a": TEN}, 1) is None
+        assert store.attempts.spend({"a": TEN}, 1) == Pause("a", 10.0)
+        assert store.attempts.spend({"b": TEN}, 10) is None
+        clock.advance(10)
+        assert store.attempts.spend({"a": TEN}, 1) is None
+        assert store.attempts.spend({"a": TEN}, 2) == Pause("a", 20.0)
+        clock.advance(1000)
+        assert store.attempts.spend({"a": TEN}, 10) is None
+
+    def test_nothing_is_used_where_one_bucket_is_full(self, store: Store) -> None:
+        assert store.attempts.spend({"a": TEN}, 10) is None
+        assert store.attempts.spend({"a": TEN, "b": TEN}, 1) == Pause("a", 10.0)
+        assert store.attempts.spend({"b": TEN}, 10) is None
+
+    def test_what_has_come_back_is_forgotten(self, store: Store, clock: FakeClock) -> None:
+        store.attempts.spend({"a": TEN}, 10)
+        clock.advance(99)
+        assert store.purge() == 0
+        clock.advance(1)
+        assert store.purge() == 1
+
+    def test_many_at_once_use_no_more_than_there_is(self, store: Store) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda _: store.attempts.spend({"a": TEN}, 1), range(40)))
+        assert found.count(None) == 10
