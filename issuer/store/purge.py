@@ -43,8 +43,10 @@ def shrink(database: Database, pages: int) -> bool:
     """Give at most `pages` free pages of a SQLite file back; tell whether there are more to give."""
     if not database.is_sqlite or _spare(database) <= 0:
         return False
-    with database.write() as connection:
-        connection.exec_driver_sql(f"PRAGMA incremental_vacuum({int(pages)})").all()
+    # As a script: `execute` would stop after the first page.
+    script = f"PRAGMA incremental_vacuum({int(pages)})"
+    with database.turn:
+        database.kept.run(lambda driver: driver.executescript(script))
     return _spare(database) > 0
 
 

@@ -8,15 +8,15 @@ from issuer.store import Quota
 from modules.oidc.endpoints import storage
 from modules.oidc.settings import DEVICE_CODE
 from tests.modules.oidc.conftest import MakeProvider
-from tests.modules.oidc.provider import CHALLENGE, REDIRECT, Provider
+from tests.modules.oidc.provider import APP_REDIRECT, CHALLENGE, REDIRECT, Provider
 
 ASKED: dict[str, Any] = {
     "response_type": "code",
-    "redirect_uri": REDIRECT,
     "scope": "openid",
     "code_challenge": CHALLENGE,
     "code_challenge_method": "S256",
 }
+OF_WIKI, OF_APP = {**ASKED, "redirect_uri": REDIRECT}, {**ASKED, "redirect_uri": APP_REDIRECT}
 TV = {"tv": {"name": "Television", "grant_types": [DEVICE_CODE, "refresh_token"]}}
 REQUESTS = 20_000
 
@@ -32,7 +32,7 @@ def test_strangers_fill_no_store(make_provider: MakeProvider) -> None:
     for number in range(REQUESTS // 2):
         state = f"{number}".ljust(7000, "x")
         answers = [
-            provider.post("/par", "app", **ASKED, state=state),
+            provider.post("/par", "app", **OF_APP, state=state),
             provider.post("/device_authorization", "tv", scope="openid profile"),
         ]
         for answer in answers:
@@ -43,31 +43,31 @@ def test_strangers_fill_no_store(make_provider: MakeProvider) -> None:
     assert seen.keys() == {200, 201, 429}
     assert seen[429] > REQUESTS * 0.8
     assert store.size() - before < 5_000_000
-    assert provider.post("/par", **ASKED).status_code == 201  # another client, from the same address
+    assert provider.post("/par", **OF_WIKI).status_code == 201  # another client, from the same address
     provider.gateway.clock.advance(600)
-    assert provider.post("/par", "app", **ASKED).status_code == 201
+    assert provider.post("/par", "app", **OF_APP).status_code == 201
 
 
-@pytest.mark.parametrize(("client", "expected"), [("app", 429), ("wiki", 201)])
+@pytest.mark.parametrize(("client", "asked", "expected"), [("app", OF_APP, 429), ("wiki", OF_WIKI, 201)])
 def test_an_address_has_a_quota_where_the_client_proves_nothing(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch, client: str, expected: int
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, client: str, asked: dict[str, Any], expected: int
 ) -> None:
     monkeypatch.setattr(storage, "OF_ADDRESS", Quota(1000, 600.0))
-    assert provider.post("/par", client, **ASKED).status_code == 201
-    assert provider.post("/par", client, **ASKED, state="x" * 600).status_code == expected
+    assert provider.post("/par", client, **asked).status_code == 201
+    assert provider.post("/par", client, **asked, state="x" * 600).status_code == expected
 
 
 def test_a_client_has_a_quota(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "OF_CLIENT", Quota(1000, 600.0))
-    assert provider.post("/par", **ASKED).status_code == 201
-    full = provider.post("/par", **ASKED, state="x" * 600)
+    assert provider.post("/par", **OF_WIKI).status_code == 201
+    full = provider.post("/par", **OF_WIKI, state="x" * 600)
     assert (full.status_code, 0 < int(full.headers["Retry-After"]) <= 600) == (429, True)
-    assert provider.post("/par", "app", **ASKED).status_code == 201
+    assert provider.post("/par", "app", **OF_APP).status_code == 201
     provider.gateway.clock.advance(int(full.headers["Retry-After"]))
-    assert provider.post("/par", **ASKED, state="x" * 600).status_code == 201
+    assert provider.post("/par", **OF_WIKI, state="x" * 600).status_code == 201
 
 
 def test_a_pushed_request_is_small(provider: Provider) -> None:
     claims = "{" + " " * 4000 + "}"
-    answer = provider.post("/par", **ASKED, state="x" * 5000, claims=claims)
+    answer = provider.post("/par", **OF_WIKI, state="x" * 5000, claims=claims)
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_request")
