@@ -74,7 +74,7 @@ def test_the_unit_waits_longer_than_the_server_needs_to_stop() -> None:
 @pytest.mark.server
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="Debian without systemd")
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    text = (DEPLOY / "issuer.service").read_text().replace("/srv/issuer/.venv/bin/issuer", "/usr/bin/env")
+    text = (DEPLOY / "issuer.service").read_text().replace("/opt/issuer/bin/issuer", "/usr/bin/env")
     copy = tmp_path / "issuer.service"
     copy.write_text(text)
     ran = subprocess.run(

@@ -58,13 +58,13 @@ def test_an_address_has_a_quota_where_the_client_proves_nothing(
 
 
 def test_a_client_has_a_quota(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "OF_CLIENT", Quota(1000, 600.0))
+    monkeypatch.setattr(storage, "OF_CLIENT", Quota(2000, 600.0))
     assert provider.post("/par", **OF_WIKI).status_code == 201
-    full = provider.post("/par", **OF_WIKI, state="x" * 600)
+    full = provider.post("/par", **OF_WIKI, state="x" * 1400)
     assert (full.status_code, 0 < int(full.headers["Retry-After"]) <= 600) == (429, True)
     assert provider.post("/par", "app", **OF_APP).status_code == 201
     provider.gateway.clock.advance(int(full.headers["Retry-After"]))
-    assert provider.post("/par", **OF_WIKI, state="x" * 600).status_code == 201
+    assert provider.post("/par", **OF_WIKI, state="x" * 1400).status_code == 201
 
 
 def test_a_pushed_request_is_small(provider: Provider) -> None:
