@@ -9,6 +9,7 @@ from typing import Self
 from issuer.keys.loader import LoadedKey, Loader
 from issuer.keys.material import default_kind
 from issuer.keys.model import KeyRingError, KeyState, Kty, PublicKey, SigningKey
+from issuer.runtime import about_to_block
 from issuer.world import Clock
 
 _ALGORITHMS: dict[str, Kty] = {"RS256": "RSA", "RS384": "RSA", "RS512": "RSA", "ES256": "EC", "EdDSA": "OKP"}
@@ -16,6 +17,8 @@ _ALGORITHMS: dict[str, Kty] = {"RS256": "RSA", "RS384": "RSA", "RS512": "RSA", "
 
 LOOK_EVERY = 1.0
 """Seconds between looks at the directory while nothing unknown is asked for."""
+BOUND = 2.0
+"""Seconds after which what a look found counts no more: whoever needs a key then waits for the next look."""
 
 _ORDER = (KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED)
 
@@ -55,7 +58,7 @@ class KeyRing:
         self._loader = Loader(directory)
         self._looking = threading.Lock()
         self._snapshot = _Snapshot.of(())
-        self._look_at = clock.monotonic()
+        self._seen_at = clock.monotonic()
         self._latest()
 
     def signing_key(self, use: str, algorithm: str) -> SigningKey:
@@ -100,13 +103,27 @@ class KeyRing:
         return key.signing.public if key.record.published(self._clock.now(), self._retention) else None
 
     def _current(self) -> _Snapshot:
-        """Return what is known; now and then one thread looks first, and the others do not wait for it."""
-        if self._clock.monotonic() >= self._look_at and self._looking.acquire(blocking=False):
+        """Return what was known at most `BOUND` ago; now and then one thread looks first.
+
+        The others wait for it only when what is known is too old: a key that was removed signs no longer,
+        however long a look takes, or nobody asked.
+        """
+        asked_at = self._clock.monotonic()
+        if asked_at - self._seen_at >= LOOK_EVERY and self._may_look(wait=asked_at - self._seen_at >= BOUND):
             try:
-                self._look()
+                if self._seen_at < asked_at:
+                    self._look()
             finally:
                 self._looking.release()
         return self._snapshot
+
+    def _may_look(self, wait: bool) -> bool:
+        if self._looking.acquire(blocking=False):
+            return True
+        if wait:
+            about_to_block()
+            self._looking.acquire()
+        return wait
 
     def _latest(self) -> _Snapshot:
         """Return what the directory has now."""
@@ -115,10 +132,11 @@ class KeyRing:
         return self._snapshot
 
     def _look(self) -> None:
-        self._look_at = self._clock.monotonic() + LOOK_EVERY
+        began = self._clock.monotonic()
         loaded = self._loader.look()
         if loaded is not None:
             self._snapshot = _Snapshot.of(loaded)
+        self._seen_at = began
 
 
 def family_for(algorithm: str) -> Kty:
