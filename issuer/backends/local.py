@@ -8,13 +8,13 @@ Configuration sample:
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Unpack
 
 from issuer.authentication.identities.resolver import normal_login, same_people
 from issuer.authentication.throttling import account_bucket, account_key
 from issuer.backend import BackendServices, BackendSettings, FormBackend
 from issuer.identity import Attribute, Identity
-from issuer.store import UidClaim, User
+from issuer.store import UidClaim, User, UserChanges
 
 UID = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 SHORTEST_PASSWORD = 8
@@ -130,13 +130,16 @@ class LocalUsers:
         """Return a user by uid; raise `UserError` when there is none."""
         user = self._store.users.by_uid(uid)
         if not user:
-            raise UserError(f'there is no user "{uid[:64]}": see `issuer user list`')
+            raise self._unknown(uid)
         return user
+
+    @staticmethod
+    def _unknown(uid: str) -> UserError:
+        return UserError(f'there is no user "{uid[:64]}": see `issuer user list`')
 
     def set_password(self, uid: str, password: str) -> None:
         """Change a password; the user's sessions end, no browser is known any more, and a pause is over."""
-        user = self.get(uid)
-        self._change(replace(user, password_hash=self._hash(password)))
+        user = self._change(self.get(uid), password_hash=self._hash(password))
         self._end_sessions(user)
         account = account_key(user.uid)
         self._store.browsers.forget_account(account)
@@ -154,15 +157,12 @@ class LocalUsers:
         The user's sessions go on, and read the new values before they count again; those of a disabled user
         end.
         """
-        user = self.get(uid)
-        merged = {**user.attributes, **attributes}
-        user = replace(
-            user,
-            attributes={name: value for name, value in merged.items() if value != []},
-            groups=user.groups if groups is None else groups,
-            enabled=user.enabled if enabled is None else enabled,
-        )
-        self._change(user)
+        changes = UserChanges(attributes=dict(attributes))
+        if groups is not None:
+            changes["groups"] = groups
+        if enabled is not None:
+            changes["enabled"] = enabled
+        user = self._change(self.get(uid), **changes)
         if user.enabled:
             for instance in self._instances:
                 self._store.sessions.outdate(instance, user.id)
@@ -179,8 +179,11 @@ class LocalUsers:
             self._store.second_factors.remove(instance, user.id)
         self._end_sessions(user)
 
-    def _change(self, user: User) -> None:
-        self._store.users.update(replace(user, changed_at=self._clock.now()))
+    def _change(self, user: User, **changes: Unpack[UserChanges]) -> User:
+        found = self._store.users.change(user.id, self._clock.now(), **changes)
+        if found is None:
+            raise self._unknown(user.uid)
+        return found
 
     def _end_sessions(self, user: User) -> None:
         for instance in self._instances:

@@ -27,7 +27,7 @@ from issuer.store.repositories.pending_steps import PendingStep, PendingSteps
 from issuer.store.repositories.second_factors import SecondFactor, SecondFactors
 from issuer.store.repositories.sessions import SessionRow, Sessions
 from issuer.store.repositories.upstream_grants import UpstreamGrant, UpstreamGrants
-from issuer.store.repositories.users import User, Users
+from issuer.store.repositories.users import User, UserChanges, Users
 from issuer.store.store import Store
 
 Change = Redemption
@@ -69,6 +69,7 @@ __all__ = [
     "UpstreamGrant",
     "UpstreamGrants",
     "User",
+    "UserChanges",
     "Users",
     "ValueRefusedError",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from issuer.store import DuplicateError, Store, StoreError
+from issuer.store import DuplicateError, Store, StoreError, User, UserChanges
 from tests.fakes import FakeClock
 from tests.store.contract_changes import ChangesContract
 from tests.store.contract_claims import ClaimsContract
@@ -53,7 +53,7 @@ class UsersContract:
             store.users.add(user(uid="another", id="id-of-dwho"))
         store.users.add(user("rtyler"))
         with pytest.raises(DuplicateError):
-            store.users.update(user("rtyler", uid="dwho"))
+            store.users.change("id-of-rtyler", NOW, uid="dwho")
         assert [found.uid for found in store.users.all()] == ["dwho", "rtyler"]
 
     def test_an_error_and_a_repr_show_no_password_hash(self, store: Store) -> None:
@@ -62,14 +62,33 @@ class UsersContract:
             store.users.add(user())
         assert "argon2" not in f"{caught.value} {caught.value.__cause__} {user()!r}"
 
-    def test_update_and_remove_tell_whether_there_was_one(self, store: Store) -> None:
-        changed = user(enabled=False, groups=(), attributes={})
-        assert not store.users.update(changed)
+    def test_change_and_remove_tell_whether_there_was_one(self, store: Store) -> None:
+        changed = user(enabled=False, groups=(), changed_at=NOW + 9)
+        assert store.users.change(changed.id, NOW + 9, enabled=False, groups=()) is None
         store.users.add(user())
-        assert store.users.update(changed)
+        assert store.users.change(changed.id, NOW + 9, enabled=False, groups=()) == changed
         assert store.users.by_uid("dwho") == changed
         assert store.users.remove(changed.id)
         assert not store.users.remove(changed.id)
+
+    def test_a_change_keeps_what_others_change_at_once(self, store: Store) -> None:
+        store.users.add(user(attributes={}))
+        changes: list[UserChanges] = [
+            {"password_hash": "$argon2id$new"},
+            {"groups": ("staff",)},
+            {"enabled": False},
+            *(UserChanges(attributes={f"a{number}": "x"}) for number in range(5)),
+        ]
+        results = at_once(len(changes), lambda turn: store.users.change(user().id, NOW, **changes[turn]))
+        assert all(isinstance(result, User) for result in results)
+        attributes = {f"a{number}": "x" for number in range(5)}
+        assert store.users.by_uid("dwho") == user(
+            password_hash="$argon2id$new",
+            groups=("staff",),
+            enabled=False,
+            attributes=attributes,
+            changed_at=NOW,
+        )
 
     def test_of_users_added_at_once_with_one_uid_one_is_added(self, store: Store) -> None:
         results = at_once(8, lambda number: store.users.add(user(id=f"id{number}")))

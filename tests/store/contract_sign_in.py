@@ -76,6 +76,16 @@ class SignInContract:
         results = at_once(20, lambda _: store.attempts.reserve("b", POLICY))
         assert sorted(map(str, results)) == ["0.0"] + ["20.0"] * 19
 
+    def test_attempts_that_are_cleared_meanwhile_are_counted_anew(self, store: Store) -> None:
+        def use(number: int) -> None:
+            for _ in range(20):
+                if number % 2:
+                    store.attempts.clear("b")
+                else:
+                    store.attempts.reserve("b", POLICY)
+
+        assert at_once(6, use) == [None] * 6
+
     def test_a_known_browser_is_known_for_its_account_only(self, store: Store, clock: FakeClock) -> None:
         store.browsers.remember(id_hash("b"), "dwho", NOW + 100)
         assert store.browsers.knows(id_hash("b"), "dwho")

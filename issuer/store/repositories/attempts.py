@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, and_, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from issuer.store.database import Database, digest
 from issuer.store.fast.connections import Statement
@@ -66,11 +67,8 @@ class Attempts:
         }
         less = {"count": row["count"] - ONE, "blocked_until": NOTHING}
         statement = database.statement
-        self._first = statement(_insert_or_ignore(database.engine.dialect))
+        self._take = statement(_insert_or_lock(database.engine.dialect))
         self._wait = statement(select(row.blocked_until).where(this))
-        self._get = statement(
-            select(row["count"], row.blocked_until, row.forget_at).where(this).with_for_update()
-        )
         self._put = statement(update(attempts).where(this).values(put))
         self._less = statement(update(attempts).where(this, row["count"] > NOTHING).values(less))
         self._delete = statement(delete(attempts).where(this))
@@ -136,9 +134,8 @@ class Attempts:
         return max(0.0, row[0] - self._clock.now()) if row else 0.0
 
     def _row(self, cursor: Any, key: bytes) -> tuple[int, float, float]:
-        self._first.run(cursor, {"key": key})
-        self._get.run(cursor, {"key": key})
-        count, blocked_until, forget_at = cursor.fetchone()
+        self._take.run(cursor, {"key": key})
+        ((count, blocked_until, forget_at),) = cursor.fetchall()
         return count, blocked_until, forget_at
 
     def _count(
@@ -180,10 +177,17 @@ def _waits(full_at: float, now: float, quota: Quota, cost: float) -> float:
     return max(0.0, max(full_at, now) + cost * quota.window / quota.limit - now - quota.window)
 
 
-def _insert_or_ignore(dialect: Dialect) -> sqlite.Insert | postgresql.Insert:
+def _insert_or_lock(dialect: Dialect) -> ReturningInsert[tuple[int, float, float]]:
+    """Return a statement that makes a row, or locks the one there is: nobody clears it before it is read."""
     insert = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
     empty = dict.fromkeys(("count", "blocked_until", "forget_at"), NOTHING)
-    return insert(attempts).values(bucket_hash=bindparam("key"), **empty).on_conflict_do_nothing()
+    row = attempts.c
+    return (
+        insert(attempts)
+        .values(bucket_hash=bindparam("key"), **empty)
+        .on_conflict_do_update(index_elements=[row.bucket_hash], set_={"count": row["count"]})
+        .returning(row["count"], row.blocked_until, row.forget_at)
+    )
 
 
 class KnownBrowsers:

@@ -1,7 +1,7 @@
 """Users of the local login backend."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -24,6 +24,16 @@ class User:
     enabled: bool
     created_at: float
     changed_at: float
+
+
+class UserChanges(TypedDict, total=False):
+    """What may change of a user; an attribute with an empty list goes."""
+
+    uid: str
+    password_hash: str
+    attributes: dict[str, Attribute]
+    groups: tuple[str, ...]
+    enabled: bool
 
 
 class Users:
@@ -58,15 +68,28 @@ class Users:
         with self._database.read() as connection:
             return [_user(row) for row in connection.execute(select(users).order_by(users.c.uid))]
 
-    def update(self, user: User) -> bool:
-        """Write a user again, found by id; tell whether there was one.
+    def change(self, user_id: str, now: float, **changes: Unpack[UserChanges]) -> User | None:
+        """Change what is named of a user, found by id, and nothing else; return the user as it is then.
+
+        What others change at the same moment stays: attributes are merged with those that the row has now.
+        None: there is no such user.
 
         Raises:
             DuplicateError: the new uid is taken.
         """
+        this = users.c.id == user_id
         with self._database.write() as connection:
-            found = connection.execute(update(users).where(users.c.id == user.id), _values(user))
-        return found.rowcount > 0
+            row = connection.execute(select(users).where(this).with_for_update()).one_or_none()
+            if row is None:
+                return None
+            was = _user(row)
+            if "attributes" in changes:
+                merged = {**was.attributes, **changes["attributes"]}
+                changes["attributes"] = {name: value for name, value in merged.items() if value != []}
+            now_is = replace(was, changed_at=now, **changes)
+            new = {name: _values(now_is)[name] for name in ("changed_at", *changes)}
+            connection.execute(update(users).where(this).values(new))
+        return now_is
 
     def remove(self, user_id: str) -> bool:
         """Remove a user; tell whether there was one."""

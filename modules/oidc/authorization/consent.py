@@ -38,10 +38,9 @@ def is_given(provider: Provider, asked: AuthorizationRequest, session: Session) 
 def remember(provider: Provider, asked: AuthorizationRequest, session: Session) -> None:
     """Keep a consent, with what was covered before."""
     identity, client_id, now = session.identity, asked.client.client_id, provider.clock.now()
-    earlier = provider.consents.get(identity, client_id)
-    scope = tuple(sorted({*needed(asked), *(earlier.scope if earlier else ())}))
-    provider.consents.give(identity, Consent(client_id, scope, now, now + provider.settings.consent_lifetime))
-    audit.consent_given(provider.instance, client_id, identity, scope)
+    wanted = Consent(client_id, tuple(needed(asked)), now, now + provider.settings.consent_lifetime)
+    given = provider.consents.give(identity, wanted)
+    audit.consent_given(provider.instance, client_id, identity, given.scope)
 
 
 def withdraw(provider: Provider, session: Session, client_id: str) -> bool:

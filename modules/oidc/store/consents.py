@@ -1,8 +1,8 @@
 """Consents: which scopes people let which client have, so that they are not asked again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, delete, false, select
+from sqlalchemy import ColumnElement, delete, false, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from issuer.identity import Identity
@@ -41,21 +41,27 @@ class Consents:
         """Return all that somebody consented to, by client."""
         return self._select(self._of(identity))
 
-    def give(self, identity: Identity, consent: Consent) -> None:
-        """Remember a consent, in the place of an earlier one."""
-        values = {
-            "instance": self._instance,
-            "client_id": consent.client_id,
-            "backend": identity.backend,
-            "subject": identity.subject,
-            "scope": " ".join(consent.scope),
-            "given_at": consent.given_at,
-            "expires_at": consent.expires_at,
-        }
-        again = self._insert(consents).values(values)
-        upsert = again.on_conflict_do_update(index_elements=list(consents.primary_key), set_=values)
+    def give(self, identity: Identity, consent: Consent) -> Consent:
+        """Remember a consent together with an earlier one that holds; return both as one."""
+        row = self._key(identity, consent.client_id)
+        first = {**row, "scope": "", "given_at": consent.given_at, "expires_at": consent.given_at}
         with self._database.write() as connection:
-            connection.execute(upsert)
+            connection.execute(self._insert(consents).values(first).on_conflict_do_nothing())
+            this = self._one(identity, consent.client_id)
+            found = connection.execute(select(consents).where(this).with_for_update()).one()
+            earlier = found.scope.split() if found.expires_at > self._clock.now() else ()
+            scope = tuple(sorted({*consent.scope, *earlier}))
+            values = {
+                "scope": " ".join(scope),
+                "given_at": consent.given_at,
+                "expires_at": consent.expires_at,
+            }
+            connection.execute(update(consents).where(this).values(values))
+        return replace(consent, scope=scope)
+
+    def _key(self, identity: Identity, client_id: str) -> dict[str, str]:
+        person = {"backend": identity.backend, "subject": identity.subject}
+        return {"instance": self._instance, "client_id": client_id, **person}
 
     def withdraw(self, identity: Identity, client_id: str) -> bool:
         """Forget a consent; tell whether there was one."""

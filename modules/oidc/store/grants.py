@@ -6,7 +6,7 @@ A grant that is revoked takes its refresh tokens with it, and its access tokens 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
 
 from issuer import jsontext
 from issuer.identity import Identity
@@ -205,8 +205,18 @@ class Grants:
 
     def _revoke(self, condition: ColumnElement[bool]) -> int:
         with self._database.write() as connection:
-            revoked = update(grants).where(condition, grants.c.revoked_at.is_(None))
-            return connection.execute(revoked.values(revoked_at=self._clock.now())).rowcount
+            holding = _locked(connection, condition & grants.c.revoked_at.is_(None))
+            revoked = update(grants).where(grants.c.id.in_(holding), grants.c.revoked_at.is_(None))
+            return connection.execute(revoked.values(revoked_at=self._clock.now())).rowcount if holding else 0
+
+
+def _locked(connection: Connection, condition: ColumnElement[bool]) -> list[str]:
+    """Lock grants in the order in which exchanges lock them, by the hash of the code; return their ids.
+
+    In another order, whoever ends many grants and a batch of exchanges would wait for each other.
+    """
+    ordered = select(grants.c.id).where(condition).order_by(grants.c.code_hash, grants.c.id)
+    return list(connection.scalars(ordered.with_for_update()))
 
 
 _TOKEN_WITH_GRANT = (

@@ -1,5 +1,6 @@
 """The part of the contract about grants, with their codes and refresh tokens."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from issuer.store import DuplicateError, Redemption, SpentError, Store
 from modules.oidc.store.grants import Details, Grants, RefreshToken
 from tests.fakes import FakeClock
+from tests.faults.locks import wait_for_somebody_who_waits
 from tests.modules.oidc.store.samples import add_refresh_token, grant
 from tests.store.samples import NOW, at_once, id_hash, identity
 
@@ -142,6 +144,27 @@ class CodesContract(GrantsFixture):
         assert sorted(map(bool, won)) == [False] * 11 + [True]
         assert all(isinstance(result, bool) for result in won)
         assert [bool(grants.refresh_token(hashed)) for hashed in hashes] == won
+
+    def test_a_batch_of_codes_and_the_end_of_a_client_do_not_wait_for_each_other(
+        self, grants: Grants
+    ) -> None:
+        """Both lock the grants in one order: that of their codes, whatever order they were made in."""
+        hashes = sorted(id_hash(f"{number}") for number in range(4))
+        for number, code_hash in enumerate(reversed(hashes)):
+            grants.add(grant(f"{number}"), code_hash)
+        database = self.database.database
+
+        def use(code_hash: bytes) -> bool:
+            change = grants.code_spent(code_hash, None)
+            return change.make(connection.connection.cursor())
+
+        with ThreadPoolExecutor(1) as pool:
+            with database.write() as connection:
+                assert use(hashes[0])
+                ending = pool.submit(grants.revoke_of_client, "oidc", "wiki")
+                wait_for_somebody_who_waits(database)
+                assert use(hashes[-1])
+            assert ending.result() == 4
 
 
 class RefreshTokensContract(GrantsFixture):
