@@ -24,12 +24,13 @@ class Identity:
     identifier as the directory has it, never as it was typed. `auth_level` is how strongly the person
     signed in (1 = password). `claims` is what else a backend was told, as nested as it came: only the mapping
     sees it, and no session keeps it. `macros` are the operator's named expressions, as the sign-in gave them.
+    `proof` is what the password of a local user was checked against: a sign-in counts while the user has it.
 
     `unknown` names what could not be told, which is another thing than what somebody does not have: "groups",
     attributes, "macros.NAME", and until the mapping "claims.NAME". Rules that need it fail.
 
-    Sessions, pending sign-ins and grants keep every field but `claims`: whoever adds one adds it here alone,
-    with a default, and with values that JSON has (of lists, tuples).
+    Sessions, pending sign-ins and grants keep every field but `claims` and `proof`: whoever adds one adds it
+    here alone, with a default, and with values that JSON has (of lists, tuples).
     """
 
     backend: str
@@ -41,6 +42,7 @@ class Identity:
     claims: Mapping[str, object] = field(default_factory=dict, repr=False)
     macros: Mapping[str, object] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    proof: str = field(default="", repr=False, compare=False)
 
     def first(self, name: str) -> str | None:
         """Return the first value of an attribute, or None when there is none."""
@@ -88,5 +90,8 @@ class Identity:
         )
 
 
-_ELSEWHERE = {"backend", "subject", "uid", "attributes", "groups", "auth_level", "macros", "claims"}
-_FURTHER = {field.name: field.default for field in fields(Identity) if field.name not in _ELSEWHERE}
+_COLUMNS = {"backend", "subject", "uid", "attributes", "groups", "auth_level", "macros"}
+_NOT_KEPT = {"claims", "proof"}
+_FURTHER = {
+    field.name: field.default for field in fields(Identity) if field.name not in _COLUMNS | _NOT_KEPT
+}

@@ -229,8 +229,20 @@ class Module(ABC):
         """
         raise NotImplementedError(f"{self.name} gives no tokens to other modules")
 
+    def end_with_sessions(self, sessions: Sequence[bytes], successor: bytes | None) -> None:  # noqa: B027
+        """End what hangs on portal sessions that are being ended, by the hashes of their ids.
+
+        It is called within the transaction that ends them: what is written here with
+        `gateway.store.database.write()` is committed together with their end, or neither is, when anything
+        fails. So nothing here may wait for another server. `successor` is the session that the same person
+        has in their place; it lives until the transaction ends.
+        """
+
     def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:  # noqa: B027
-        """Hear that portal sessions were ended (not that they expired), by the hashes of their ids.
+        """Hear that portal sessions were ended (not that they expired), when that is committed.
+
+        They are named by the hashes of their ids. A process may die before it says so: what must not be lost
+        is done in `end_with_sessions`.
 
         `successor` is the session that the same person has in their place, after signing in anew.
         """

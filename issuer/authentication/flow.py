@@ -17,12 +17,12 @@ from urllib.parse import parse_qsl, urlsplit
 from flask import redirect, request
 from werkzeug.wrappers import Response
 
-from issuer.authentication.current_session import CurrentSession
+from issuer.authentication.current_session import CurrentSession, SignInRequiredError
 from issuer.authentication.sessions import ID_BYTES, PortalSessions, UpstreamSignIn, hash_id
 from issuer.identity import Identity
 from issuer.observability import audit
 from issuer.observability.metrics import Metrics
-from issuer.store import PendingStep, Session, Store
+from issuer.store import OutdatedError, PendingStep, Session, Store
 from issuer.web.cookies import Cookies
 from issuer.web.urls import local
 from issuer.world import Clock, Randomness
@@ -154,12 +154,19 @@ class LoginFlows:
         self._randomness = randomness
 
     def keep(self, flow: LoginFlow, who: Identity, answer: Response) -> None:
-        """Keep a flow of somebody, and give the browser its id."""
+        """Keep a flow of somebody, and give the browser its id.
+
+        Raises:
+            SignInRequiredError: their password changed meanwhile, or they may not sign in any more.
+        """
         flow_id = base64.urlsafe_b64encode(self._randomness.bytes(ID_BYTES)).rstrip(b"=").decode()
         lifetime = SET_UP_LIFETIME if flow.sealed else CODE_LIFETIME
         expires = self._clock.now() + lifetime
         row = PendingStep(hash_id(flow_id), who.backend, who.subject, _to_row(flow, who), expires)
-        self._rows.add(row)
+        try:
+            self._rows.add(row, who.proof)
+        except OutdatedError:
+            raise SignInRequiredError(flow.goal) from None
         self._cookies.set_pending(answer, flow_id, int(lifetime))
 
     def current(self) -> LoginFlow | None:
@@ -226,9 +233,16 @@ class SignInCompletion:
         return answer
 
     def start(self, identity: Identity, answer: Response, upstream: UpstreamSignIn | None = None) -> None:
-        """Start a session in place of the browser's old one, and give its id with an answer."""
+        """Start a session in place of the browser's old one, and give its id with an answer.
+
+        Raises:
+            SignInRequiredError: their password changed meanwhile, or they may not sign in any more.
+        """
         visitor, old = self._current.visitor(), self._current.session()
-        session_id = self._sessions.start(identity, visitor, upstream)
+        try:
+            session_id = self._sessions.start(identity, visitor, upstream)
+        except OutdatedError:
+            raise SignInRequiredError(answer.location or "/") from None
         audit.signed_in(identity, visitor.address)
         self._metrics.sign_in("ok")
         if old:

@@ -59,6 +59,9 @@ class PortalSessions:
             identity: whose it is.
             visitor: the browser that holds it.
             upstream: what another server says that signed the person in; None: they signed in here, now.
+
+        Raises:
+            issuer.store.OutdatedError: a local user changed since they proved who they are.
         """
         session_id = base64.urlsafe_b64encode(self._randomness.bytes(ID_BYTES)).rstrip(b"=").decode()
         now = self._clock.now()
@@ -107,6 +110,10 @@ class PortalSessions:
     def end(self, row: Session) -> None:
         """End a session."""
         self._rows.end(row.id_hash)
+
+    def end_others(self, current: Session) -> list[Session]:
+        """End every session of a person but this one; return them."""
+        return self._rows.end_others(current)
 
     def of(self, identity: Identity) -> list[Session]:
         """Return the living sessions of a person, the latest first."""

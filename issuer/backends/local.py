@@ -32,7 +32,12 @@ class LocalSettings(BackendSettings):
 def identity_of(user: User, instance: str = "local") -> Identity:
     """Return a user as the sessions and rules see them."""
     return Identity(
-        backend=instance, subject=user.id, uid=user.uid, attributes=user.attributes, groups=user.groups
+        backend=instance,
+        subject=user.id,
+        uid=user.uid,
+        attributes=user.attributes,
+        groups=user.groups,
+        proof=user.password_hash,
     )
 
 
@@ -109,8 +114,9 @@ class LocalUsers:
             created_at=now,
             changed_at=now,
         )
-        self._store.users.add(user)
-        self._claim(user)
+        with self._store.database.write():
+            self._store.users.add(user)
+            self._claim(user)
         return user
 
     def _claim(self, user: User) -> None:
@@ -120,7 +126,6 @@ class LocalUsers:
         holder = claims.claim(key, wish, self._same, user.created_at)
         if holder is None or (holder.backend in self._instances and claims.move(key, holder, wish)):
             return
-        self._store.users.remove(user.id)
         raise UserError(
             f'the name "{user.uid}" belongs to somebody of backends.{holder.backend}: '
             f"choose another, or `issuer user release {user.uid}`"
@@ -139,11 +144,13 @@ class LocalUsers:
 
     def set_password(self, uid: str, password: str) -> None:
         """Change a password; the user's sessions end, no browser is known any more, and a pause is over."""
-        user = self._change(self.get(uid), password_hash=self._hash(password))
-        self._end_sessions(user)
+        user, hashed = self.get(uid), self._hash(password)
         account = account_key(user.uid)
-        self._store.browsers.forget_account(account)
-        self._store.attempts.clear(account_bucket(account))
+        with self._store.database.write():
+            self._change(user, password_hash=hashed)
+            self._end_sessions(user)
+            self._store.browsers.forget_account(account)
+            self._store.attempts.clear(account_bucket(account))
 
     def change(
         self,
@@ -162,22 +169,24 @@ class LocalUsers:
             changes["groups"] = groups
         if enabled is not None:
             changes["enabled"] = enabled
-        user = self._change(self.get(uid), **changes)
-        if user.enabled:
-            for instance in self._instances:
-                self._store.sessions.outdate(instance, user.id)
-        else:
-            self._end_sessions(user)
+        with self._store.database.write():
+            user = self._change(self.get(uid), **changes)
+            if user.enabled:
+                for instance in self._instances:
+                    self._store.sessions.outdate(instance, user.id)
+            else:
+                self._end_sessions(user)
         return user
 
     def remove(self, uid: str) -> None:
         """Remove a user; every session of theirs ends."""
         user = self.get(uid)
-        self._store.users.remove(user.id)
-        self._store.browsers.forget_account(account_key(user.uid))
-        for instance in self._instances:
-            self._store.second_factors.remove(instance, user.id)
-        self._end_sessions(user)
+        with self._store.database.write():
+            self._store.users.remove(user.id)
+            self._store.browsers.forget_account(account_key(user.uid))
+            for instance in self._instances:
+                self._store.second_factors.remove(instance, user.id)
+            self._end_sessions(user)
 
     def _change(self, user: User, **changes: Unpack[UserChanges]) -> User:
         found = self._store.users.change(user.id, self._clock.now(), **changes)

@@ -41,11 +41,12 @@ def end(shell: Shell, handle: str | None, uid: str | None) -> None:
     """End the session with this HANDLE, or every session of a user."""
     if (handle is None) == (uid is None):
         raise click.UsageError("give a handle or --user")
-    found = (
-        _with_handle(shell, handle) if handle is not None else shell.parts.store.sessions.of_uid(uid or "")
-    )
+    store = shell.parts.store.sessions
+    if handle is None:
+        found = store.end_of_uid(uid or "")
+    else:
+        found = [row for row in _with_handle(shell, handle) if store.end(row.id_hash)]
     for row in found:
-        shell.parts.store.sessions.end(row.id_hash)
         audit.session_ended(row.identity, "operator")
     if not found:
         raise click.ClickException("there is no such session: see `issuer sessions list`")

@@ -60,21 +60,17 @@ class SessionsPage:
         row = next((row for row in self._sessions.of(current.identity) if handle_of(row) == handle), None)
         if row is None:
             raise NotFoundError("no such session of this person")
-        self._end(row)
+        self._sessions.end(row)
+        audit.session_ended(row.identity, "person")
         return self._after_end(row.id_hash == current.id_hash)
 
     def end_others(self) -> ResponseReturnValue:
         """End all of the person's sessions but this one."""
         self._current.check_origin()
         current = self._current.require_for_page()
-        for row in self._sessions.of(current.identity):
-            if row.id_hash != current.id_hash:
-                self._end(row)
+        for row in self._sessions.end_others(current):
+            audit.session_ended(row.identity, "person")
         return self._after_end(own=False)
-
-    def _end(self, row: Session) -> None:
-        self._sessions.end(row)
-        audit.session_ended(row.identity, "person")
 
     def _after_end(self, own: bool) -> Response:
         answer = redirect("/logout" if own else "/sessions", 303)

@@ -17,7 +17,7 @@ A `Store` must not cross a fork: open it in each process (that is cheap), and ru
 
 from issuer.store.branch import Tables
 from issuer.store.database import Database
-from issuer.store.errors import DuplicateError, SpentError, StoreError, ValueRefusedError
+from issuer.store.errors import DuplicateError, OutdatedError, SpentError, StoreError, ValueRefusedError
 from issuer.store.fast.connections import Statement
 from issuer.store.fast.group_commit import Redemption, Rows
 from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers, Pause, Quota
@@ -47,6 +47,7 @@ __all__ = [
     "IssuanceRow",
     "Issuances",
     "KnownBrowsers",
+    "OutdatedError",
     "Pause",
     "PendingStep",
     "PendingSteps",

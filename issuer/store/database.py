@@ -5,6 +5,7 @@ and is never refused in the middle.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,6 +19,14 @@ from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.fast.connections import RawConnections, Statement, WriteLock, about_to_ask
 
 T = TypeVar("T")
+
+
+class _Mine(threading.local):
+    """The transaction that a thread is in, and what waits for its commit."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.after: list[Callable[[], None]] = []
 
 
 class Database:
@@ -35,23 +44,56 @@ class Database:
         self.kept = RawConnections(self.engine)
         self._writing = self.engine.execution_options()
         event.listen(self._writing, "begin", self._begin)
+        self._mine = _Mine()
 
     def _begin(self, connection: Connection) -> None:
         connection.exec_driver_sql(self.begin)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection for reading: each statement sees what is committed when it runs."""
+        """Give a connection for reading: each statement sees what is committed when it runs.
+
+        Within a transaction of the same thread it is that one's.
+        """
+        if self._mine.connection is not None:
+            yield self._mine.connection
+            return
         about_to_ask(self.engine)
         with translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection in a transaction: committed at the end, rolled back at an exception."""
+        """Give a connection in a transaction: committed at the end, rolled back at an exception.
+
+        Within another one of the same thread it is the same transaction, which ends with the outer one: so
+        what several repositories write is committed together. Whoever catches an error of the inner one must
+        let the outer one fail too.
+        """
+        if self._mine.connection is not None:
+            yield self._mine.connection
+            return
         about_to_ask(self.engine)
-        with translated(), self.turn, self._writing.begin() as connection:
-            yield connection
+        try:
+            with translated(), self.turn, self._writing.begin() as connection:
+                self._mine.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._mine.connection = None
+        except BaseException:
+            self._mine.after.clear()
+            raise
+        after, self._mine.after = self._mine.after, []
+        for call in after:
+            call()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call when this thread's transaction is committed, or at once when it has none."""
+        if self._mine.connection is None:
+            call()
+        else:
+            self._mine.after.append(call)
 
     def statement(self, clause: ClauseElement) -> Statement:
         """Return a statement for the short way, compiled once."""
@@ -60,8 +102,10 @@ class Database:
     def transact(self, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a driver's cursor in a transaction is given, the short way.
 
-        It may run twice, see `RawConnections.run`.
+        It may run twice, see `RawConnections.run`; within a transaction of this thread it runs there, once.
         """
+        if self._mine.connection is not None:
+            return self.kept.within(self._mine.connection.connection, work)
 
         def whole(driver: Any) -> T:
             cursor = driver.cursor()

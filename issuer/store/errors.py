@@ -19,6 +19,12 @@ class ValueRefusedError(BadRequestError):
     """A value is none that the database can hold, such as a text with a NUL."""
 
 
+class OutdatedError(GatewayError):
+    """What a row hangs on has ended or changed meanwhile; nothing was written."""
+
+    code = "outdated"
+
+
 class SpentError(GatewayError):
     """What counts once was used meanwhile, by somebody else."""
 

@@ -8,7 +8,7 @@ gateway.close()
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class LocalGateway:
         user = self.parts.store.users.by_uid(uid)
         if user is None:
             raise LookupError(uid)
-        return self.sign_in_as(identity_of(user))
+        return self.sign_in_as(replace(identity_of(user), proof=""))
 
     def sign_in_as(self, identity: Identity) -> FlaskClient:
         """Return a browser with a session of anybody, as another backend might know them."""

@@ -76,6 +76,7 @@ def build(configuration: Configuration, world: World, store: Store) -> tuple[Par
     )
     current = _current_session(house)
     _plug_in(configuration, house, current)
+    store.sessions.enders += [module.end_with_sessions for module in house.modules.values()]
     store.sessions.listeners += [module.sessions_ended for module in house.modules.values()]
     return house, current
 

@@ -92,9 +92,9 @@ def rotate_secret(provider: Provider, client_id: str) -> None:
 @click.pass_obj
 def remove(provider: Provider, client_id: str) -> None:
     """Remove an added client; its tokens are no longer good here."""
-    if not provider.stored.remove(client_id):
+    ended = provider.remove_client(client_id)
+    if ended is None:
         raise click.ClickException(f"there is no added client {client_id}: see `issuer client list`")
-    ended = provider.grants.revoke_of_client(provider.instance, client_id)
     click.echo(f"{client_id} removed, {ended} grants ended")
 
 

@@ -202,9 +202,13 @@ class OidcModule(Module):
             text = _("See which applications you let know about you, and take it back.")
             yield Tile(_("Your applications"), text, f"{self.settings.path}/applications", icon="apps")
 
-    def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:
-        """End the grants of these sessions, and tell their clients."""
-        self._sign_outs.sessions_ended(sessions, successor)
+    def end_with_sessions(self, sessions: Sequence[bytes], successor: bytes | None) -> None:
+        """End the grants of these sessions, and note which clients are to be told."""
+        self._sign_outs.end_with_sessions(sessions, successor)
+
+    def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:  # noqa: ARG002
+        """Tell the clients."""
+        self._sign_outs.sessions_ended()
 
     def start(self) -> None:
         """Begin to tell clients of sign-outs."""

@@ -81,6 +81,17 @@ class Provider:
         """Return what the tables know of a code or a token of this instance."""
         return digest(f"{self.instance} {secret}")
 
+    def is_stored(self, client_id: str) -> bool:
+        """Tell whether a client can only be one that was added by command."""
+        return client_id not in self.settings.clients
+
+    def remove_client(self, client_id: str) -> int | None:
+        """Remove an added client with its grants; return how many held, None when there is no such client."""
+        with self.gateway.store.database.write():
+            if not self.stored.remove(client_id):
+                return None
+            return self.grants.revoke_of_client(self.instance, client_id)
+
     def sid(self, session: Session) -> str:
         """Return the name that clients know a portal session by (OIDC Back-Channel Logout §2.1)."""
         return digest(f"sid {self.instance} {session.id_hash.hex()}").hex()[:32]

@@ -65,16 +65,22 @@ class SignOuts:
             self._thread.join()
             self._thread = None
 
-    def sessions_ended(self, sessions: Sequence[bytes], successor: bytes | None) -> None:
-        """End the grants of sessions, or let them go on with the session in their place."""
-        provider = self._provider
-        for session in sessions:
-            if successor is not None:
-                provider.grants.move(session, successor)
-                continue
-            self._end(provider.grants.of_session(provider.instance, session))
+    def end_with_sessions(self, sessions: Sequence[bytes], successor: bytes | None) -> None:
+        """End the grants of sessions, or let them go on with the session in their place.
 
-    def _end(self, grants: list[Grant]) -> None:
+        Whom to tell is written in the same transaction, so neither is ever without the other.
+        """
+        grants = self._provider.grants
+        if successor is not None:
+            grants.move(sessions, successor)
+        else:
+            self._note(grants.end_with_sessions(self._provider.instance, sessions, OFFLINE))
+
+    def sessions_ended(self) -> None:
+        """Look for messages at once."""
+        self._wake.set()
+
+    def _note(self, grants: list[Grant]) -> None:
         told: set[tuple[str, str | None]] = set()
         for grant in grants:
             key = grant.client_id, grant.details.sid
@@ -82,10 +88,6 @@ class SignOuts:
             if client and client.settings.backchannel_logout_uri and key not in told:
                 self._logouts.add(self._provider.new_id(), grant.id, self._provider.clock.now() + KEPT)
                 told.add(key)
-            if OFFLINE not in grant.scope:
-                self._provider.grants.revoke(grant.id)
-        if told:
-            self._wake.set()
 
     def _run(self) -> None:
         while not self._ending:

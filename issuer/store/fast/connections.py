@@ -71,12 +71,22 @@ class RawConnections:
             except _GoneError:
                 self.close()
                 return self._once(work)
-        except self._driver.IntegrityError as error:
-            raise DuplicateError(str(error)) from error
-        except (self._driver.DataError, UnicodeError) as error:
-            raise ValueRefusedError(f"the database cannot hold a value: {type(error).__name__}") from error
-        except (self._driver.Error, _GoneError) as error:
-            raise StoreError(f"the database failed: {error}") from error
+        except (self._driver.Error, UnicodeError, _GoneError) as error:
+            raise self._ours(error) from error
+
+    def within(self, connection: PoolProxiedConnection, work: Callable[[Any], T]) -> T:
+        """Return what the work returns, to which a cursor of a transaction is given that others end."""
+        try:
+            return work(connection.cursor())
+        except (self._driver.Error, UnicodeError) as error:
+            raise self._ours(error) from error
+
+    def _ours(self, error: Exception) -> Exception:
+        if isinstance(error, self._driver.IntegrityError):
+            return DuplicateError(str(error))
+        if isinstance(error, (self._driver.DataError, UnicodeError)):
+            return ValueRefusedError(f"the database cannot hold a value: {type(error).__name__}")
+        return StoreError(f"the database failed: {error}")
 
     def _once(self, work: Callable[[Any], T]) -> T:
         connection = self._take()

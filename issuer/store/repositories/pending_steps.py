@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, select
 
 from issuer import jsontext
 from issuer.store.database import Database
+from issuer.store.errors import OutdatedError
+from issuer.store.repositories.users import insert_for_user, row_for_user
 from issuer.store.tables import pending_steps
 from issuer.world import Clock
 
@@ -29,9 +32,14 @@ class PendingSteps:
         """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
+        self._insert_for_user = database.statement(insert_for_user(pending_steps))
 
-    def add(self, step: PendingStep) -> None:
-        """Keep a step."""
+    def add(self, step: PendingStep, proof: str = "") -> None:
+        """Keep a step; `proof` is that of the identity.
+
+        Raises:
+            OutdatedError: it is a local user's, who was disabled or has another password by now.
+        """
         values = {
             "id_hash": step.id_hash,
             "backend": step.backend,
@@ -39,8 +47,15 @@ class PendingSteps:
             "content": jsontext.dump(dict(step.content)).decode(),
             "expires_at": step.expires_at,
         }
-        with self._database.write() as connection:
-            connection.execute(insert(pending_steps).values(values))
+        if not proof:
+            with self._database.write() as connection:
+                connection.execute(insert(pending_steps).values(values))
+        elif not self._database.transact(lambda cursor: self._add_for_user(cursor, values, proof)):
+            raise OutdatedError("a local user changed while they signed in")
+
+    def _add_for_user(self, cursor: Any, values: Mapping[str, object], proof: str) -> bool:
+        self._insert_for_user.run(cursor, row_for_user(values, proof))
+        return bool(cursor.rowcount)
 
     def get(self, id_hash: bytes) -> PendingStep | None:
         """Return a step that has not expired."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from issuer.store.database import Database
-from issuer.store.tables import recovery_codes, second_factors
+from issuer.store.tables import pending_steps, recovery_codes, second_factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,9 @@ class SecondFactors:
             _put_codes(connection, backend, subject, code_hashes)
 
     def remove(self, backend: str, subject: str) -> bool:
-        """Remove somebody's factor with their codes; tell whether there was one."""
+        """Remove somebody's factor with their codes, and what they have begun; tell whether there was one."""
         with self._database.write() as connection:
+            connection.execute(delete(pending_steps).where(_person(pending_steps, backend, subject)))
             connection.execute(delete(recovery_codes).where(_person(recovery_codes, backend, subject)))
             this = _person(second_factors, backend, subject)
             return connection.execute(delete(second_factors).where(this)).rowcount > 0

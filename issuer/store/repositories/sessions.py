@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, select, update
 
 from issuer.identity import Identity
 from issuer.store.database import Database, storable
+from issuer.store.errors import OutdatedError
 from issuer.store.fast.connections import Statement
+from issuer.store.repositories.users import insert_for_user, row_for_user
 from issuer.store.tables import sessions
 from issuer.world import Clock
+
+LOOKS = 2
+"""The least number of looks for sessions to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +51,27 @@ class Sessions:
         by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))
         self._get = Statement(by_hash, database.engine.dialect)
         self._insert = database.statement(insert(sessions))
+        self._insert_for_user = database.statement(insert_for_user(sessions))
+        self.enders: list[Callable[[Sequence[bytes], bytes | None], None]] = []
+        """Who ends what hangs on sessions, in the transaction that ends them; they hear the same."""
         self.listeners: list[Callable[[Sequence[bytes], bytes | None], None]] = []
         """Who hears that sessions were ended (not that they expired), by their hashes, and which one takes
         their place."""
 
     def add(self, row: SessionRow) -> None:
-        """Begin a session."""
-        self._database.transact(lambda cursor: self._insert.run(cursor, _values(row)))
+        """Begin a session.
+
+        Raises:
+            OutdatedError: it is a local user's, who was disabled or has another password by now.
+        """
+        if not row.identity.proof:
+            self._database.transact(lambda cursor: self._insert.run(cursor, _values(row)))
+        elif not self._database.transact(lambda cursor: self._add_for_user(cursor, row)):
+            raise OutdatedError("a local user changed while they signed in")
+
+    def _add_for_user(self, cursor: Any, row: SessionRow) -> bool:
+        self._insert_for_user.run(cursor, row_for_user(_values(row), row.identity.proof))
+        return bool(cursor.rowcount)
 
     def get(self, id_hash: bytes) -> SessionRow | None:
         """Return the living session with this hash."""
@@ -69,23 +89,41 @@ class Sessions:
 
     def end(self, id_hash: bytes, successor: bytes | None = None) -> bool:
         """End a session; tell whether there was one. `successor` is the person's new one in its place."""
-        return self._end(sessions.c.id_hash == id_hash, successor) > 0
+        return bool(self._end(sessions.c.id_hash == id_hash, successor))
 
     def end_of(self, backend: str, subject: str) -> int:
         """End every session of a person; return how many there were."""
-        return self._end(_person(backend, subject))
+        return len(self._end(_person(backend, subject)))
 
-    def _end(self, condition: ColumnElement[bool], successor: bytes | None = None) -> int:
+    def end_others(self, kept: SessionRow) -> list[SessionRow]:
+        """End every session of a person but this one; return them."""
+        person = _person(kept.identity.backend, kept.identity.subject)
+        return self._end(and_(person, sessions.c.id_hash != kept.id_hash))
+
+    def end_of_uid(self, uid: str) -> list[SessionRow]:
+        """End every session of everybody who has this uid; return them."""
+        return self._end(sessions.c.uid == uid) if storable(uid) else []
+
+    def _end(self, condition: ColumnElement[bool], successor: bytes | None = None) -> list[SessionRow]:
+        """End sessions together with what hangs on them: all of it is committed, or nothing."""
         with self._database.write() as connection:
-            ended = connection.scalars(delete(sessions).where(condition).returning(sessions.c.id_hash)).all()
-        for hear in self.listeners if ended else ():
+            heir = successor if successor and _is_there(connection, successor) else None
+            ended = _taken_away(connection, condition)
+            hashes = [row.id_hash for row in ended]
+            if ended:
+                for end_with in self.enders:
+                    end_with(hashes, heir)
+                self._database.after_commit(lambda: self._tell(hashes, heir))
+        return ended
+
+    def _tell(self, ended: Sequence[bytes], successor: bytes | None) -> None:
+        for hear in self.listeners:
             hear(ended, successor)
-        return len(ended)
 
     def end_upstream(self, backend: str, sid: str) -> int:
         """End the sessions that an upstream knows by this name; return how many there were."""
         named = and_(sessions.c.backend == backend, sessions.c.upstream_sid == sid)
-        return self._end(named) if storable(sid) else 0
+        return len(self._end(named)) if storable(sid) else 0
 
     def outdate(self, backend: str, subject: str) -> int:
         """Let every session of a person be refreshed before it counts again; return how many there are."""
@@ -131,6 +169,29 @@ class Sessions:
     def _change(self, statement: Any) -> int:
         with self._database.write() as connection:
             return connection.execute(statement).rowcount
+
+
+def _is_there(connection: Connection, id_hash: bytes) -> bool:
+    """Tell whether a session lives, and keep it until the transaction ends."""
+    found = select(sessions.c.id_hash).where(sessions.c.id_hash == id_hash)
+    return connection.execute(found.with_for_update(read=True)).first() is not None
+
+
+def _taken_away(connection: Connection, condition: ColumnElement[bool]) -> list[SessionRow]:
+    """Delete sessions, in one order whoever ends them; return them.
+
+    What took the place of one while this waited for its row shows at a further look.
+    """
+    ended: list[SessionRow] = []
+    found = select(sessions).where(condition).order_by(sessions.c.id_hash).with_for_update()
+    for look in count(1):
+        rows = [_session(row) for row in connection.execute(found)]
+        hashes = [row.id_hash for row in rows]
+        connection.execute(delete(sessions).where(sessions.c.id_hash.in_(hashes)))
+        ended += rows
+        if look >= LOOKS and not rows:
+            break
+    return ended
 
 
 def _person(backend: str, subject: str) -> ColumnElement[bool]:

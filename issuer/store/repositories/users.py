@@ -1,9 +1,10 @@
 """Users of the local login backend."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Insert, Table, bindparam, delete, insert, select, update
 
 from issuer import jsontext
 from issuer.identity import Attribute
@@ -34,6 +35,23 @@ class UserChanges(TypedDict, total=False):
     attributes: dict[str, Attribute]
     groups: tuple[str, ...]
     enabled: bool
+
+
+def insert_for_user(table: Table) -> Insert:
+    """Return an insert for a user who is enabled, and whose password is the one that was proven.
+
+    Its parameters are those of `row_for_user`. The user's row is locked until the transaction ends, so
+    whoever changes it waits, and sees the new row.
+    """
+    row = [bindparam(f"new_{column.name}", type_=column.type) for column in table.columns]
+    same = (users.c.id == bindparam("new_subject"), users.c.password_hash == bindparam("proof"))
+    found = select(*row).where(*same, users.c.enabled).with_for_update(read=True, of=users)
+    return insert(table).from_select(list(table.columns), found)
+
+
+def row_for_user(row: Mapping[str, Any], proof: str) -> dict[str, Any]:
+    """Return the parameters of such an insert."""
+    return {**{f"new_{name}": value for name, value in row.items()}, "proof": proof}
 
 
 class Users:

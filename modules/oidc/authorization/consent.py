@@ -25,29 +25,29 @@ def needed(asked: AuthorizationRequest) -> dict[str, None]:
     return dict.fromkeys([*asked.scope, *(SINGLE + name for name in single)])
 
 
-def is_given(provider: Provider, asked: AuthorizationRequest, session: Session) -> bool:
-    """Tell whether nobody needs to be asked."""
-    if asked.client.settings.trusted:
-        return True
+def earlier(provider: Provider, asked: AuthorizationRequest, session: Session) -> Consent | None:
+    """Return the consent that covers a request, when there is one and the client does not want it anew."""
     if "consent" in asked.prompt:
-        return False
-    earlier = provider.consents.get(session.identity, asked.client.client_id)
-    return earlier is not None and needed(asked).keys() <= frozenset(earlier.scope)
+        return None
+    found = provider.consents.get(session.identity, asked.client.client_id)
+    return found if found is not None and needed(asked).keys() <= frozenset(found.scope) else None
 
 
-def remember(provider: Provider, asked: AuthorizationRequest, session: Session) -> None:
-    """Keep a consent, with what was covered before."""
+def remember(provider: Provider, asked: AuthorizationRequest, session: Session) -> Consent:
+    """Keep a consent, and return it with what was covered before."""
     identity, client_id, now = session.identity, asked.client.client_id, provider.clock.now()
     wanted = Consent(client_id, tuple(needed(asked)), now, now + provider.settings.consent_lifetime)
     given = provider.consents.give(identity, wanted)
     audit.consent_given(provider.instance, client_id, identity, given.scope)
+    return given
 
 
 def withdraw(provider: Provider, session: Session, client_id: str) -> bool:
     """Forget a consent, and end the client's grants; tell whether there was one."""
     identity = session.identity
-    found = provider.consents.withdraw(identity, client_id)
-    ended = provider.grants.revoke_of_client(provider.instance, client_id, identity)
+    with provider.gateway.store.database.write():
+        found = provider.consents.withdraw(identity, client_id)
+        ended = provider.grants.revoke_of_client(provider.instance, client_id, identity)
     if found or ended:
         audit.consent_withdrawn(provider.instance, client_id, identity)
     return found or ended > 0

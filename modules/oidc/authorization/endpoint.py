@@ -19,8 +19,8 @@ from flask.typing import ResponseReturnValue
 
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.issuance import Phases
-from issuer.store import Session
-from modules.oidc.authorization.consent import consent_page, is_given, remember, shown
+from issuer.store import OutdatedError, Session
+from modules.oidc.authorization.consent import consent_page, earlier, remember, shown
 from modules.oidc.authorization.request import (
     AuthorizationRequest,
     client_and_redirect,
@@ -32,7 +32,8 @@ from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 from modules.oidc.server import FORM
-from modules.oidc.store.grants import Details, Grant
+from modules.oidc.store.consents import Consent
+from modules.oidc.store.grants import Details, Footing, Grant
 from modules.oidc.tokens.issue import foreign_phases, refused
 from modules.oidc.tokens.phases import ClientPhases, Wanted
 
@@ -128,16 +129,23 @@ class AuthorizationEndpoint:
                 raise LoginRequiredError
             return again.answer()
         self._judge(asked, session)
+        consent: Consent | None = None
         if decision is None or decision.session != shown(session):
-            if not is_given(self._provider, asked, session):
-                if "none" in asked.prompt:
-                    raise ConsentRequiredError
-                return consent_page(self._provider, asked, session, query)
+            if not asked.client.settings.trusted:
+                consent = earlier(self._provider, asked, session)
+                if consent is None:
+                    if "none" in asked.prompt:
+                        raise ConsentRequiredError
+                    return consent_page(self._provider, asked, session, query)
         elif not decision.allowed:
             raise AccessDeniedError
         else:
-            remember(self._provider, asked, session)
-        return ForClient({"code": self._code(asked, session)})
+            consent = remember(self._provider, asked, session)
+        try:
+            return ForClient({"code": self._code(asked, session, consent)})
+        except OutdatedError:  # signed out, or the consent withdrawn, at this moment: judged anew
+            same = urlencode(parameters.without())
+            return redirect(f"{self._provider.settings.path}/authorize?{same}", 303)
 
     def _judge(self, asked: AuthorizationRequest, session: Session) -> None:
         """Ask the rule before the client hears anything: whoever may not use it learns that now."""
@@ -159,7 +167,7 @@ class AuthorizationEndpoint:
         own: Phases = ClientPhases(provider.instance, client, session.identity, wanted)
         return [own, foreign_phases(provider, client, asked.state)] if client.is_jitsi else [own]
 
-    def _code(self, asked: AuthorizationRequest, session: Session) -> str:
+    def _code(self, asked: AuthorizationRequest, session: Session, consent: Consent | None) -> str:
         provider, now = self._provider, self._provider.clock.now()
         code = provider.new_secret()
         grant = Grant(
@@ -175,7 +183,8 @@ class AuthorizationEndpoint:
             details=_details(asked, acr_of(provider, asked, session), provider.sid(session)),
             code_expires_at=now + provider.settings.code_lifetime,
         )
-        provider.grants.add(grant, provider.hash_of(code))
+        footing = Footing(session.id_hash, consent, provider.is_stored(grant.client_id))
+        provider.grants.add(grant, provider.hash_of(code), footing)
         return code
 
     def _send(self, redirect_uri: str, answer: dict[str, str | None]) -> Response:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from issuer.issuance import Phases
-from issuer.store import AttemptPolicy, DuplicateError, Session
+from issuer.store import AttemptPolicy, DuplicateError, OutdatedError, Session, SpentError
 from modules.oidc import audit, user_codes
 from modules.oidc.authorization.consent import shown
 from modules.oidc.clients.client import Client
@@ -18,7 +18,7 @@ from modules.oidc.provider import Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
 from modules.oidc.settings import DEVICE_CODE
 from modules.oidc.store.devices import Device
-from modules.oidc.store.grants import Details, Grant
+from modules.oidc.store.grants import Details, Footing, Grant
 from modules.oidc.tokens.phases import ClientPhases, Wanted
 
 LIFETIME = 600.0
@@ -137,11 +137,15 @@ class DeviceAuthorization:
         return render_template("oidc/device_code.html", action=path, **values)
 
     def _let_in(self, device: Device, session: Session) -> bool:
-        """Let a device in; False, when somebody else has decided at the same moment."""
+        """Let a device in; False, when somebody else has decided, or the session ended, at this moment."""
         provider, grant = self._provider, self._grant(device, session)
-        provider.grants.add(grant)
-        if not provider.devices.decide(device, grant.id):
-            provider.grants.revoke(grant.id)
+        footing = Footing(session.id_hash, None, provider.is_stored(device.client_id))
+        try:
+            with provider.gateway.store.database.write():
+                provider.grants.add(grant, on=footing)
+                if not provider.devices.decide(device, grant.id):
+                    raise SpentError
+        except (OutdatedError, SpentError):
             return False
         audit.consent_given(provider.instance, device.client_id, session.identity, device.scope)
         return True

@@ -3,17 +3,20 @@
 A grant that is revoked takes its refresh tokens with it, and its access tokens are no longer good here.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, exists, insert, select, update
 
 from issuer import jsontext
 from issuer.identity import Identity
-from issuer.store import Database, Redemption, Rows, Statement
+from issuer.store import Database, OutdatedError, Redemption, Rows, Statement
 from issuer.store.database import storable
+from issuer.store.tables import sessions
 from issuer.world import Clock
-from modules.oidc.store.tables import grants, refresh_tokens
+from modules.oidc.store.consents import Consent
+from modules.oidc.store.tables import clients, consents, grants, refresh_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,29 @@ class RefreshToken:
     grant: Grant
     expires_at: float
     used_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What must still be there when a grant is added: it is locked, so that whoever ends it waits."""
+
+    session: bytes | None = None
+    """The hash of a portal session."""
+    consent: Consent | None = None
+    """What the person let the client have."""
+    is_stored: bool = False
+    """The client is one that was added by command."""
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool]:
+        """Return which of them there are."""
+        return self.session is not None, self.consent is not None, self.is_stored
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the parameters that name them."""
+        scope = " ".join(self.consent.scope) if self.consent else None
+        return {"on_session": self.session, "on_scope": scope}
 
 
 def values_of(grant: Grant) -> dict[str, Any]:
@@ -126,11 +152,26 @@ class Grants:
         self._spend_code = Statement(_SPEND_CODE, dialect)
         self._spend_token = Statement(_SPEND_TOKEN, dialect)
         self._insert_token = Statement(insert(refresh_tokens), dialect)
+        self._insertions: dict[tuple[bool, bool, bool], Statement] = {}
 
-    def add(self, grant: Grant, code_hash: bytes | None = None) -> None:
-        """Add a grant, with its code."""
-        with self._database.write() as connection:
-            connection.execute(insert(grants), values_of(grant) | {"code_hash": code_hash})
+    def add(self, grant: Grant, code_hash: bytes | None = None, on: Footing = Footing()) -> None:
+        """Add a grant, with its code.
+
+        Raises:
+            issuer.store.OutdatedError: what it stands on has ended.
+        """
+        row = {"revoked_at": None, "code_used_at": None, **values_of(grant), "code_hash": code_hash}
+        values = {**{f"new_{name}": value for name, value in row.items()}, **on.values}
+        insertion = self._insertions.get(on.kind) or self._insertions.setdefault(
+            on.kind, self._database.statement(_insertion(*on.kind))
+        )
+
+        def put(cursor: Any) -> bool:
+            insertion.run(cursor, values)
+            return bool(cursor.rowcount)
+
+        if not self._database.transact(put):
+            raise OutdatedError("the session, the consent or the client of a grant has ended")
 
     def by_code(self, code_hash: bytes) -> Grant | None:
         """Return the grant of a code, used or not."""
@@ -192,22 +233,64 @@ class Grants:
 
     def of_session(self, instance: str, session: bytes) -> list[Grant]:
         """Return the grants of an instance that were given in a session, and hold."""
-        condition = (grants.c.instance == instance) & (grants.c.session == session)
+        return self.of_sessions(instance, [session])
+
+    def of_sessions(self, instance: str, sessions: Sequence[bytes]) -> list[Grant]:
+        """Return the grants of an instance that were given in these sessions, and hold."""
+        condition = (grants.c.instance == instance) & grants.c.session.in_(sessions)
         with self._database.read() as connection:
             rows = connection.execute(select(grants).where(condition, grants.c.revoked_at.is_(None)))
             return [grant_of(row) for row in rows]
 
-    def move(self, session: bytes, successor: bytes) -> None:
-        """Let the grants of a session hang on the one in its place; their `sid` stays."""
-        moved = update(grants).where(grants.c.session == session).values(session=successor)
+    def end_with_sessions(self, instance: str, sessions: Sequence[bytes], outlives: str) -> list[Grant]:
+        """Revoke the grants of sessions, but those with the scope `outlives`; return all, as they were.
+
+        To be called in a transaction. The grants of other instances are locked too: so all that end together
+        are locked in one order.
+        """
         with self._database.write() as connection:
-            connection.execute(moved)
+            _locked(connection, grants.c.session.in_(sessions) & grants.c.revoked_at.is_(None))
+            found = self.of_sessions(instance, sessions)
+            ids = [grant.id for grant in found if outlives not in grant.scope]
+            ended = update(grants).where(grants.c.id.in_(ids)).values(revoked_at=self._clock.now())
+            connection.execute(ended)
+        return found
+
+    def move(self, sessions: Sequence[bytes], successor: bytes) -> None:
+        """Let the grants of sessions hang on the one in their place; their `sid` stays."""
+        with self._database.write() as connection:
+            ids = _locked(connection, grants.c.session.in_(sessions))
+            connection.execute(update(grants).where(grants.c.id.in_(ids)).values(session=successor))
 
     def _revoke(self, condition: ColumnElement[bool]) -> int:
         with self._database.write() as connection:
             holding = _locked(connection, condition & grants.c.revoked_at.is_(None))
             revoked = update(grants).where(grants.c.id.in_(holding), grants.c.revoked_at.is_(None))
             return connection.execute(revoked.values(revoked_at=self._clock.now())).rowcount if holding else 0
+
+
+def _insertion(session: bool, consent: bool, client: bool) -> Insert:
+    """Return an insert of a grant, with what it stands on."""
+    row = [bindparam(f"new_{column.name}", type_=column.type) for column in grants.columns]
+    found = select(*row)
+    locked = []
+    if session:
+        found = found.where(sessions.c.id_hash == bindparam("on_session"))
+        locked.append(sessions)
+    if consent:
+        found = found.where(*_same(consents, "instance", "client_id", "backend", "subject"))
+        found = found.where(consents.c.scope == bindparam("on_scope"))
+        locked.append(consents)
+    if client:
+        found = found.where(*_same(clients, "instance", "client_id"))
+        locked.append(clients)
+    if locked:
+        found = found.with_for_update(read=True, of=locked)
+    return insert(grants).from_select(list(grants.columns), found)
+
+
+def _same(table: Table, *names: str) -> Iterable[ColumnElement[bool]]:
+    return (table.c[name] == bindparam(f"new_{name}") for name in names)
 
 
 def _locked(connection: Connection, condition: ColumnElement[bool]) -> list[str]:

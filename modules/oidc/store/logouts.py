@@ -29,7 +29,7 @@ class Logouts:
         self._instance = instance
 
     def add(self, logout_id: str, grant_id: str, expires_at: float) -> None:
-        """Add a message that is due now, and dropped at `expires_at`."""
+        """Add a message that is due now, and dropped at `expires_at` (seconds since 1970)."""
         values = {
             "id": logout_id,
             "instance": self._instance,

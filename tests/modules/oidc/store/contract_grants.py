@@ -1,16 +1,19 @@
 """The part of the contract about grants, with their codes and refresh tokens."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from issuer.store import DuplicateError, Redemption, SpentError, Store
-from modules.oidc.store.grants import Details, Grants, RefreshToken
+from issuer.store import DuplicateError, OutdatedError, Redemption, SpentError, Store
+from modules.oidc.store.clients import StoredClients
+from modules.oidc.store.consents import Consents
+from modules.oidc.store.grants import Details, Footing, Grants, RefreshToken
 from tests.fakes import FakeClock
 from tests.faults.locks import wait_for_somebody_who_waits
-from tests.modules.oidc.store.samples import add_refresh_token, grant
-from tests.store.samples import NOW, at_once, id_hash, identity
+from tests.modules.oidc.store.samples import add_refresh_token, consent, grant
+from tests.store.samples import NOW, at_once, id_hash, identity, session
 
 CODE, FIRST, SECOND = id_hash("code"), id_hash("first"), id_hash("second")
 END = NOW + 500
@@ -113,9 +116,45 @@ class GrantsContract(GrantsFixture):
         grants.add(grant("other", session=id_hash("other")))
         grants.revoke("grant-revoked")
         assert grants.of_session("oidc", id_hash("session")) == [grant()]
-        grants.move(id_hash("session"), id_hash("next"))
+        grants.move([id_hash("session")], id_hash("next"))
         assert grants.of_session("oidc", id_hash("session")) == []
         assert grants.of_session("oidc", id_hash("next")) == [grant(session=id_hash("next"))]
+
+    def test_a_grant_stands_on_a_session_a_consent_and_a_client(
+        self, grants: Grants, clock: FakeClock
+    ) -> None:
+        store = self.database
+        consents = Consents(store.database, clock, "oidc")
+        clients = StoredClients(store.database, clock, "oidc")
+        given, who = consent(), grant().identity
+        everything = Footing(id_hash("a session"), given, is_stored=True)
+        ends: list[Callable[[], object]] = [
+            lambda: store.sessions.end(id_hash("a session")),
+            lambda: consents.withdraw(who, "wiki"),
+            lambda: clients.remove("wiki"),
+        ]
+        for number, end in enumerate(ends):
+            store.sessions.end(id_hash("a session"))
+            store.sessions.add(session("a session"))
+            given = consents.give(who, given)
+            clients.remove("wiki")
+            clients.add("wiki", "{}", None)
+            grants.add(grant(f"{number}"), id_hash(f"code {number}"), everything)
+            assert grants.get(f"grant-{number}") == grant(f"{number}")
+            end()
+            with pytest.raises(OutdatedError):
+                grants.add(grant("late"), CODE, everything)
+            assert grants.find("grant-late") is None
+
+    def test_the_grants_of_sessions_end_but_those_that_outlive_them(self, grants: Grants) -> None:
+        offline = grant("offline", scope=("openid", "offline_access"))
+        for added in (grant(), offline, grant("other", session=id_hash("other"))):
+            grants.add(added)
+        ended = grants.end_with_sessions("oidc", [id_hash("session")], "offline_access")
+        assert sorted(found.id for found in ended) == ["grant-offline", "grant-one"]
+        assert grants.get("grant-one") is None
+        assert grants.get("grant-offline") == offline
+        assert grants.get("grant-other")
 
 
 class CodesContract(GrantsFixture):
