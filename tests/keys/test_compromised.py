@@ -22,6 +22,7 @@ def replace_leaked(ring: Ring) -> str:
     return leaked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 def test_no_token_with_a_compromised_key_after_the_bound(ring: Ring, busy: bool) -> None:
     """A key retired as compromised: no token with it after the bound, 100 rounds, on an idle and on a busy

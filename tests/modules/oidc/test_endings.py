@@ -105,6 +105,7 @@ def browser(gateway: LocalGateway, url: str, tmp_path: Path) -> Iterator[OtherPr
     browser.close()
 
 
+@pytest.mark.server
 def test_everything_works_while_nothing_ends(gateway: LocalGateway, browser: OtherProcess) -> None:
     Operator(gateway).lay_out("app", "user")
     assert int(browser.ask("prepare app user")) == GIVEN_FIRST
@@ -118,6 +119,7 @@ def test_everything_works_while_nothing_ends(gateway: LocalGateway, browser: Oth
     assert {kind for when, kind in works if when == "signed in"} == kinds - {"code"}
 
 
+@pytest.mark.real
 def test_nothing_of_a_person_works_after_the_end(gateway: LocalGateway, browser: OtherProcess) -> None:
     """200 rounds of "end all sessions" (and passwd, disable, withdraw consent, remove client) against a
     browser that makes codes, refreshes and signs in at that moment, two processes, both databases: afterwards
