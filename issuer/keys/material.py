@@ -11,11 +11,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from issuer.keys.certificates import self_signed
 from issuer.keys.model import KeyRingError, KeyState, Kty, PrivateKey, PublicKey, kid_digest
 
+SECRET_BYTES = 32
 KINDS = ("rsa-2048", "rsa-3072", "rsa-4096", "p-256", "ed25519")
 ACCEPTED = "RSA with 2048 to 4096 bits, P-256 and Ed25519 keys are taken"
 
@@ -51,6 +54,21 @@ def generate_private(kind: str) -> PrivateKey:
     if size is None or not 2048 <= int(size[1]) <= 4096:
         raise KeyRingError(f"Unknown key type {kind!r}: use one of {', '.join(KINDS)}.")
     return rsa.generate_private_key(public_exponent=65537, key_size=int(size[1]))
+
+
+def secret_of(private: PrivateKey, purpose: bytes) -> bytes:
+    """Derive a secret for one purpose from a private key (HKDF, RFC 5869 §2).
+
+    It comes from the number that the key is: how its file writes it, or what reads it, changes nothing.
+    """
+    match private:
+        case rsa.RSAPrivateKey():
+            number = private.private_numbers().d.to_bytes(private.key_size // 8)
+        case ec.EllipticCurvePrivateKey():
+            number = private.private_numbers().private_value.to_bytes(private.key_size // 8)
+        case _:
+            number = private.private_bytes_raw()
+    return HKDF(SHA256(), SECRET_BYTES, None, purpose).derive(number)
 
 
 def accepted(private: object) -> PrivateKey:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from issuer.keys.loader import LoadedKey, Loader
-from issuer.keys.material import default_kind
+from issuer.keys.material import default_kind, secret_of
 from issuer.keys.model import KeyRingError, KeyState, Kty, PublicKey, SigningKey
 from issuer.runtime import about_to_block
 from issuer.world import Clock
@@ -75,6 +75,22 @@ class KeyRing:
                 f"{algorithm} needs: run `issuer keys generate --use {use} --type {default_kind(slot[1])}`."
             )
         return key
+
+    def secrets(self, use: str, purpose: bytes) -> tuple[bytes, ...]:
+        """Return secrets that all machines with this ring share, derived from the published keys of a use.
+
+        The first one signs; what another one signed before its key was retired can still be verified.
+
+        Raises:
+            KeyRingError: there is no key of this use; the message says what to run.
+        """
+        keys = [key for key in self._current().by_kid.values() if self._published(key, use)]
+        if not keys:
+            raise KeyRingError(
+                f"There is no key of the use {use!r} in {self._directory}: "
+                f"run `issuer keys generate --use {use}`."
+            )
+        return tuple(secret_of(key.signing.private, purpose) for key in keys)
 
     def public_keys(self, use: str | None = None) -> tuple[PublicKey, ...]:
         """Return all published keys, or those of a use: active, then next, then retired ones."""

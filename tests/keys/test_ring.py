@@ -31,6 +31,24 @@ def test_a_worker_does_not_look_at_the_directory_for_every_token(
         assert worker.by_kid(active.kid) is not None
 
 
+@pytest.mark.parametrize("kind", ["rsa-2048", "p-256", "ed25519"])
+def test_machines_with_one_ring_share_secrets(ring: Ring, kind: str) -> None:
+    """What a key signed before it was retired is verified until it is gone; a purpose has its own."""
+    ring.generate(kind)
+    one, other = ring.open(), ring.open()
+    before = one.secrets("jitsi", b"a purpose")
+    assert before == other.secrets("jitsi", b"a purpose")
+    assert not {*before} & {*one.secrets("jitsi", b"another")}
+    assert all(len(secret) == 32 for secret in before)
+    ring.rotate()
+    ring.clock.advance(10)
+    after = one.secrets("jitsi", b"a purpose")
+    assert after[0] != before[0]
+    assert before[0] in after
+    with pytest.raises(KeyRingError, match="issuer keys generate --use oidc"):
+        one.secrets("oidc", b"a purpose")
+
+
 def test_an_unknown_kid_makes_it_look_again_at_once(ring: Ring) -> None:
     ring.generate()
     worker = ring.open()

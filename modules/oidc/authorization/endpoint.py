@@ -26,7 +26,7 @@ from modules.oidc.authorization.request import (
     client_and_redirect,
     parse_authorization_request,
 )
-from modules.oidc.authorization.requirements import acr_of, sign_in_again
+from modules.oidc.authorization.requirements import acr_of, sign_in_again, spent_again
 from modules.oidc.endpoints.par import for_pages, resolved, use
 from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.parameters import Parameters
@@ -141,6 +141,8 @@ class AuthorizationEndpoint:
             raise AccessDeniedError
         else:
             consent = remember(self._provider, asked, session)
+        if again := spent_again(self._provider, asked, session, parameters):
+            return again.answer()
         try:
             return ForClient({"code": self._code(asked, session, consent)})
         except OutdatedError:  # signed out, or the consent withdrawn, at this moment: judged anew

@@ -1,7 +1,7 @@
 """How and how lately people must have signed in: `prompt`, `max_age`, `acr_values` (OIDC Core §3.1.2.1).
 
-Whoever is sent to sign in anew comes back with the time at which that was asked for, `asked_at`: a sign-in
-since then will do. A client that writes it itself spares its own people; it must look at `auth_time` anyway.
+Whoever is sent to sign in anew comes back with the time at which that was asked for, in `asked_at`, which we
+sign (`modules.oidc.authorization.asked`): a sign-in since then will do.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,11 @@ from flask.typing import ResponseReturnValue
 from issuer.errors import StepUpRequiredError
 from issuer.store import Session
 from issuer.web.urls import local
+from modules.oidc.authorization.asked import asked_at, use_time, with_time
 from modules.oidc.authorization.request import AuthorizationRequest
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 
-ASKED_AT = "asked_at"
-LONGEST_SIGN_IN = 1800.0
-"""Seconds that a sign-in may take."""
 ANEW = {"login", "select_account"}
 
 
@@ -54,32 +52,45 @@ def sign_in_again(
         StepUpRequiredError: people can sign in more strongly, and the client needs it.
     """
     now = provider.clock.now()
-    if session is None or _too_old(asked, session, parameters, now):
-        pairs = [*parameters.without(ASKED_AT), (ASKED_AT, f"{now:.3f}")]
-        wanted = f"{provider.settings.path}/authorize?{urlencode(pairs)}"
+    if session is None or _too_old(provider, asked, session, parameters):
         anew = session is not None or asked.prompt & ANEW
-        return SignInAgain(wanted, now if anew else None)
+        return _way(provider, parameters, now, now if anew else None)
     if asked.subject is not None and asked.subject != provider.subject(session.identity):
         raise UnmetError("Somebody else is signed in.", error="login_required")
     _judge_level(provider, asked, session)
     return None
 
 
-def _too_old(asked: AuthorizationRequest, session: Session, parameters: Parameters, now: float) -> bool:
-    since = _asked_at(parameters, now)
-    if since is not None and session.auth_time >= since:
+def _too_old(
+    provider: Provider, asked: AuthorizationRequest, session: Session, parameters: Parameters
+) -> bool:
+    now = provider.clock.now()
+    if not _needs_time(asked, session, now):
         return False
+    since = asked_at(provider, parameters, now)
+    return since is None or session.auth_time < since
+
+
+def _needs_time(asked: AuthorizationRequest, session: Session, now: float) -> bool:
+    """Tell whether a session will do only if it began after the client asked."""
     return bool(asked.prompt & ANEW) or (
         asked.max_age is not None and now - session.auth_time > asked.max_age
     )
 
 
-def _asked_at(parameters: Parameters, now: float) -> float | None:
-    try:
-        since = float(parameters.get(ASKED_AT, "nan"))
-    except ValueError:
+def spent_again(
+    provider: Provider, asked: AuthorizationRequest, session: Session, parameters: Parameters
+) -> SignInAgain | None:
+    """Use up the sign-in that was asked for; return the way to another one when it gave a code before."""
+    now = provider.clock.now()
+    if not _needs_time(asked, session, now) or use_time(provider, parameters):
         return None
-    return since if now - LONGEST_SIGN_IN < since <= now else None
+    return _way(provider, parameters, now, now)
+
+
+def _way(provider: Provider, parameters: Parameters, now: float, since: float | None) -> SignInAgain:
+    query = urlencode(with_time(provider, parameters, now))
+    return SignInAgain(f"{provider.settings.path}/authorize?{query}", since)
 
 
 def _judge_level(provider: Provider, asked: AuthorizationRequest, session: Session) -> None:
