@@ -26,14 +26,26 @@ class Sealer:
 
     def seal(self, text: str, about: str) -> bytes:
         """Encrypt a text; it opens only together with what it is about."""
+        return self.seal_bytes(text.encode(), about)
+
+    def seal_bytes(self, content: bytes, about: str) -> bytes:
+        """Encrypt bytes; they open only together with what they are about."""
         nonce = self._randomness.bytes(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), as_bytes(about))
+        return nonce + self._cipher.encrypt(nonce, content, as_bytes(about))
 
     def open(self, sealed: bytes, about: str) -> str | None:
         """Return the text; None when it was sealed with another secret, or is about something else."""
+        content = self.open_bytes(sealed, about)
+        try:
+            return None if content is None else content.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def open_bytes(self, sealed: bytes, about: str) -> bytes | None:
+        """Return the bytes; None when they were sealed with another secret, or are about something else."""
         nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         try:
-            return self._cipher.decrypt(nonce, rest, as_bytes(about)).decode()
+            return self._cipher.decrypt(nonce, rest, as_bytes(about))
         except (InvalidTag, ValueError):
             return None
 

@@ -81,16 +81,17 @@ class OidcBackend(RedirectBackend):
             raise ProviderDownError(
                 f"backends.{self.instance}: the sign-in page is on a host of no page_urls"
             )
-        pending = self._pending.new(self.instance, departure)
+        pending = self._pending.new(self.instance, departure, request.cookies)
+        seal = self._pending.seal(pending.key)
         url = self._client.authorization_url(
             metadata.authorization_endpoint,
-            pending.state,
-            pending.verifier,
-            nonce=pending.nonce,
+            seal.dump(pending),
+            seal.verifier,
+            nonce=seal.nonce,
             **self._wishes(departure, metadata),
         )
         answer = redirect(url, 303)
-        self._pending.keep(pending, request.cookies, answer)
+        self._pending.keep(pending, answer)
         return answer
 
     @contextmanager
@@ -138,11 +139,10 @@ class OidcBackend(RedirectBackend):
         pending = self._pending.find(_single("state") or "", self.instance, request.cookies)
         if pending is None:
             raise NotBegunError("an answer has the state of no sign-in that this browser began here")
-        state = pending.state
 
         @after_this_request
         def forget(answer: Response) -> Response:
-            self._pending.forget(state, answer)
+            self._pending.forget(pending, answer)
             return answer
 
         return pending
@@ -162,9 +162,10 @@ class OidcBackend(RedirectBackend):
         raise ProviderRefusedError(f"the provider answers {error}")
 
     def _said(self, pending: PendingDeparture, metadata: Metadata, code: str) -> Said:
-        tokens = self._client.exchange(metadata.token_endpoint, code, pending.verifier)
+        seal = self._pending.seal(pending.key)
+        tokens = self._client.exchange(metadata.token_endpoint, code, seal.verifier)
         access_token, keys = tokens["access_token"], self._discovery.keys()
-        claims = self._judge.id_token(tokens["id_token"], keys, pending.nonce, access_token, pending.begun)
+        claims = self._judge.id_token(tokens["id_token"], keys, seal.nonce, access_token, pending.begun)
         renewal = tokens.get("refresh_token")
         endpoint = metadata.userinfo_endpoint if self.settings.userinfo else None
         userinfo = self._client.userinfo(endpoint, access_token) if endpoint else None

@@ -1,53 +1,57 @@
-"""Sign-ins that have begun: each in a cookie of its own, so that several tabs can sign in at once.
+"""Sign-ins that have begun: what is long travels sealed in `state`, and a small cookie opens it.
 
-The name of the cookie holds the `state`, which binds the answer to this very browser (RFC 6749 §10.12), and a
-cookie is taken once. Nothing about a sign-in that has begun is kept here: the cookie is signed, because
-whoever holds a browser could write another, for a code that was given to somebody else.
+The cookie holds a random key, and when the sign-in began. From that key and the gateway's own secret come
+the seal of `state`, the nonce and the PKCE verifier. So an answer counts in the browser that asked alone
+(RFC 6749 §10.12), whoever holds a browser cannot write a sign-in of their own for a code that was given to
+somebody else, and the provider does not read where people go. A cookie is taken once.
+
+There are a few names for these cookies, and no more: whatever a foreign page makes a browser begin, Apache's
+limit for a request header (8190 bytes) stays far away. Several tabs can sign in at once.
 """
 
 import base64
-import hashlib
-from collections.abc import Iterator, Mapping
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
 from issuer.backend import Departure
+from issuer.crypto.sealing import Sealer, derived
 from issuer.world import Clock, Randomness
 
 LIFETIME = 600.0
 """Seconds within which somebody signs in."""
 SKEW = 60.0
 """Seconds by which another machine of ours, where it began, may be ahead."""
-MOST = 8
-"""Sign-ins of a browser at the same time; the oldest are given up."""
-LARGEST = 4000
-"""Characters of a cookie's value; browsers keep cookies of 4096 bytes (RFC 6265 §6.1)."""
+SLOTS = "0123456789abcdef"
+"""Sign-ins of a browser at the same time, each by one character; the oldest are given up."""
+LONGEST_STATE = 4000
+"""Characters; Keycloak takes no longer parameter."""
+LONGEST_CONTENT = 20_000
+KEY_BYTES = 32
+SEAL = b"issuer oidc sign-in: state"
+NONCE = b"issuer oidc sign-in: nonce"
+VERIFIER = b"issuer oidc sign-in: verifier"
+COOKIE = re.compile(r"([0-9]{1,12})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
-
-KEPT = {
-    "instance": str,
-    "nonce": str,
-    "verifier": str,
-    "wanted": str,
-    "begun": float,
-    "silent": bool,
-    "since": float,
-}
-"""What a cookie holds of a `PendingDeparture`, in this order."""
+KEPT = {"instance": str, "wanted": str, "begun": float, "silent": bool, "since": float}
+"""What `state` holds of a `PendingDeparture`, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDeparture:
     """A sign-in that has begun."""
 
-    state: str
+    slot: str
+    """Which of our cookies it has."""
+    key: str
+    """What that cookie holds."""
     instance: str
-    nonce: str
-    verifier: str
-    """The PKCE code verifier (RFC 7636 §4.1)."""
     wanted: str
     begun: float
     silent: bool
@@ -56,32 +60,39 @@ class PendingDeparture:
 
 
 class Seal:
-    """Signs cookies: what another wrote, or moved to another `state`, is nothing of ours."""
+    """What comes of the key of one sign-in and a secret that all machines of ours share, and nobody else."""
 
-    def __init__(self, secret: str) -> None:
-        """Take a secret that all machines of ours share, and nobody else."""
-        self._secret = secret
+    def __init__(self, secret: str, key: str, randomness: Randomness) -> None:
+        self._secret = f"{key} {secret}"
+        self._randomness = randomness
+
+    @property
+    def nonce(self) -> str:
+        """Return what the ID token must repeat (OIDC Core §3.1.2.1)."""
+        return _text(derived(self._secret, NONCE))
+
+    @property
+    def verifier(self) -> str:
+        """Return the PKCE code verifier (RFC 7636 §4.1)."""
+        return _text(derived(self._secret, VERIFIER))
 
     def dump(self, pending: PendingDeparture) -> str:
-        """Return a sign-in as a cookie's value."""
-        values = [getattr(pending, name) for name in KEPT]
-        return self._signer(pending.state).dumps(values)
+        """Return a sign-in as `state`."""
+        content = json.dumps([getattr(pending, name) for name in KEPT]).encode()
+        sealer = Sealer(self._secret, SEAL, self._randomness)
+        return pending.slot + _text(sealer.seal_bytes(zlib.compress(content), pending.slot))
 
-    def load(self, state: str, value: str) -> PendingDeparture | None:
-        """Return what a cookie's value holds, None when that is nothing of ours."""
+    def load(self, state: str, key: str) -> PendingDeparture | None:
+        """Return what a `state` holds, None when that is nothing of ours."""
+        slot = state[:1]
+        sealed = Sealer(self._secret, SEAL, self._randomness).open_bytes(_data(state[1:]), slot)
         try:
-            values = dict(zip(KEPT, self._signer(state).loads(value), strict=True))
-        except (BadData, ValueError, TypeError, RecursionError):
+            content = zlib.decompressobj().decompress(sealed or b"", LONGEST_CONTENT)
+            values = dict(zip(KEPT, json.loads(content), strict=True))
+        except (zlib.error, ValueError, TypeError, RecursionError):
             return None
-        if not all(
-            isinstance(value, kind) for value, kind in zip(values.values(), KEPT.values(), strict=True)
-        ):
-            return None
-        return PendingDeparture(state, **values) if values["nonce"] and values["verifier"] else None
-
-    def _signer(self, state: str) -> URLSafeSerializer:
-        how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        return URLSafeSerializer(self._secret, f"a sign-in that has begun: {state}", signer_kwargs=how)
+        kinds = zip(values.values(), KEPT.values(), strict=True)
+        return PendingDeparture(slot, key, **values) if all(isinstance(*pair) for pair in kinds) else None
 
 
 class PendingCookies:
@@ -89,49 +100,67 @@ class PendingCookies:
 
     def __init__(self, clock: Clock, randomness: Randomness, secure: bool, secret: str) -> None:
         """Choose a name: with https `__Host-` and `Secure`. The secret is that of the `Seal`."""
-        self._seal = Seal(secret)
+        self._secret = secret
         self._clock = clock
         self._randomness = randomness
         self._secure = secure
         self._prefix = ("__Host-" if secure else "") + "issuer_oidc_"
 
-    def new(self, instance: str, departure: Departure) -> PendingDeparture:
+    def seal(self, key: str) -> Seal:
+        """Return the seal of a sign-in."""
+        return Seal(self._secret, key, self._randomness)
+
+    def new(self, instance: str, departure: Departure, cookies: Mapping[str, str]) -> PendingDeparture:
         """Return a sign-in that begins now; an address that is too long to keep becomes the home page."""
-        state, nonce, verifier = (self._text(count) for count in (16, 16, 32))
-        wanted, silent, since = departure.wanted, departure.silent, float(departure.since)
-        pending = PendingDeparture(state, instance, nonce, verifier, wanted, self._clock.now(), silent, since)
-        return pending if len(self._seal.dump(pending)) <= LARGEST else replace(pending, wanted="/")
+        slot, key = self._slot(cookies), _text(self._randomness.bytes(KEY_BYTES))
+        wanted, since = departure.wanted, float(departure.since)
+        begun = PendingDeparture(slot, key, instance, wanted, self._clock.now(), departure.silent, since)
+        return begun if len(self.seal(key).dump(begun)) <= LONGEST_STATE else replace(begun, wanted="/")
 
-    def _text(self, count: int) -> str:
-        return base64.urlsafe_b64encode(self._randomness.bytes(count)).decode().rstrip("=")
+    def _slot(self, cookies: Mapping[str, str]) -> str:
+        """Return a free slot, any of them since other tabs may begin just now; else the oldest."""
+        ages = {slot: self._begun(cookies.get(self._prefix + slot, "")) for slot in SLOTS}
+        oldest = min(ages.values())
+        free = [slot for slot, begun in ages.items() if begun == oldest]
+        return free[self._randomness.bytes(1)[0] % len(free)]
 
-    def keep(self, pending: PendingDeparture, cookies: Mapping[str, str], answer: Response) -> None:
-        """Give a sign-in to the browser, and take back what is too old or too much."""
-        others = sorted(self._others(cookies), key=lambda other: other.begun, reverse=True)
-        for other in others[MOST - 1 :]:
-            self.forget(other.state, answer)
-        name = self._prefix + pending.state
-        answer.set_cookie(name, self._seal.dump(pending), max_age=int(LIFETIME), **self._attributes)
+    def _begun(self, value: str) -> float:
+        """Return when the sign-in of a cookie began, 0 when it is over or none."""
+        found = COOKIE.fullmatch(value)
+        begun = float(found[1]) if found else 0.0
+        return begun if self._clock.now() - begun < LIFETIME else 0.0
 
-    def _others(self, cookies: Mapping[str, str]) -> Iterator[PendingDeparture]:
-        for name, value in cookies.items():
-            if name.startswith(self._prefix):
-                state = name.removeprefix(self._prefix)
-                yield self._seal.load(state, value) or PendingDeparture(
-                    state, "", "", "", "", 0.0, False, 0.0
-                )
+    def keep(self, pending: PendingDeparture, answer: Response) -> None:
+        """Give the key of a sign-in to the browser."""
+        value = f"{pending.begun:.0f}.{pending.key}"
+        answer.set_cookie(self._prefix + pending.slot, value, max_age=int(LIFETIME), **self._attributes)
 
     def find(self, state: str, instance: str, cookies: Mapping[str, str]) -> PendingDeparture | None:
         """Return the sign-in that this browser began at this instance, and not too long ago."""
-        found = self._seal.load(state, cookies.get(self._prefix + state, ""))
-        if found is None or not state or found.instance != instance:
+        value = COOKIE.fullmatch(cookies.get(self._prefix + state[:1], ""))
+        if value is None or len(state) > LONGEST_STATE:
+            return None
+        found = self.seal(value[2]).load(state, value[2])
+        if found is None or found.instance != instance:
             return None
         return found if -SKEW <= self._clock.now() - found.begun < LIFETIME else None
 
-    def forget(self, state: str, answer: Response) -> None:
+    def forget(self, pending: PendingDeparture, answer: Response) -> None:
         """Take a sign-in back from the browser."""
-        answer.delete_cookie(self._prefix + state, **self._attributes)
+        answer.delete_cookie(self._prefix + pending.slot, **self._attributes)
 
     @property
     def _attributes(self) -> dict[str, Any]:
         return {"path": "/", "secure": self._secure, "httponly": True, "samesite": "Lax"}
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _data(text: str) -> bytes:
+    """Return what a text in base64url says, nothing when it is none."""
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.backends.oidc.conftest import BuildHouse
-from tests.backends.oidc.trips import House, changed, parameter
+from tests.backends.oidc.trips import House, changed, parameter, pending_cookie
 
 
 @pytest.fixture(autouse=True)
@@ -69,12 +69,12 @@ def test_a_cookie_that_a_thief_wrote(house: House) -> None:
     victim = house.browser()
     location = victim.begin()
     answer = victim.visit.sign_in(location, "rose")
-    cookie = victim.client.get_cookie(f"__Host-issuer_oidc_{parameter(location, 'state')}")
+    cookie = victim.client.get_cookie(pending_cookie(parameter(location, "state")))
     assert cookie
     thief = house.browser()
     state = parameter(thief.begin(), "state")
     for value in (cookie.value, cookie.value[:-1], cookie.value.swapcase()):
-        thief.client.set_cookie(f"__Host-issuer_oidc_{state}", value, secure=True)
+        thief.client.set_cookie(pending_cookie(state), value, secure=True)
         assert thief.come_back(changed(answer, state=state)).status_code == 400
         assert not thief.signed_in()
 

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from dataclasses import replace
+import json
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,17 @@ from issuer.backends.oidc.claims import identity_of, merged
 from issuer.backends.oidc.client import _basic, printable
 from issuer.backends.oidc.errors import ProviderAnswerError
 from issuer.backends.oidc.metadata import WrongIssuerError, read
-from issuer.backends.oidc.pending import LARGEST, LIFETIME, MOST, PendingCookies, Seal
+from issuer.backends.oidc.pending import (
+    LIFETIME,
+    LONGEST_STATE,
+    SEAL,
+    SLOTS,
+    PendingCookies,
+    PendingDeparture,
+    Seal,
+)
+from issuer.crypto.sealing import Sealer
+from issuer.world import SystemRandomness
 from tests.backends.oidc.test_tokens import JSON
 from tests.fakes import FakeClock, FakeRandomness
 
@@ -113,76 +124,117 @@ def cookies_of(answer: Response) -> dict[str, str]:
     return dict(Request(environ).cookies)
 
 
-def test_a_sign_in_is_kept_in_a_cookie_of_its_own() -> None:
+def begin(
+    pending: PendingCookies, cookies: dict[str, str], wanted: str, **departure: Any
+) -> tuple[str, PendingDeparture]:
+    """Begin a sign-in in a browser with these cookies; return its state."""
+    begun, answer = pending.new("example", Departure(wanted, **departure), cookies), Response()
+    pending.keep(begun, answer)
+    cookies.update(cookies_of(answer))
+    return pending.seal(begun.key).dump(begun), begun
+
+
+def size_of(cookies: dict[str, str]) -> int:
+    """Return how many bytes of a Cookie header these take."""
+    return len("; ".join(f"{name}={value}" for name, value in cookies.items()))
+
+
+def test_a_cookie_opens_the_state_of_a_sign_in() -> None:
     clock = FakeClock()
     pending = PendingCookies(clock, FakeRandomness(), secure=True, secret=SECRET)
-    begun, answer = pending.new("example", Departure("/jitsi/login?room=ü", silent=True)), Response()
-    pending.keep(begun, {}, answer)
+    begun = pending.new("example", Departure("/jitsi/login?room=ü", silent=True), {})
+    answer = Response()
+    pending.keep(begun, answer)
     (header,) = answer.headers.getlist("Set-Cookie")
-    assert header.startswith(f"__Host-issuer_oidc_{begun.state}=")
+    assert header.startswith(f"__Host-issuer_oidc_{begun.slot}=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=600"} <= set(header.split("; "))
     cookies = cookies_of(answer)
-    assert pending.find(begun.state, "example", cookies) == begun
-    assert pending.find(begun.state, "other", cookies) is None
-    assert pending.find(begun.state[:-1], "example", cookies) is None
-    assert pending.find("", "example", {"__Host-issuer_oidc_": Seal(SECRET).dump(begun)}) is None
+    state = pending.seal(begun.key).dump(begun)
+    assert pending.find(state, "example", cookies) == begun
+    assert pending.find(state, "other", cookies) is None
+    assert pending.find(state[:-1], "example", cookies) is None
+    assert pending.find("", "example", {**cookies, "__Host-issuer_oidc_": "1.x"}) is None
     clock.advance(LIFETIME)
-    assert pending.find(begun.state, "example", cookies) is None
+    assert pending.find(state, "example", cookies) is None
 
 
 def test_a_browser_holds_some_sign_ins_and_no_more() -> None:
     clock = FakeClock()
-    pending = PendingCookies(clock, FakeRandomness(), secure=False, secret=SECRET)
-    cookies = {"issuer_session": "x", "issuer_oidc_broken": "?"}
-    for number in range(MOST + 4):
-        answer = Response()
-        pending.keep(pending.new("example", Departure(f"/{number}")), cookies, answer)
-        for name, value in cookies_of(answer).items():
-            cookies.pop(name, None)
-            cookies.update({name: value} if value else {})
+    pending = PendingCookies(clock, FakeRandomness(), secure=True, secret=SECRET)
+    cookies = {"__Host-issuer_oidc_broken": "?", "__Host-issuer_oidc_0": "?"}
+    states = []
+    for number in range(len(SLOTS) + 4):
+        states.append(begin(pending, cookies, f"/{number}?{'x' * 2000}")[0])
         clock.advance(1)
-    ours = {name.removeprefix("issuer_oidc_"): value for name, value in cookies.items() if "_oidc_" in name}
-    held = [Seal(SECRET).load(state, value) for state, value in ours.items()]
-    assert [one.wanted for one in held if one] == [f"/{number}" for number in range(4, MOST + 4)]
-    assert cookies["issuer_session"] == "x"
+    del cookies["__Host-issuer_oidc_broken"]
+    held = [pending.find(state, "example", cookies) for state in states]
+    assert [one is not None for one in held] == [False] * 4 + [True] * len(SLOTS)
+    assert size_of(cookies) <= 1500
 
 
-def test_no_cookie_is_larger_than_browsers_keep() -> None:
+def test_whatever_begins_at_once_takes_no_more_room() -> None:
+    """A foreign page opens many windows, whose requests all have the cookies of the first."""
+    pending = PendingCookies(FakeClock(), SystemRandomness(), secure=True, secret=SECRET)
+    browser: dict[str, str] = {}
+    for number in range(300):
+        given: dict[str, str] = {}
+        state, begun = begin(pending, given, f"/{number}", since=1.5)
+        assert pending.find(state, "example", given) == begun
+        browser.update(given)
+    assert size_of(browser) <= 1500
+
+
+def test_no_state_is_longer_than_providers_take() -> None:
     pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
     text = base64.b64encode(hashlib.shake_256().digest(6000)).decode()  # nothing of it can be compressed
-    for wanted, kept in ((f"/{text[:2700]}", True), (f"/{text[:4000]}", False), ("/" + '"' * 2000, True)):
-        begun = pending.new("a-name-of-an-instance", Departure(wanted))
+    for wanted, kept in ((f"/{text[:3000]}", True), (f"/{text[:4500]}", False), ("/" + '"' * 2000, True)):
+        begun = pending.new("a-name-of-an-instance", Departure(wanted), {})
         assert begun.wanted == (wanted if kept else "/")
-        assert len(Seal(SECRET).dump(begun)) <= LARGEST
+        assert len(pending.seal(begun.key).dump(begun)) <= LONGEST_STATE
 
 
-def test_nobody_else_writes_the_cookie() -> None:
+def test_nobody_else_writes_a_sign_in() -> None:
     """A nonce or a verifier of one's own would let a code in that was somebody else's."""
+    pending = PendingCookies(FakeClock(), SystemRandomness(), secure=True, secret=SECRET)
+    cookies: dict[str, str] = {}
+    state, begun = begin(pending, cookies, "/")
+    other, another = begin(pending, {}, "/")
+    seal = pending.seal(begun.key)
+    assert pending.find(state, "example", cookies) == begun
+    assert pending.find(begun.slot + other[1:], "example", cookies) is None
+    moved = {f"__Host-issuer_oidc_{slot}": next(iter(cookies.values())) for slot in SLOTS}
+    assert all(
+        pending.find(slot + state[1:], "example", moved) is None for slot in SLOTS if slot != begun.slot
+    )
+    strange = PendingCookies(FakeClock(), SystemRandomness(), secure=True, secret="another")
+    assert pending.find(strange.seal(begun.key).dump(begun), "example", cookies) is None
+    secrets = {seal.nonce, seal.verifier, strange.seal(begun.key).nonce, strange.seal(begun.key).verifier}
+    assert len(secrets | {pending.seal(another.key).nonce, begun.key}) == 6
+    assert not {*secrets} & {*cookies.values()}
+
+
+@given(st.text() | st.text("0123456789abcdefABC-_", max_size=60))
+def test_any_text_may_be_the_state(text: str) -> None:
     pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
-    begun = pending.new("example", Departure("/"))
-    good = Seal(SECRET).dump(begun)
-    assert Seal(SECRET).load(begun.state, good) == begun
-    assert Seal(SECRET).load("another", good) is None
-    assert Seal(SECRET).load(begun.state, Seal("another").dump(begun)) is None
-    assert Seal(SECRET).load(begun.state, good.rpartition(".")[0]) is None
-    assert Seal(SECRET).load(begun.state, f"x{good}") is None
-
-
-@pytest.mark.parametrize("changes", [{"nonce": ""}, {"verifier": ""}], ids=str)
-def test_a_sign_in_without_a_nonce_or_a_verifier_is_none(changes: dict[str, Any]) -> None:
-    begun = PendingCookies(FakeClock(), FakeRandomness(), True, SECRET).new("example", Departure("/"))
-    assert Seal(SECRET).load(begun.state, Seal(SECRET).dump(replace(begun, **changes))) is None
+    cookies = {f"__Host-issuer_oidc_{slot}": f"1800000000.{'A' * 43}" for slot in SLOTS}
+    assert pending.find(text, "example", cookies) is None
 
 
 @given(st.text())
 def test_any_text_may_be_in_the_cookie(text: str) -> None:
-    assert Seal(SECRET).load("state", text) is None
+    pending = PendingCookies(FakeClock(), FakeRandomness(), secure=True, secret=SECRET)
+    state, begun = begin(pending, {}, "/")
+    cookies = {f"__Host-issuer_oidc_{begun.slot}": text}
+    assert pending.find(state, "example", cookies) is None
+    assert pending.new("example", Departure("/"), cookies)
 
 
 @given(JSON)
-def test_any_json_may_be_in_the_cookie(value: Any) -> None:
-    """Where the gateway has no secret (`client_auth = "none"`), anybody can sign."""
-    Seal(SECRET).load("state", Seal(SECRET)._signer("state").dumps(value))
+def test_any_json_may_be_in_the_state(value: Any) -> None:
+    """Where the gateway has no secret (`client_auth = "none"`), whoever holds a browser can seal."""
+    key, randomness = "A" * 43, FakeRandomness()
+    sealed = Sealer(f"{key} ", SEAL, randomness).seal_bytes(zlib.compress(json.dumps(value).encode()), "0")
+    Seal("", key, randomness).load("0" + base64.urlsafe_b64encode(sealed).decode().rstrip("="), key)
 
 
 def identity(**claims: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.backends.oidc.conftest import BuildHouse
 from tests.backends.oidc.test_logout import claims_for
-from tests.backends.oidc.trips import BACK_CHANNEL, INSTANCE, House, changed, parameter
+from tests.backends.oidc.trips import BACK_CHANNEL, INSTANCE, House, changed, parameter, pending_cookie
 
 
 def store_of(house: House) -> bytes:
@@ -25,7 +25,7 @@ def test_no_secret_is_logged_or_kept(build_house: BuildHouse, caplog: pytest.Log
     house = build_house()
     browser = house.browser()
     location = browser.begin("/sessions")
-    pending = browser.client.get_cookie(f"__Host-issuer_oidc_{parameter(location, 'state')}")
+    pending = browser.client.get_cookie(pending_cookie(parameter(location, "state")))
     assert pending
     answer = browser.visit.sign_in(location, "rose")
     house.provider.once("/token", keep="logged")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends.oidc.trips import House, changed, parameter
+from tests.backends.oidc.trips import House, changed, parameter, pending_cookie
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def test_a_stolen_answer_is_of_no_use_in_another_browser_though_there_is_no_pkce
     answer = victim.visit.sign_in(location, "rose")
     house.provider.seen()
     assert thief.come_back(answer).status_code == 400
-    cookie = thief.client.get_cookie(f"__Host-issuer_oidc_{parameter(own, 'state')}")
+    cookie = thief.client.get_cookie(pending_cookie(parameter(own, "state")))
     assert cookie
-    written = f"__Host-issuer_oidc_{parameter(location, 'state')}"
+    written = pending_cookie(parameter(location, "state"))
     thief.client.set_cookie(written, cookie.value, secure=True)
     assert thief.come_back(answer).status_code == 400
     assert house.provider.seen() == []

@@ -78,3 +78,8 @@ def changed(location: str, **parameters: str | None) -> str:
 
 def parameter(location: str, name: str) -> str:
     return dict(parse_qsl(urlsplit(location).query))[name]
+
+
+def pending_cookie(state: str) -> str:
+    """Return the name of the cookie that opens a `state`."""
+    return f"__Host-issuer_oidc_{state[:1]}"
