@@ -231,7 +231,7 @@ class Issuance:
 
     def _scope(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
         request: dict[str, object] = {
-            "ip": address or "",
+            "ip": address or None,
             "module": phases.module,
             **phases.variables_of(identity),
         }

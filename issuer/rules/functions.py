@@ -127,7 +127,7 @@ def is_in_net(scope: Scope, *networks: str) -> bool:
     try:
         address = ip_address(str(scope.request["ip"]))
     except ValueError:
-        raise ValueError("the address of the request is not an IP address") from None
+        raise ValueError("the address of the request is unknown") from None
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     # All are read before the answer, so that a malformed one always fails.

@@ -5,9 +5,10 @@ Issuer modules and login backends declare their own sections (`modules.<instance
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,6 +30,10 @@ SERVER_NAME = re.compile(r"\*|([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0
 """Close enough to find typing errors; what strangers send is read by `issuer.matrix.names`."""
 
 
+NARROW_ENOUGH = 8
+"""Bits of a network that can be somebody's own, as in 10.0.0.0/8."""
+
+
 class ServerSettings(Section):
     """How the gateway listens."""
 
@@ -43,7 +48,10 @@ class ServerSettings(Section):
     tls_key: ConfigPath | None = None
     """PEM file with the certificate's private key."""
     trusted_proxies: list[Network] = Field(default=[])
-    """Addresses of reverse proxies whose `X-Forwarded-For` is believed."""
+    """Addresses of reverse proxies whose `forwarded_header` is believed."""
+    forwarded_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
+    """The one header in which the reverse proxies write the client's address; the other is dropped unread.
+    `Forwarded` is that of RFC 7239."""
     metrics_bind: Bind | None = None
     """Address and port for `/metrics` (Prometheus); off when absent. Do not open it to the public."""
 
@@ -272,6 +280,21 @@ class Settings(Section):
             if self.portal.demo and bind and not is_loopback(bind):
                 raise ValueError(f"a demo listens on loopback only: let server.{name} begin with 127.0.0.1")
         return self
+
+    def warnings(self) -> Iterable[str]:
+        """Return what is dangerous in these options, each text with the remedy."""
+        wide = [str(network) for network in self.server.trusted_proxies if network.prefixlen < NARROW_ENOUGH]
+        if wide:
+            yield (
+                f"server.trusted_proxies has {', '.join(wide)}: whoever connects from there chooses the"
+                " address that rules and limits see. Name the addresses of your reverse proxies alone"
+            )
+        host = urlsplit(self.public_url).hostname or ""
+        if not self.secure and not is_loopback(f"[{host}]:0" if ":" in host else f"{host}:0"):
+            yield (
+                f"public_url is {self.public_url}: without https, everybody on the way can take passwords and"
+                " sessions. Let it begin with https://"
+            )
 
     @property
     def store_url(self) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 from collections.abc import Sequence
 from functools import lru_cache
 
-from issuer.web.proxy import FORWARDED, PEER, Network, client_address, written
+from issuer.web.proxy import FORWARDED, PEER, ForwardedAddress, ForwardedHeader, Network, written
 
 MOST_SHAPES = 256
 """Lists of header names, as our routes set them, for which it is remembered what is missing."""
@@ -37,7 +37,7 @@ def request_in_hand() -> Request:
 
 
 def client_address_in_hand() -> str:
-    """Return the address of the client of the request in hand."""
+    """Return the address of the client of the request in hand, "" when it is unknown."""
     return request_in_hand().remote_addr or ""
 
 
@@ -155,24 +155,24 @@ class SecurityHeaders:
 
 
 class TrustedProxies:
-    """Takes the client's address from `X-Forwarded-For`, the last entry that is no trusted proxy itself.
+    """Takes the client's address from the one forwarded header that is read (`issuer.web.proxy`).
 
-    From any other peer every forwarded header is dropped, so that nothing behind this ever sees one that a
-    stranger sent. Scheme and host are never taken from headers: the configured public URL has them.
+    Every forwarded header is dropped, so that nothing behind this ever sees one that a stranger sent. Scheme
+    and host are never taken from headers: the configured public URL has them.
     """
 
-    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network]) -> None:
+    def __init__(
+        self, app: "WSGIApplication", trusted: Sequence[Network], header: ForwardedHeader = "X-Forwarded-For"
+    ) -> None:
         """Wrap an application."""
         self._app = app
-        self._trusted = trusted
+        self._address = ForwardedAddress(trusted, header)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a request with the right `REMOTE_ADDR`."""
-        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+        """Answer a request with the right `REMOTE_ADDR`; it is "" when nobody can tell it."""
+        environ[PEER] = peer = str(environ.get("REMOTE_ADDR", ""))
+        forwarded = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
+        environ["REMOTE_ADDR"] = self._address.read(peer, environ) if forwarded else written(peer)
         for name in FORWARDED:
             environ.pop(name, None)
-        environ[PEER] = peer = str(environ.get("REMOTE_ADDR", ""))
-        environ["REMOTE_ADDR"] = (
-            client_address(peer, forwarded, self._trusted) if forwarded else written(peer)
-        )
         return self._app(environ, start_response)

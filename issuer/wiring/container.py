@@ -93,6 +93,7 @@ class Parts:
 
     def warnings(self) -> Iterable[str]:
         """Return what operators must hear at every start."""
+        yield from self.settings.warnings()
         for name in {name for names in self.settings.sign_in.same_people for name in names}:
             if name not in self.backends:
                 yield f"sign_in.same_people names {name}: no login backend that is enabled has this name"

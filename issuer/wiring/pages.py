@@ -107,4 +107,5 @@ def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: Login
     portal = house.settings.portal
     site = {"name": portal.name, "demo": portal.demo, "second_factor": house.factors.on}
     app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.current()})
-    app.wsgi_app = TrustedProxies(app.wsgi_app, house.settings.server.trusted_proxies)  # type: ignore[method-assign]
+    server = house.settings.server
+    app.wsgi_app = TrustedProxies(app.wsgi_app, server.trusted_proxies, server.forwarded_header)  # type: ignore[method-assign]

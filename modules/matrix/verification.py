@@ -94,7 +94,7 @@ class Verification:
         request: dict[str, object] = {
             **request_variables(identity, asked.server_name),
             "room_id": asked.room_id,
-            "ip": address,
+            "ip": address or None,
             "module": MODULE,
         }
         decision = self._rule.judge(Scope(identity, request, self._gateway.clock.now()))

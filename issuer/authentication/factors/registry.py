@@ -132,7 +132,9 @@ class Factors:
         if self._required is None:
             return True
         try:
-            return is_yes(self._required.program.run(Scope(identity, {"ip": address}, self._clock.now())))
+            return is_yes(
+                self._required.program.run(Scope(identity, {"ip": address or None}, self._clock.now()))
+            )
         except FailureError as failure:
             _log.warning("second_factor.required fails, so a code is asked for: %s", failure)
             return True

@@ -96,7 +96,7 @@ class MethodOffers:
         """Return the names that the choice gives, None when there is no choice; one that fails gives none."""
         if self._choice is None:
             return None
-        request: dict[str, object] = {"ip": address, **self._about(wanted)}
+        request: dict[str, object] = {"ip": address or None, **self._about(wanted)}
         value = self._choice.attribute(Scope(NOBODY, request, self._clock.now()))
         names = [value] if isinstance(value, str) else value or []
         if unknown := [name for name in names if name not in self._backends]:
