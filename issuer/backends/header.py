@@ -16,7 +16,7 @@ import base64
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from flask import has_request_context, request
 from pydantic import AfterValidator, Field
@@ -63,8 +63,10 @@ class HeaderSettings(AmbientSettings):
     """The header with the groups."""
     groups_separator: str = Field(default=",", min_length=1, max_length=5)
     """What stands between two groups; spaces around it do not count."""
-    encoding: Literal["plain", "percent", "base64"] = "plain"
-    """How the proxy writes values. With `plain` only ASCII arrives: a header with other letters is lost."""
+    encoding: Literal["plain", "percent", "base64", "base64url"] = "plain"
+    """How the proxy writes values; `base64url` with or without padding. The text in them is UTF-8."""
+    latin1: bool = False
+    """Read a value that is no UTF-8 as Latin-1 instead of refusing the request."""
     logout_url: WebUrl | None = None
     """Where "Sign out" leads: the page of the proxy that signs out there."""
 
@@ -97,7 +99,7 @@ class HeaderBackend(AmbientBackend):
             raise self._refused(peer, "it comes from an address that is not in trusted_addresses")
         if environ.get(REPEATED, frozenset()) & {*keys}:
             raise self._refused(peer, "a header came twice: the proxy must replace it, not append to it")
-        texts = {key: self._text(environ[key], peer) for key in keys}
+        texts = {key: self._text(key, environ[key], peer) for key in keys}
         return self._identity(texts, peer) if texts.get(self._user) else None
 
     def _identity(self, texts: dict[str, str], peer: str) -> Identity:
@@ -112,13 +114,14 @@ class HeaderBackend(AmbientBackend):
             self.instance, uid, uid, attributes, tuple(filter(None, (group.strip() for group in groups)))
         )
 
-    def _text(self, value: str, peer: str) -> str:
+    def _text(self, key: str, value: str, peer: str) -> str:
         try:
-            text = _decoded(value, self.settings.encoding)
+            text = _text_of(_decoded(value, self.settings.encoding), self.settings.latin1).strip(" ")
         except ValueError:
-            raise self._refused(peer, f"a header is not {self.settings.encoding} text") from None
+            reason = f"{_name(key)} is no {self.settings.encoding} text in UTF-8"
+            raise self._refused(peer, reason) from None
         if not text.isprintable():
-            raise self._refused(peer, "a header has control characters")
+            raise self._refused(peer, f"{_name(key)} has control characters")
         return text
 
     def _refused(self, peer: str, reason: str) -> HeaderRefusedError:
@@ -143,12 +146,27 @@ def _key(header: str) -> str:
     return f"HTTP_{header.upper().replace('-', '_')}"
 
 
-def _decoded(value: str, encoding: str) -> str:
-    value = value.strip(" ")
-    if not value.isascii():
-        raise ValueError("only ASCII arrives whole")
+def _name(key: str) -> str:
+    """Return a header's name as the log says it."""
+    return key.removeprefix("HTTP_").replace("_", "-").title()
+
+
+def _decoded(value: str, encoding: str) -> bytes:
+    """Return the bytes that a header holds; PEP 3333 gives them as Latin-1."""
+    raw = value.strip(" ").encode("latin-1")
     if encoding == "percent":
-        return unquote(value, errors="strict").strip(" ")
+        return unquote_to_bytes(raw)
     if encoding == "base64":
-        return base64.b64decode(value, validate=True).decode().strip(" ")
-    return value
+        return base64.b64decode(raw, validate=True)
+    if encoding == "base64url":
+        return base64.b64decode(raw.rstrip(b"=") + b"=" * (-len(raw.rstrip(b"=")) % 4), b"-_", validate=True)
+    return raw
+
+
+def _text_of(content: bytes, latin1: bool) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        if not latin1:
+            raise
+    return content.decode("latin-1")

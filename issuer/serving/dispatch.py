@@ -10,8 +10,8 @@ from issuer import runtime
 from issuer.runtime import DeferredResponse
 from issuer.serving.leader_followers import Job, LeaderFollowers
 from issuer.serving.options import ServeOptions
-from issuer.serving.request_bodies import BodyArrivals, BodyError, comes_whole, drain, has_body, read_body
-from issuer.serving.wsgi import CompleteResponse, RsgiProtocol, RsgiScope, answer, error_answer
+from issuer.serving.request_bodies import BodyArrivals, BodyError, declared_length, drain, read_body
+from issuer.serving.wsgi import AsgiProtocol, AsgiScope, CompleteResponse, answer, error_answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -25,8 +25,8 @@ MOST_DRAINED = 1024 * 1024
 class Request(Protocol):
     """A request as Granian schedules it."""
 
-    scope: RsgiScope
-    proto: RsgiProtocol
+    scope: AsgiScope
+    proto: AsgiProtocol
 
     def done(self) -> None:
         """Tell Granian that nobody will answer any more."""
@@ -52,12 +52,13 @@ class Dispatcher:
 
     def schedule(self, request: Request) -> None:
         """Take a request from Granian, on a thread of Granian's."""
-        headers = request.scope.headers
-        if not has_body(headers):
+        length = declared_length(request.scope["headers"])
+        if length == 0:
             self._enqueue(request, b"")
-        elif comes_whole(headers, self._options.body_limit):
+        elif length is not None and length <= self._options.body_limit:
             self._arrivals.expect(
                 request.proto,
+                length,
                 lambda body: self._enqueue(request, body),
                 lambda status: _finish(request, error_answer(status)),
             )
@@ -72,7 +73,8 @@ class Dispatcher:
     async def _receive(self, request: Request) -> None:
         limit, seconds = self._options.body_limit, self._options.body_seconds
         try:
-            body = await read_body(request.proto, request.scope.headers, limit, seconds)
+            length = declared_length(request.scope["headers"])
+            body = await read_body(request.proto, length, limit, seconds)
         except BodyError as error:
             error_answer(error.status).send(request.proto)
             if error.status == 413:

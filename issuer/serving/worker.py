@@ -81,7 +81,7 @@ class Worker:
 
     def _engine(self) -> Any:
         descriptor = self._listeners[self._number].detach()
-        return engine.RSGIWorker(
+        return engine.ASGIWorker(
             self._number + 1,
             (None, engine.SocketHolder(descriptor, False, BACKLOG)),
             None,  # no pipe for Granian's own metrics

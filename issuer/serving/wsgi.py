@@ -1,43 +1,34 @@
-"""WSGI (PEP 3333) on Granian's RSGI: the environment of a request, the run of the application, its answer."""
+"""WSGI (PEP 3333) on Granian's ASGI: the environment of a request, the run of the application, its answer.
+
+Of Granian's interfaces ASGI alone hands over header fields as they came: RSGI leaves out those that are not
+ASCII, and WSGI empties them. Nothing is awaited: a message may be sent from any thread.
+"""
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict
 
 from issuer.runtime import KEY, REPEATED, DeferredResponse, ReceivedBody
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-
-class RsgiHeaders(Protocol):
-    """The header fields of a request, names in lower case."""
-
-    def __contains__(self, name: str) -> bool: ...
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the first value of a field."""
-        ...
-
-    def items(self) -> list[tuple[str, str]]:
-        """Return every field, in the order of arrival; Granian leaves out those that are not ASCII."""
-        ...
+RawFields = list[tuple[bytes, bytes]]
+"""Header fields, in the order of arrival, names in lower case."""
 
 
-class RsgiScope(Protocol):
-    """What is known of a request before its body is read (RSGI 1.5, HTTP scope)."""
+class AsgiScope(TypedDict):
+    """What is known of a request before its body is read (ASGI 3.0, HTTP connection scope)."""
 
     method: str
     path: str
-    query_string: str
+    query_string: bytes
     http_version: str
     scheme: str
-    client: str
-    server: str
-    headers: RsgiHeaders
+    client: tuple[str, str]
+    server: tuple[str, str]
+    headers: RawFields
 
 
 CONSTANT: "WSGIEnvironment" = {
@@ -47,44 +38,44 @@ CONSTANT: "WSGIEnvironment" = {
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
 }
-LENGTH_HEADERS = ("content-length", "transfer-encoding")
+LENGTH_HEADERS = (b"content-length", b"transfer-encoding")
 UNPREFIXED = {"CONTENT_TYPE"}
 
 
-def environ_of(scope: RsgiScope, body: bytes) -> "WSGIEnvironment":
+def environ_of(scope: AsgiScope, body: bytes) -> "WSGIEnvironment":
     """Return the environment; the body has arrived, so its length is known however it was sent."""
-    server, _, port = scope.server.rpartition(":")
+    server, port = scope["server"]
     environ: WSGIEnvironment = {
         **CONSTANT,
-        "REQUEST_METHOD": scope.method,
-        "PATH_INFO": scope.path.encode().decode("latin-1"),  # PEP 3333, "Unicode Issues"
-        "QUERY_STRING": scope.query_string,
-        "SERVER_PROTOCOL": "HTTP/1.1" if scope.http_version == "1.1" else "HTTP/1.0",
-        "SERVER_NAME": server.strip("[]"),
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),  # PEP 3333, "Unicode Issues"
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": "HTTP/1.1" if scope["http_version"] == "1.1" else "HTTP/1.0",
+        "SERVER_NAME": server,
         "SERVER_PORT": port,
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.url_scheme": scope.scheme,
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": ReceivedBody(body),
         "wsgi.errors": sys.stderr,
     }
     if body:
         environ["CONTENT_LENGTH"] = str(len(body))
-    _add_headers(environ, scope.headers.items())
+    _add_headers(environ, scope["headers"])
     return environ
 
 
-def _add_headers(environ: "WSGIEnvironment", headers: list[tuple[str, str]]) -> None:
-    for name, value in headers:
+def _add_headers(environ: "WSGIEnvironment", headers: RawFields) -> None:
+    for name, raw in headers:
         # `X_Forwarded_For` would come out as `X-Forwarded-For` does, past a proxy that sets only the latter.
-        if "_" in name or name in LENGTH_HEADERS:
+        if b"_" in name or name in LENGTH_HEADERS:
             continue
-        key = name.upper().replace("-", "_")
+        key, value = name.decode("ascii").upper().replace("-", "_"), raw.decode("latin-1")
         if key not in UNPREFIXED:
             key = f"HTTP_{key}"
         if key in environ:
             environ[REPEATED] = environ.get(REPEATED, frozenset()) | {key}
             # RFC 9110 §5.3; RFC 6265 §5.4 gives cookies a separator of their own
-            value = f"{environ[key]}{'; ' if name == 'cookie' else ', '}{value}"  # noqa: PLW2901
+            value = f"{environ[key]}{'; ' if name == b'cookie' else ', '}{value}"
         environ[key] = value
 
 
@@ -100,19 +91,15 @@ TEXTS = {
 }
 
 
-class RsgiProtocol(Protocol):
-    """How Granian gives the body of a request and takes the answer (RSGI 1.5, HTTP protocol)."""
+class AsgiProtocol(Protocol):
+    """How Granian gives the body of a request and takes the answer (ASGI 3.0, HTTP)."""
 
-    def __call__(self) -> Awaitable[bytes]:
-        """Return the whole body."""
+    def receive(self) -> Any:
+        """Return what can be awaited for the next message of the body."""
         ...
 
-    def __aiter__(self) -> "RsgiProtocol": ...
-
-    async def __anext__(self) -> bytes: ...
-
-    def response_bytes(self, status: int, headers: Fields, body: bytes) -> None:
-        """Send the answer; may be called from any thread."""
+    def send(self, message: dict[str, Any]) -> object:
+        """Send a message of the answer; may be called from any thread."""
         ...
 
 
@@ -137,9 +124,11 @@ class CompleteResponse(NamedTuple):
     headers: Fields
     content: bytes
 
-    def send(self, exchange: RsgiProtocol) -> None:
+    def send(self, exchange: AsgiProtocol) -> None:
         """Send it; from any thread."""
-        exchange.response_bytes(self.status, self.headers, self.content)
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in self.headers]
+        exchange.send({"type": "http.response.start", "status": self.status, "headers": headers})
+        exchange.send({"type": "http.response.body", "body": self.content})
 
     def filled(self, content: bytes) -> "CompleteResponse":
         """Return the same answer with another content."""
@@ -149,7 +138,7 @@ class CompleteResponse(NamedTuple):
 
 
 def answer(
-    app: "WSGIApplication", scope: RsgiScope, body: bytes, deferred: DeferredResponse | None
+    app: "WSGIApplication", scope: AsgiScope, body: bytes, deferred: DeferredResponse | None
 ) -> CompleteResponse:
     """Return the answer to a request, complete before it is sent: so a failure is always a clean 500."""
     environ = environ_of(scope, body)

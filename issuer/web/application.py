@@ -9,7 +9,8 @@ from flask import Flask, Request, Response, request
 from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.http import parse_cookie
 from werkzeug.routing import MapAdapter
 
 from issuer.runtime import ReceivedBody
@@ -49,6 +50,14 @@ class BufferedRequest(Request):
         """Return the body; of another server with werkzeug's guards around it."""
         received = self.environ.get("wsgi.input")
         return received if isinstance(received, ReceivedBody) else super().stream
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """Return the cookies that are ASCII, as ours are: one of a sister site that is not costs nothing."""
+        header = self.environ.get("HTTP_COOKIE", "")
+        if not header.isascii():
+            header = ";".join(pair for pair in header.split(";") if pair.isascii())
+        return parse_cookie(header, ImmutableMultiDict)  # type: ignore[return-value]
 
 
 class PreparedResponse(Response):

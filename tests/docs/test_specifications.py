@@ -10,7 +10,7 @@ from tests.docs.pages import ROOT, page
 SOURCES = [*ROOT.glob("issuer/**/*.py"), *ROOT.glob("modules/**/*.py")]
 RFC = re.compile(r"RFC (\d+)(?:bis)?((?: §[\d.]*\d)?)")
 OTHERS = (
-    r"(OIDC Core|CSP Level 3|WHATWG URL|Fetch Metadata|Fetch(?= §)|PEP \d+|RSGI(?= \d)|FIPS [\d-]+|XML 1\.0"
+    r"(OIDC Core|CSP Level 3|WHATWG URL|Fetch Metadata|Fetch(?= §)|PEP \d+|ASGI(?= \d)|FIPS [\d-]+|XML 1\.0"
     r"|MSC\d+|BCP \d+)"
 )
 LINES = page("docs/specifications.md").text.splitlines()

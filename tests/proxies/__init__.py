@@ -1,0 +1,1 @@
+"""Debian's reverse proxies before the gateway, each started by the tests that need it."""
