@@ -92,6 +92,4 @@ class Identity:
 
 _COLUMNS = {"backend", "subject", "uid", "attributes", "groups", "auth_level", "macros"}
 _NOT_KEPT = {"claims", "proof"}
-_FURTHER = {
-    field.name: field.default for field in fields(Identity) if field.name not in _COLUMNS | _NOT_KEPT
-}
+_FURTHER = {field.name: field.default for field in fields(Identity) if field.name not in _COLUMNS | _NOT_KEPT}
