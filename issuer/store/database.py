@@ -68,7 +68,7 @@ class Database:
 
         Within another one of the same thread it is the same transaction, which ends with the outer one: so
         what several repositories write is committed together. Whoever catches an error of the inner one must
-        let the outer one fail too.
+        let the outer one fail too. Nothing is issued within: issuances have transactions of their own.
         """
         if self._mine.connection is not None:
             yield self._mine.connection

@@ -38,13 +38,10 @@ class BackChannel:
             ProviderAnswerError: the token was used before (§2.6, by `jti`).
         """
         bucket = f"logout:{claims['iss']} {claims['jti']}"
-        if self._store.attempts.reserve(bucket, self._once) > 0:
-            raise ProviderAnswerError("a logout token is used a second time")
-        try:
+        with self._store.database.write():  # used up only together with what it ends
+            if self._store.attempts.reserve(bucket, self._once) > 0:
+                raise ProviderAnswerError("a logout token is used a second time")
             ended = self._end(claims)
-        except BaseException:
-            self._store.attempts.release(bucket)
-            raise
         audit.signed_out_upstream(self._instance, ended)
         return ended
 
@@ -56,4 +53,5 @@ class BackChannel:
             return sessions.end_of(self._instance, subject) if subject else 0
         ended = sessions.end_upstream(self._instance, sid)
         others = sessions.of(self._instance, subject) if subject else []
-        return ended + sum(sessions.end(row.id_hash) for row in others if row.upstream_sid is None)
+        nameless = sorted(row.id_hash for row in others if row.upstream_sid is None)
+        return ended + sum(map(sessions.end, nameless))
