@@ -1,5 +1,6 @@
 """Pushed authorization requests (RFC 9126): a client lays one down here, and sends people with its number."""
 
+import json
 from typing import Any
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
@@ -20,7 +21,7 @@ READ = frozenset(
     | {"code_challenge", "code_challenge_method", "acr_values", "claims", "login_hint", "ui_locales"}
 )
 """What is kept of a request: nothing that proves something (`client_secret`, `id_token_hint`) is among it."""
-LARGEST = 8192
+LARGEST = 12_288
 """Bytes of all that is kept of one request."""
 FOR_PAGES = ("login_hint", "ui_locales")
 """What the pages on the way read from the browser's address."""
@@ -47,7 +48,7 @@ class PushedAuthorization:
             raise InvalidRequestError("The redirect_uri is not one of the client.") from None
         parse_authorization_request(parameters, client, redirect_uri)
         pairs = [(name, value) for name, value in given if name in READ]
-        size = sum(len(name) + len(value.encode("utf-8", "replace")) for name, value in pairs)
+        size = len(json.dumps(pairs))
         if size > LARGEST:
             raise InvalidRequestError("The request is too large.")
         reserve(self._provider, client, size)

@@ -31,7 +31,7 @@ class PushedRequests:
         values = {
             "uri_hash": uri_hash,
             "client_id": pushed.client_id,
-            "parameters": json.dumps(pushed.pairs, ensure_ascii=False, separators=(",", ":")),
+            "parameters": json.dumps(pushed.pairs),
             "created_at": self._clock.now(),
             "expires_at": expires_at,
         }

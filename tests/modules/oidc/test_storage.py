@@ -68,6 +68,5 @@ def test_a_client_has_a_quota(provider: Provider, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_pushed_request_is_small(provider: Provider) -> None:
-    claims = "{" + " " * 4000 + "}"
-    answer = provider.post("/par", **OF_WIKI, state="x" * 5000, claims=claims)
+    answer = provider.post("/par", **OF_WIKI, state="x" * 8000, login_hint="x" * 5000)
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_request")
