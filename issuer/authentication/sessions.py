@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from issuer.identity import Identity
 from issuer.settings.models import SessionSettings
 from issuer.store import Session, SessionRow, Store
+from issuer.web.bounds import LONGEST_ID
 from issuer.world import Clock, Randomness
 
 ID_BYTES = 32
@@ -39,8 +40,11 @@ class UpstreamSignIn:
 
 
 def hash_id(session_id: str) -> bytes:
-    """Return the SHA-256 of a session id: the key under which the store knows it."""
-    return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).digest()
+    """Return the SHA-256 of a session id: the key under which the store knows it.
+
+    None of ours is as long as `LONGEST_ID`, so what is cut off there was none of ours before either.
+    """
+    return hashlib.sha256(session_id[:LONGEST_ID].encode("utf-8", "surrogatepass")).digest()
 
 
 class PortalSessions:

@@ -127,6 +127,8 @@ class Memberships:
 
 def is_room_id(text: str) -> bool:
     """Tell whether a text can be the identifier of a room (Appendices §Room IDs)."""
+    if len(text) > LONGEST_ROOM_ID:
+        return False
     try:
         return text.startswith("!") and 1 < len(text.encode()) <= LONGEST_ROOM_ID and "\0" not in text
     except UnicodeEncodeError:

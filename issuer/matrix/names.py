@@ -17,6 +17,7 @@ NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 LITERAL = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 PORT = re.compile(r"[0-9]{1,5}")
 LONGEST_HOST = 253
+LONGEST_NAME = LONGEST_HOST + len(":65535")
 LONGEST_USER_ID = 255
 REMEMBERED = 1024
 """Names that were read and need not be read again; a text that is none is not remembered."""
@@ -60,6 +61,8 @@ def parse_server_name(text: str) -> ServerName:
     Raises:
         BadNameError: when it is none.
     """
+    if len(text) > LONGEST_NAME:
+        raise BadNameError("no host name")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or not _is_ipv6(host) or rest[:1] not in {"", ":"}:
@@ -80,6 +83,8 @@ def parse_user_id(text: str) -> UserId:
     Raises:
         BadNameError: when it is none.
     """
+    if len(text) > LONGEST_USER_ID:
+        raise BadNameError(f"a user identifier of more than {LONGEST_USER_ID} bytes")
     localpart, colon, server = text[1:].partition(":")
     if not text.startswith("@") or not colon or "\0" in localpart:
         raise BadNameError("no user identifier")

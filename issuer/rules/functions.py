@@ -18,6 +18,8 @@ from issuer.rules.scope import MAX_LIST, Scope
 _DOMAIN = re.compile(r"[^\s@.,;]+(\.[^\s@.,;]+)*")
 _MAIL = re.compile(r"[^\s@,;<>]+@([^\s@,;<>]+)")
 _MATCHES = "value.matches(pattern)"
+LONGEST_REMEMBERED = 256
+"""Characters of a value for which it is remembered whether it matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,22 @@ class Function:
         return self.checks[min(position, len(self.checks) - 1)] if self.checks else None
 
 
-@lru_cache(maxsize=4096)
 def matches(pattern: str, value: str) -> bool:
     """Say whether a regular expression matches the whole value.
 
     The regular expressions are the library's (Rust), whose time is linear in the value; but it parses the
-    pattern anew each time (40 µs), so answers are kept.
+    pattern anew each time (40 µs), so answers are kept: 4,096 of them for short values, some megabytes at
+    most.
     """
+    return _remembered(pattern, value) if len(value) <= LONGEST_REMEMBERED else _matches(pattern, value)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(pattern: str, value: str) -> bool:
+    return _matches(pattern, value)
+
+
+def _matches(pattern: str, value: str) -> bool:
     return cel.evaluate(_MATCHES, cel.Context({"value": value, "pattern": _whole(pattern)})) is True
 
 

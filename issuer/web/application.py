@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 from collections.abc import Sequence
 from functools import lru_cache
 
+from issuer.web.bounds import LONGEST_ADDRESS, LONGEST_COOKIES, LONGEST_HEADER
 from issuer.web.proxy import FORWARDED, PEER, ForwardedAddress, ForwardedHeader, Network, written
 
+LONGEST = {"HTTP_COOKIE": LONGEST_COOKIES}
 MOST_SHAPES = 256
 """Lists of header names, as our routes set them, for which it is remembered what is missing."""
 
@@ -138,6 +140,29 @@ class Application(Flask):
         if self.before_request_funcs or self.url_value_preprocessors:
             return super().preprocess_request()
         return None
+
+
+class BoundedRequests:
+    """Refuses requests whose address or headers are longer than any that is meant, before they are read."""
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        """Wrap an application."""
+        self._app = app
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request; one that is too long with 414 (RFC 9110 §15.5.15) or 431 (RFC 6585 §5)."""
+        if len(environ["PATH_INFO"]) > LONGEST_ADDRESS or len(environ["QUERY_STRING"]) > LONGEST_ADDRESS:
+            return _refused("414 URI Too Long", start_response)
+        for name, value in environ.items():
+            if name.startswith("HTTP_") and len(value) > LONGEST.get(name, LONGEST_HEADER):
+                return _refused("431 Request Header Fields Too Large", start_response)
+        return self._app(environ, start_response)
+
+
+def _refused(status: str, start_response: "StartResponse") -> Iterable[bytes]:
+    """Answer in plain text: the pages look at what was sent."""
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"{status}\n".encode()]
 
 
 class SecurityHeaders:

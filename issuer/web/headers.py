@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, after_this_request
 
 from issuer.settings.types import origin
-from issuer.web.application import SecurityHeaders
+from issuer.web.application import BoundedRequests, SecurityHeaders
 
 if TYPE_CHECKING:
     pass
@@ -58,4 +58,4 @@ def register(app: Flask, destinations: Iterable[str], secure: bool) -> None:
     }
     if secure:
         headers["Strict-Transport-Security"] = HSTS
-    app.wsgi_app = SecurityHeaders(app.wsgi_app, headers)  # type: ignore[method-assign]
+    app.wsgi_app = SecurityHeaders(BoundedRequests(app.wsgi_app), headers)  # type: ignore[method-assign]

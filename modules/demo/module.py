@@ -9,7 +9,7 @@ from pydantic import Field
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from issuer.module import ConfigurationError, Gateway, Module, ModuleSettings
-from issuer.settings.types import Bind, bind_parts
+from issuer.settings.types import Bind, bind_parts, is_loopback
 from modules.demo.call import CallPage
 from modules.demo.meeting import Meeting
 
@@ -18,7 +18,7 @@ class DemoSettings(ModuleSettings):
     """The demo; for loopback only."""
 
     meeting_bind: Bind = "127.0.0.1:8081"
-    """Where the meeting page that stands in for Jitsi listens."""
+    """Where the meeting page that stands in for Jitsi listens, on loopback."""
     app_id: str = "demo"
     """The application id that the meeting page expects in tokens."""
     algorithm: str = Field(default="RS256")
@@ -26,7 +26,7 @@ class DemoSettings(ModuleSettings):
     token_path: str = "/jitsi"  # noqa: S105 - a path, not a token
     """Where the instance lives that the meeting page sends people to."""
     call_bind: Bind | None = None
-    """Where the call page that uses LiveKit tokens listens; off when absent."""
+    """Where the call page that uses LiveKit tokens listens, on loopback; off when absent."""
     call_token_path: str = "/livekit/token"  # noqa: S105 - a path, not a token
     """Where the call page asks for tokens."""
     sfu_url: str = "ws://127.0.0.1:7880"
@@ -51,13 +51,19 @@ class DemoModule(Module):
         """Refuse to be part of a real service.
 
         Raises:
-            ConfigurationError: `portal.demo` is off, or there are several workers.
+            ConfigurationError: `portal.demo` is off, there are several workers, or others than this machine
+                could reach a page.
         """
         super().__init__(settings, gateway)
         if not gateway.settings.portal.demo:
             raise ConfigurationError("", "is for demos only: remove it, or set portal.demo = true")
         if gateway.settings.server.worker_count != 1:
             raise ConfigurationError("", "needs server.workers = 1: the meeting page has one port")
+        for option in ("meeting_bind", "call_bind"):
+            if (bind := getattr(settings, option)) and not is_loopback(bind):
+                raise ConfigurationError(
+                    option, f'"{bind}" is no address of loopback: write "127.0.0.1:8081"'
+                )
         self._servers: list[BaseWSGIServer] = []
 
     def blueprint(self) -> Blueprint:

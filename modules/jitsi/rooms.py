@@ -82,6 +82,8 @@ def parse_room(text: str | None) -> Room:
         name = text.lower()
         return Room(name, name, name)
     name = normal_form(text)
+    if len(name) > LONGEST_LOCALPART:
+        raise RoomError("too_long")
     _refuse_room(text, name)
     segment = quote(name, safe="")
     if len(segment) > LONGEST_LOCALPART:

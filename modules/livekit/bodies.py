@@ -14,6 +14,8 @@ Shape = Mapping[str, Any]
 
 LONGEST_DELAY = 2**63 // 1_000_000 - 1
 """Milliseconds that lk-jwt-service can count (in nanoseconds)."""
+LONGEST_TEXT = 4096
+"""Characters of a field, OpenID tokens among them."""
 NUMBER = (int, float)
 OPENID_TOKEN: Shape = {
     "access_token": str,
@@ -130,6 +132,8 @@ def _required(data: dict[str, Any], name: str, prefix: str = "") -> str:
 def _read(body: bytes, shape: Shape) -> dict[str, Any]:
     data = _shaped(_decoded(body), shape)
     for text in _texts(data):
+        if len(text) > LONGEST_TEXT:
+            raise BadJsonError(f"a field has more than {LONGEST_TEXT} characters")
         try:
             text.encode()
         except UnicodeEncodeError:

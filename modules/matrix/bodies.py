@@ -7,6 +7,9 @@ from typing import Any
 from issuer.errors import BadRequestError, ForbiddenError
 from issuer.jsontext import strict_json
 
+LONGEST_TEXT = 4096
+"""Characters of a field, OpenID tokens among them."""
+
 
 class BadBodyError(BadRequestError):
     """The body cannot be read; `text` tells the caller why, in words of ours only."""
@@ -57,6 +60,8 @@ def _text(data: Mapping[str, Any], name: str) -> str:
         raise BadBodyError(f"{name} is missing")
     if not isinstance(value, str):
         raise BadBodyError(f"{name} must be a text")
+    if len(value) > LONGEST_TEXT:
+        raise BadBodyError(f"{name} is too long")
     try:
         value.encode()
     except UnicodeEncodeError:  # RFC 8259 §8.2: a lone surrogate

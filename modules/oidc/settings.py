@@ -12,6 +12,7 @@ from issuer.module import ModuleSettings
 from issuer.settings.base import ConfigPath, Section
 from issuer.settings.secrets import weakness
 from issuer.settings.types import Duration, Origin, Secret
+from issuer.web.bounds import LONGEST_SECRET
 from modules.oidc.clients.redirects import clean_redirect_uri
 
 SECRET_BYTES = 16
@@ -106,6 +107,8 @@ class ClientSettings(Section):
     def _strong(cls, secret: Secret | None) -> Secret | None:
         if secret is not None and (why := weakness(secret, SECRET_BYTES)):
             raise ValueError(why)
+        if secret is not None and len(secret.get_secret_value()) > LONGEST_SECRET:
+            raise ValueError(f"is too long: at most {LONGEST_SECRET} characters are taken from a client")
         return secret
 
     @field_validator("jwks_file")

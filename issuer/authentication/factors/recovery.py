@@ -3,6 +3,7 @@
 import base64
 import re
 
+from issuer.web.bounds import LONGEST_CODE
 from issuer.world import Randomness
 
 RECOVERY_CODES = 10
@@ -23,5 +24,7 @@ def new_recovery_codes(randomness: Randomness) -> list[str]:
 
 def plain_recovery_code(typed: str) -> str | None:
     """Return a recovery code without what people put between its parts; None when it cannot be one."""
+    if len(typed) > LONGEST_CODE:
+        return None
     code = re.sub(r"[\s-]", "", typed).lower()
     return code if RECOVERY.fullmatch(code) else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pyotp import TOTP
 
+from issuer.web.bounds import LONGEST_CODE
 from issuer.world import Randomness
 
 PERIOD = 30
@@ -35,6 +36,8 @@ def step_of(now: float) -> int:
 
 def steps_of_code(secret: str, typed: str, now: float) -> Sequence[int]:
     """Return the steps near a moment whose code was typed, the earliest first: none when it is wrong."""
+    if len(typed) > LONGEST_CODE:
+        return []
     code = re.sub(r"[\s-]", "", typed)
     if not DIGITS.fullmatch(code):
         return []

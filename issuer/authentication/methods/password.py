@@ -7,7 +7,7 @@ that account has a limit of its own, so that nobody can lock anybody out.
 import base64
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from flask import request
@@ -28,6 +28,7 @@ from issuer.identity import Identity
 from issuer.observability import audit
 from issuer.observability.metrics import Metrics
 from issuer.settings.models import SignInSettings
+from issuer.web.bounds import LONGEST_ID, LONGEST_LOGIN, LONGEST_PASSWORD
 from issuer.web.cookies import Cookies
 
 TOKEN_BYTES = 32
@@ -41,6 +42,15 @@ class Typed:
 
     login: str
     password: str = field(repr=False)
+
+    @classmethod
+    def read(cls, form: Mapping[str, str]) -> "Typed":
+        """Return what a form holds; what is longer than a user name or a password counts as empty."""
+        login, password = form.get("login", ""), form.get("password", "")
+        return cls(
+            login if len(login) <= LONGEST_LOGIN else "",
+            password if len(password) <= LONGEST_PASSWORD else "",
+        )
 
 
 class PartlyUnavailableError(UnavailableError):
@@ -137,8 +147,8 @@ class PasswordSignIn:
 
 
 def hash_token(token: str) -> bytes:
-    """Return the SHA-256 of a browser's token: what the store knows of it."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    """Return the SHA-256 of a browser's token: what the store knows of it. None of ours is so long."""
+    return hashlib.sha256(token[:LONGEST_ID].encode("utf-8", "surrogatepass")).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +184,7 @@ class PasswordForm:
         """Answer the form: with the way on, a further step, or the form again."""
         self._current.check_origin()
         flow = LoginFlow.leading_to(request.form.get("next"))
-        typed = Typed(request.form.get("login", ""), request.form.get("password", ""))
+        typed = Typed.read(request.form)
         address = self._current.address()
         forms = self._offers.offer(flow.return_to, address, flow.requirements.level).forms
         browser = self._cookies.browser(request)

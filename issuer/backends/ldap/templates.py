@@ -14,9 +14,9 @@ from ldap.dn import escape_dn_chars
 from ldap.filter import escape_filter_chars
 
 from issuer.authentication.identities.resolver import normal_login
+from issuer.web.bounds import LONGEST_LOGIN
 
 LOGIN, DN, UID = "{login}", "{dn}", "{uid}"
-LONGEST_LOGIN = 256
 PASSED_OVER = re.compile("[\u00ad\u034f\u1806\u180b-\u180d\ufe00-\ufe0f\ufffc]|  ")
 """Printable characters that directories map to nothing (RFC 4518 §2.2), and spaces that they squeeze."""
 TERM = re.compile(r"\(([A-Za-z0-9.;-]+)(?::[A-Za-z0-9.]+:)?=([^()*\\]*\{login\}[^()*\\]*)\)")
@@ -42,8 +42,10 @@ def is_filter(text: str) -> bool:
 
 def typed_name(login: str) -> str | None:
     """Return what somebody typed without the spaces around it; None when no directory has such a name."""
+    if len(login) > LONGEST_LOGIN:
+        return None
     login = login.strip()
-    if not 0 < len(login) <= LONGEST_LOGIN:
+    if not login:
         return None
     forms = (login, unicodedata.normalize("NFKC", login))
     plain = all(form.isprintable() and not PASSED_OVER.search(form) for form in forms)

@@ -12,6 +12,7 @@ from authlib.oauth2.rfc6749 import ClientMixin
 from issuer.bearer import JwkSet, PublicKey
 from issuer.module import Gateway
 from issuer.rules import Compiler, Expression, Rule
+from issuer.web.bounds import LONGEST_SECRET
 from modules.oidc.clients.redirects import destination, matches
 from modules.oidc.settings import ClientSettings, OidcSettings, read_key_set
 from modules.oidc.store.clients import StoredClient, StoredClients
@@ -104,9 +105,9 @@ class Client(ClientMixin):
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Tell whether this is its secret, in a time that tells nothing."""
-        return self._secret_hash is not None and hmac.compare_digest(
-            secret_hash(client_secret), self._secret_hash
-        )
+        if self._secret_hash is None or len(client_secret) > LONGEST_SECRET:
+            return False
+        return hmac.compare_digest(secret_hash(client_secret), self._secret_hash)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - Authlib's
         """Tell whether it may prove who it is in this way."""
