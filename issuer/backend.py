@@ -79,6 +79,8 @@ class BackendServices:
     passwords: Passwords
     upstream: Upstream
     """Calls to other servers."""
+    log_name: Callable[[str], str]
+    """Returns what the security log calls an account (`account_key`): a keyed hash."""
 
 
 class Backend(ABC):  # noqa: B024 - each kind of backend adds its own duties

@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from issuer.authentication.identities.resolver import normal_login
@@ -34,14 +35,21 @@ class Attempt:
 class SignInThrottle:
     """Counts attempts."""
 
-    def __init__(self, attempts: Attempts, settings: SignInSettings, metrics: Metrics) -> None:
-        """Keep where failures are counted, and how many are free."""
+    def __init__(
+        self,
+        attempts: Attempts,
+        settings: SignInSettings,
+        metrics: Metrics,
+        log_name: Callable[[str], str],
+    ) -> None:
+        """Keep where failures are counted, how many are free, and what the log calls an account."""
+        self._log_name = log_name
         self._attempts = attempts
         self._settings = settings
         self._metrics = metrics
 
     def begin(self, bucket: str, account: str, visitor: Visitor) -> Attempt:
-        """Count an attempt on what a bucket stands for; `account` is what the log calls it.
+        """Count an attempt on what a bucket stands for; `account` is whose it is.
 
         Raises:
             TooManyRequestsError: there were too many failures.
@@ -52,7 +60,7 @@ class SignInThrottle:
         pause = self._attempts.reserve_all(policies)
         if pause is not None:
             limit = pause.bucket.partition(":")[0]
-            audit.sign_in_paused(limit, account, visitor.address, pause.seconds)
+            audit.sign_in_paused(limit, self._log_name(account), visitor.address, pause.seconds)
             self._metrics.sign_in("paused")
             wait = math.ceil(pause.seconds)
             raise TooManyRequestsError(f"sign-in paused by the limit of its {limit}", wait)
@@ -78,7 +86,8 @@ def address_bucket(address: str) -> str:
 def account_key(login: str) -> str:
     """Return the name under which an account's failures are counted and its browsers remembered.
 
-    It is a hash: people type passwords where the login belongs, and neither table nor log may have them.
+    It is a hash: people type passwords where the login belongs, and no table may have them. The log has a
+    keyed one (`log_names`).
     """
     return hashlib.sha256(normal_login(login).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

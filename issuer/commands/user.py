@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import click
 
 from issuer.authentication.identities.resolver import normal_login
+from issuer.authentication.throttling import account_key
 from issuer.backends.local import LocalUsers, UserError
 from issuer.cli import Shell
 from issuer.identity import Attribute
@@ -130,6 +131,20 @@ def remove(shell: Shell, uid: str) -> None:
     except UserError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{uid} removed")
+
+
+@user.command("account-hash")
+@click.argument("name")
+@click.pass_obj
+def account_hash(shell: Shell, name: str) -> None:
+    """Show what the log calls NAME as `account`, where somebody failed to sign in.
+
+    The first line is what it has now; the others are what it has had, or will have, when the secret named
+    beside them was, or will be, the one that is used.
+    """
+    for secret, hashed in shell.parts.log_names.every(account_key(name)):
+        if secret != "this process":  # noqa: S105 - whose log is another
+            click.echo(f"{hashed}  {secret}")
 
 
 @user.command()

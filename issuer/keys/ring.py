@@ -1,10 +1,14 @@
 """The key ring as a worker uses it: look-ups in a snapshot that is swapped as a whole, without a lock."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from issuer.keys.loader import LoadedKey, Loader
 from issuer.keys.material import default_kind, secret_of
@@ -15,6 +19,7 @@ from issuer.world import Clock
 _ALGORITHMS: dict[str, Kty] = {"RS256": "RSA", "RS384": "RSA", "RS512": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 
 
+SECRET_BYTES = 32
 LOOK_EVERY = 1.0
 """Seconds between looks at the directory while nothing unknown is asked for."""
 BOUND = 2.0
@@ -108,6 +113,16 @@ class KeyRing:
         return self._published(self._current().by_digest.get(digest), use) or self._published(
             self._latest().by_digest.get(digest), use
         )
+
+    def derived(self, purpose: bytes) -> Iterator[tuple[str, bytes]]:
+        """Return, for each key, its kid and a secret for one purpose (HKDF, RFC 5869); the oldest first.
+
+        Every machine that has the keys has the same, and nobody else.
+        """
+        keys = sorted(self._current().by_kid.values(), key=lambda key: (key.record.created, key.record.kid))
+        for key in keys:
+            material = key.signing.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+            yield key.record.kid, HKDF(SHA256(), SECRET_BYTES, None, purpose).derive(material)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return all published keys as a JWK Set (RFC 7517 §5)."""

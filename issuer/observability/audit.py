@@ -25,7 +25,7 @@ def signed_in(identity: Identity, address: str) -> None:
 
 
 def sign_in_failed(account: str, address: str) -> None:
-    """Login and password did not match, or nobody has this login; `account` is a hash of what was typed."""
+    """Login and password did not match, or nobody has this login; `account` stands for what was typed."""
     _event("sign_in_failed", logging.WARNING, account=account, address=address)
 
 

@@ -1,6 +1,5 @@
 """Logging: one JSON object a line on standard error, or text for people."""
 
-import copy
 import json
 import logging
 import logging.config
@@ -20,10 +19,10 @@ MOST_WAITING = 1000
 """Lines that may wait for the one who writes; with more, those who log wait."""
 
 
-class JsonLines(logging.Formatter):
-    """Makes one JSON object of a record: of a dictionary its items, of anything else `message`.
+class Lines(logging.Formatter):
+    """Makes lines of a record: of a dictionary one with its items, of a list of them several.
 
-    A list of dictionaries is several lines.
+    Anything else is the item `message`. Whatever strangers sent, no line begins where they want it.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -31,33 +30,43 @@ class JsonLines(logging.Formatter):
         said = record.msg
         if not isinstance(said, dict | list):
             said = {"message": record.getMessage()}
-        time = datetime.fromtimestamp(record.created, UTC).isoformat()
-        begin = {"time": time, "level": record.levelname, "logger": record.name}
         end = {"exc_info": self.formatException(record.exc_info)} if record.exc_info else {}
         lines = said if isinstance(said, list) else [said]
-        return "\n".join([jsontext.dump({**begin, **line, **end}, str).decode() for line in lines])
+        return "\n".join([self.line(record, {**line, **end}) for line in lines])
+
+    def line(self, record: logging.LogRecord, items: dict[str, object]) -> str:
+        """Return the line of some items."""
+        raise NotImplementedError
 
 
-class TextLines(logging.Formatter):
-    """Makes a line for people; of a dictionary its event and its other items, of a list of them several."""
+class JsonLines(Lines):
+    """Makes one JSON object of each line, in ASCII."""
 
-    def __init__(self) -> None:
-        """Use the one form."""
-        super().__init__(TEXT)
+    def line(self, record: logging.LogRecord, items: dict[str, object]) -> str:
+        """Return the object, which begins with when, how grave, and who says it."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat()
+        begin = {"time": time, "level": record.levelname, "logger": record.name}
+        return jsontext.dump({**begin, **items}, str).decode()
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line, or the lines."""
-        if isinstance(record.msg, list):
-            return "\n".join([self._line(record, said) for said in record.msg])
-        return self._line(record, record.msg) if isinstance(record.msg, dict) else super().format(record)
 
-    def _line(self, record: logging.LogRecord, said: dict[str, object]) -> str:
-        items = {**said}
-        event = str(items.pop("event", ""))
-        record = copy.copy(record)
-        record.msg = " ".join([event, *(f"{name}={json.dumps(value)}" for name, value in items.items())])
-        record.args = ()
-        return super().format(record)
+class TextLines(Lines):
+    """Makes lines for people: a message or an event, and the other items; a traceback is set in."""
+
+    def line(self, record: logging.LogRecord, items: dict[str, object]) -> str:
+        """Return the line, in which nothing but our own ends is an end of a line."""
+        time, items = self.formatTime(record), {**items}
+        text = str(items.pop("message", "") or items.pop("event", ""))
+        trace = str(items.pop("exc_info", "")).splitlines()
+        said = [text, *(f"{name}={json.dumps(value, default=str)}" for name, value in items.items())]
+        head = f"{time} {record.levelname:7} {record.name}: {' '.join(said)}"
+        return "\n    ".join(_shown(part) for part in (head, *trace))
+
+
+def _shown(text: str) -> str:
+    """Return a text on one line: control characters, ends of lines and what turns its direction, escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class StandardError(logging.Handler):

@@ -60,7 +60,9 @@ class BackendContract:
         randomness = FakeRandomness()
         settings = Settings(public_url=PUBLIC_URL)
         upstream = Upstream(settings.upstream, FakeClock(), settings.server.threads)
-        yield BackendServices(settings, store, FakeClock(), randomness, Passwords(randomness), upstream)
+        yield BackendServices(
+            settings, store, FakeClock(), randomness, Passwords(randomness), upstream, str.upper
+        )
         upstream.stop()
         store.close()
 

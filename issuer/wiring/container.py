@@ -9,6 +9,7 @@ from issuer.authentication.assurance import AssuranceLevels
 from issuer.authentication.factors import Factors
 from issuer.authentication.identities.refresh import AttributeRefresh
 from issuer.authentication.identities.resolver import IdentityResolver
+from issuer.authentication.log_names import LogNames
 from issuer.authentication.sessions import PortalSessions
 from issuer.backend import Backend, BackendServices
 from issuer.bearer import TokenIssuer
@@ -53,6 +54,7 @@ class Parts:
     """Reads people again."""
     factors: Factors
     levels: AssuranceLevels
+    log_names: LogNames
     modules: dict[str, Module]
     services: BackendServices
     housekeeper: Housekeeper

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+from pydantic import SecretStr
+
 from issuer.authentication.assurance import AssuranceLevels
 from issuer.authentication.current_session import CurrentSession
 from issuer.authentication.factors import Factors
 from issuer.authentication.identities.refresh import AttributeRefresh
 from issuer.authentication.identities.resolver import IdentityResolver, Macros
+from issuer.authentication.log_names import LogNames
 from issuer.authentication.methods.proxy_header import ProxyHeaderSignIn
 from issuer.authentication.sessions import PortalSessions
 from issuer.backend import Backend, BackendServices
@@ -28,7 +31,7 @@ from issuer.web.cookies import Cookies
 from issuer.wiring.configuration import Configuration
 from issuer.wiring.container import Parts, World
 from issuer.wiring.problems import CollectedProblems, ambient_conflicts
-from issuer.world import Clock
+from issuer.world import Clock, Randomness
 
 
 def open_store(configuration: Configuration, world: World) -> Store:
@@ -56,11 +59,13 @@ def build(configuration: Configuration, world: World, store: Store) -> tuple[Par
     levels = AssuranceLevels(backends, factors.levels, resolver.raised)
     upstream = Upstream(settings.upstream, clock, settings.server.threads)
     passwords = Passwords(randomness, parallel=1, waiting=max(1, settings.server.threads // 2))
+    keys = KeyRing(settings.keys.directory, clock, retention=key_retention(settings))
+    log_names = _log_names(configuration, keys, randomness)
     house = Parts(
         settings=settings,
         world=world,
         store=store,
-        keys=KeyRing(settings.keys.directory, clock, retention=key_retention(settings)),
+        keys=keys,
         cookies=Cookies(settings),
         sessions=sessions,
         issuance=Issuance(store, settings.tokens, clock, randomness, world.metrics, levels.stronger),
@@ -70,8 +75,9 @@ def build(configuration: Configuration, world: World, store: Store) -> tuple[Par
         attributes=AttributeRefresh(backends, resolver, store, clock),
         factors=factors,
         levels=levels,
+        log_names=log_names,
         modules={},
-        services=BackendServices(settings, store, clock, randomness, passwords, upstream),
+        services=BackendServices(settings, store, clock, randomness, passwords, upstream, log_names.of),
         housekeeper=Housekeeper(store, world.metrics.level("issuer_store_bytes", STORE_BYTES, []).set),
     )
     current = _current_session(house)
@@ -79,6 +85,17 @@ def build(configuration: Configuration, world: World, store: Store) -> tuple[Par
     store.sessions.enders += [module.end_with_sessions for module in house.modules.values()]
     store.sessions.listeners += [module.sessions_ended for module in house.modules.values()]
     return house, current
+
+
+def _log_names(configuration: Configuration, keys: KeyRing, randomness: Randomness) -> LogNames:
+    key = configuration.settings.second_factor.key
+    others = {
+        f"modules.{item.name}.{option}": value.get_secret_value()
+        for item in configuration.modules
+        for option, value in item.settings
+        if isinstance(value, SecretStr)
+    }
+    return LogNames(key.get_secret_value() if key else None, keys, others, randomness)
 
 
 def _current_session(house: Parts) -> CurrentSession:

@@ -23,7 +23,7 @@ def services(tmp_path: Path, clock: FakeClock) -> Iterator[BackendServices]:
     settings = Settings(public_url="https://auth.example.com/")
     upstream = Upstream(settings.upstream, clock, settings.server.threads)
     yield BackendServices(
-        settings, store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")), upstream
+        settings, store, clock, FakeRandomness(), Passwords(FakeRandomness("salt")), upstream, str.upper
     )
     upstream.stop()
     store.close()

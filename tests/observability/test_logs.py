@@ -77,3 +77,24 @@ def test_a_list_is_a_line_for_each_of_its_events(
     assert "second" in two
     assert "INFO" in one
     assert "INFO" in two
+
+
+FORGED = "/x\n2026-01-01 00:00:00,000 WARNING issuer.audit: sign_in_failed\u2028\x1b[2K\u202e"
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+def test_nobody_else_begins_a_line(formatter: logging.Formatter) -> None:
+    """Paths, and what a homeserver says of its users, are in lines of both formats; so are errors."""
+    try:
+        raise ValueError(FORGED)
+    except ValueError as error:
+        trace = (ValueError, error, error.__traceback__)
+    for said, arguments in (
+        ("%s", (FORGED,)),
+        ({"event": "e", "user": FORGED}, ()),
+        ([{"event": FORGED}], ()),
+    ):
+        record = logging.LogRecord("n\nx", logging.INFO, "", 1, said, arguments, trace)
+        first, *others = formatter.format(record).split("\n")
+        assert first.isprintable()
+        assert all(line.startswith("    ") and line.isprintable() for line in others)

@@ -68,8 +68,9 @@ class PasswordSignIn:
         metrics: Metrics,
     ) -> None:
         self._resolver = resolver
-        self.limits = SignInThrottle(services.store.attempts, settings, metrics)
+        self.limits = SignInThrottle(services.store.attempts, settings, metrics, services.log_name)
         """Of everything that is guessed at to sign in."""
+        self._log_name = services.log_name
         self._store = services.store
         self._clock = services.clock
         self._randomness = services.randomness
@@ -96,7 +97,7 @@ class PasswordSignIn:
                 attempt.take_back()
             raise
         if identity is None:
-            audit.sign_in_failed(account, visitor.address)
+            audit.sign_in_failed(self._log_name(account), visitor.address)
             self._metrics.sign_in("failed")
             return None
         attempt.succeed()

@@ -48,7 +48,8 @@ class LdapBackend(FormBackend):
             return None
         answer = self._servers.run(lambda lane: self._ask(lane, name, password))
         if answer.refusal is not BindRefusal.WRONG:
-            audit.account_refused(self.instance, account_key(login), answer.user, answer.refusal.value)
+            account = self.services.log_name(account_key(login))
+            audit.account_refused(self.instance, account, answer.user, answer.refusal.value)
         return answer.identity
 
     def _ask(self, lane: Lane, login: str, password: str) -> _Answer:
