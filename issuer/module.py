@@ -201,6 +201,14 @@ class Module(ABC):
         """
         return ()
 
+    def destinations_of(self, return_to: str) -> Iterable[str]:  # noqa: ARG002 - for those who override it
+        """Return those of the `destinations` to which an address (path and query) of this instance leads.
+
+        They stand in the page of the sign-in, where everybody reads them: an instance that has many says here
+        which of them it is.
+        """
+        return self.destinations()
+
     def root_routes(self) -> Iterable[RootRoute]:
         """Return routes that must be at the root of the host."""
         return ()

@@ -61,7 +61,7 @@ class LoginPage:
 
     def required(self, error: SignInRequiredError) -> ResponseReturnValue:
         """Send a browser away to sign in: at once to where it goes without a page, else to the page."""
-        return self._send(LoginFlow(error.return_to))
+        return self._send(LoginFlow(safe_return_to(error.return_to)))
 
     def step_up(self, error: StepUpRequiredError) -> ResponseReturnValue:
         """Send a browser away to sign in more strongly."""
@@ -108,7 +108,7 @@ class LoginPage:
 
     def page(self, flow: LoginFlow, login: str = "", error: str | None = None) -> str:
         """Return the page, with what was typed and what was wrong."""
-        let_forms_lead_to(self.destinations())
+        let_forms_lead_to(self.destinations(flow))
         offer, service = self._offer(flow), self._offers.service(flow.return_to)
         return render_template(
             "login.html",
@@ -121,9 +121,9 @@ class LoginPage:
             service=service.title if service else None,
         )
 
-    def destinations(self) -> Iterable[str]:
-        """Return the base URLs to which forms of ours may lead."""
-        return self._offers.destinations()
+    def destinations(self, flow: LoginFlow) -> Iterable[str]:
+        """Return the base URLs to which the forms of a sign-in lead."""
+        return self._offers.destinations(flow.return_to)
 
 
 def _name(backend: RedirectBackend) -> str:

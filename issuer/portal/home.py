@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from issuer.authentication.current_session import CurrentSession
 from issuer.module import Module, Tile
 from issuer.store import Issuances, RoomUse, Session
+from issuer.web.headers import let_forms_lead_to
 
 MOST_CALLS = 5
 
@@ -28,8 +29,16 @@ class CallLine:
 class HomePage:
     """Asks the modules, and the record of issuances."""
 
-    def __init__(self, current: CurrentSession, issuances: Issuances, modules: Iterable[Module]) -> None:
+    def __init__(
+        self,
+        current: CurrentSession,
+        issuances: Issuances,
+        modules: Iterable[Module],
+        elsewhere: Iterable[str],
+    ) -> None:
+        """Keep what is asked; `elsewhere` are base URLs to which every page may lead."""
         self._current = current
+        self._elsewhere = tuple(elsewhere)
         self._issuances = issuances
         self._modules = tuple(modules)
 
@@ -43,10 +52,17 @@ class HomePage:
         """Show the page."""
         session = self._current.require_for_page()
         tiles, calls = self._tiles(session), self._calls(session)
+        let_forms_lead_to({*self._elsewhere, *self._of_forms(session)})
         return render_template("home.html", groups=session.identity.groups, tiles=tiles, calls=calls)
 
     def _tiles(self, session: Session) -> list[Tile]:
         return [tile for module in self._modules for tile in module.tiles(session)]
+
+    def _of_forms(self, session: Session) -> Iterable[str]:
+        """Return where the forms on the page lead."""
+        for module in self._modules:
+            if any(tile.form for tile in module.tiles(session)):
+                yield from module.destinations()
 
     def _calls(self, session: Session) -> list[CallLine]:
         """Return the rooms of somebody's last tokens, the latest first, each once."""

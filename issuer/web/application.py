@@ -168,24 +168,30 @@ def _refused(status: str, start_response: "StartResponse") -> Iterable[bytes]:
 class SecurityHeaders:
     """Adds headers to every answer of a WSGI application; what the answer has already stays."""
 
-    def __init__(self, app: "WSGIApplication", headers: dict[str, str]) -> None:
-        """Wrap an application."""
+    def __init__(self, app: "WSGIApplication", headers: dict[str, str], of_pages: dict[str, str]) -> None:
+        """Wrap an application; pages (HTML) have some headers of their own in the place of the others'."""
         self._app = app
-        self._headers = [(name, name.lower(), value) for name, value in headers.items()]
+        self._headers, self._of_pages = _lowered(headers), _lowered({**headers, **of_pages})
         self._missing = lru_cache(maxsize=MOST_SHAPES)(self._not_among)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            ours = self._missing(tuple([name for name, _ in headers]))
+            is_page = any(value.startswith("text/html") for name, value in headers if name == "Content-Type")
+            ours = self._missing(is_page, tuple([name for name, _ in headers]))
             return start_response(status, headers + ours, *error)
 
         return self._app(environ, start)
 
-    def _not_among(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    def _not_among(self, is_page: bool, names: tuple[str, ...]) -> list[tuple[str, str]]:
         given = {name.lower() for name in names}
-        return [(name, value) for name, lower, value in self._headers if lower not in given]
+        ours = self._of_pages if is_page else self._headers
+        return [(name, value) for name, lower, value in ours if lower not in given]
+
+
+def _lowered(headers: dict[str, str]) -> list[tuple[str, str, str]]:
+    return [(name, name.lower(), value) for name, value in headers.items()]
 
 
 class TrustedProxies:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     pass
 
 HSTS = "max-age=31536000"
+NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The policy of what is no page."""
 
 
 def content_security_policy(destinations: Iterable[str]) -> str:
@@ -33,7 +35,7 @@ def _source(destination: str) -> str:
 
 
 def let_forms_lead_to(destinations: Iterable[str]) -> None:
-    """Name where forms of the page in hand may lead: applications can be added while this process runs."""
+    """Name where forms of the page in hand may lead, and nowhere else: every visitor reads that."""
     policy = content_security_policy(destinations)
 
     @after_this_request
@@ -45,17 +47,20 @@ def let_forms_lead_to(destinations: Iterable[str]) -> None:
 def register(app: Flask, destinations: Iterable[str], secure: bool) -> None:
     """Add the headers to every answer; what a route set itself stays.
 
+    `destinations` are those of every page: of the button "Sign out".
+
     `Referrer-Policy: same-origin` and not `no-referrer`: with that, browsers send `Origin: null` from our own
     forms (Fetch §3.2). No `Cross-Origin-Opener-Policy`: it would cut sign-in popups off from their opener.
     """
     headers = {
-        "Content-Security-Policy": content_security_policy(destinations),
+        "Content-Security-Policy": NOTHING,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "Cache-Control": "no-store",
     }
+    of_pages = {"Content-Security-Policy": content_security_policy(destinations)}
     if secure:
         headers["Strict-Transport-Security"] = HSTS
-    app.wsgi_app = SecurityHeaders(BoundedRequests(app.wsgi_app), headers)  # type: ignore[method-assign]
+    app.wsgi_app = SecurityHeaders(BoundedRequests(app.wsgi_app), headers, of_pages)  # type: ignore[method-assign]

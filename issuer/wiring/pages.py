@@ -91,10 +91,17 @@ def _factor_pages(
 
 def _portal(app: Flask, house: Parts, current: CurrentSession) -> None:
     """Mount what a signed-in person sees."""
-    cookies, sessions = house.cookies, house.sessions
-    app.register_blueprint(HomePage(current, house.store.issuances, house.modules.values()).blueprint())
+    cookies, sessions, elsewhere = house.cookies, house.sessions, _elsewhere(house)
+    app.register_blueprint(
+        HomePage(current, house.store.issuances, house.modules.values(), elsewhere).blueprint()
+    )
     app.register_blueprint(SessionsPage(current, cookies, sessions).blueprint())
     app.register_blueprint(SignOutPage(current, cookies, sessions, house.backends).blueprint())
+
+
+def _elsewhere(house: Parts) -> list[str]:
+    """Return where the button "Sign out" leads, which is on every page."""
+    return [url for backend in house.backends.values() for url in backend.destinations()]
 
 
 def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: LoginPage) -> None:
@@ -102,10 +109,10 @@ def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: Login
     mounting.mount(app, house.modules)
     health.register(app, house.checks, house.keys)
     ErrorHandler(house.world.randomness, login_page, modules).register(app)
-    headers.register(app, login_page.destinations(), house.settings.secure)
     language = Language(app, lambda request: LoginFlow.leading_to(request.args.get("next")).return_to)
     portal = house.settings.portal
     site = {"name": portal.name, "demo": portal.demo, "second_factor": house.factors.on}
     app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.current()})
     server = house.settings.server
     app.wsgi_app = TrustedProxies(app.wsgi_app, server.trusted_proxies, server.forwarded_header)  # type: ignore[method-assign]
+    headers.register(app, _elsewhere(house), house.settings.secure)

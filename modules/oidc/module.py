@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 from flask import Blueprint, Response, request
@@ -184,6 +185,12 @@ class OidcModule(Module):
     def destinations(self) -> Iterable[str]:
         """Return where clients want people to be sent."""
         return sorted({url for client in self._known_clients() for url in client.destinations})
+
+    def destinations_of(self, return_to: str) -> Iterable[str]:
+        """Return where the client wants people to be sent that an authorization request is of."""
+        asked = dict(parse_qsl(urlsplit(return_to).query))
+        client = self.provider.registry.get(asked.get("client_id", ""))
+        return client.destinations if client else ()
 
     def _known_clients(self) -> list[Client]:
         """Return every client; before the database is made, those of the configuration."""

@@ -72,7 +72,7 @@ def test_redirect_backends_are_buttons(build: Any) -> None:
     answer = come_back(client, "sso", subject="s1", wanted=gone["wanted"])
     assert (answer.status_code, answer.location) == (303, WANTED)
     assert backend_of(gateway) == "sso"
-    assert ELSEWHERE in answer.headers["Content-Security-Policy"]
+    assert ELSEWHERE in client.get("/logout").headers["Content-Security-Policy"]
 
 
 def test_a_default_has_no_page_in_between(build: Any, people: dict[str, People]) -> None:

@@ -30,7 +30,7 @@ class Shown:
 
     service: str
     """The name that apps show."""
-    destinations: Callable[[], Iterable[str]]
+    destinations: Callable[[LoginFlow], Iterable[str]]
     """The base URLs to which a browser may go on."""
 
 
@@ -118,8 +118,8 @@ class SecondStep:
         who = flow.identity
         if request.method == "POST":
             self._current.check_origin()
-            return self._limited(self._code_page, lambda: self._do_code(flow, who))
-        return self._code_page()
+            return self._limited(lambda error: self._code_page(flow, error), lambda: self._do_code(flow, who))
+        return self._code_page(flow)
 
     def _do_code(self, flow: LoginFlow, who: Identity) -> ResponseReturnValue:
         recovery = request.form.get("recovery")
@@ -127,20 +127,20 @@ class SecondStep:
         typed = request.form.get("code", "") if recovery is None else recovery
         identity = check(who, flow.account, typed, lambda: self._completion.fresh(flow, who))
         if identity is None:
-            return self._wrong_code(recovery is not None), 401
+            return self._wrong_code(flow, recovery is not None), 401
         answer = redirect(flow.goal, 303)
         if not self._flows.finish(answer):
             return redirect("/login", 303)
         self._completion.enter(identity, flow, answer)
         return answer
 
-    def _wrong_code(self, by_recovery: bool) -> str:
+    def _wrong_code(self, flow: LoginFlow, by_recovery: bool) -> str:
         if by_recovery:
-            return self._code_page(_("This is none of your unused recovery codes."), by_recovery)
-        return self._code_page(_("This code is wrong, or was used already. Wait for the next one."))
+            return self._code_page(flow, _("This is none of your unused recovery codes."), by_recovery)
+        return self._code_page(flow, _("This code is wrong, or was used already. Wait for the next one."))
 
-    def _code_page(self, error: str | None = None, by_recovery: bool = False) -> str:
-        let_forms_lead_to(self._shown.destinations())
+    def _code_page(self, flow: LoginFlow, error: str | None = None, by_recovery: bool = False) -> str:
+        let_forms_lead_to(self._shown.destinations(flow))
         return render_template("second_factor_code.html", error=error, by_recovery=by_recovery)
 
     def set_up(self) -> ResponseReturnValue:

@@ -57,10 +57,10 @@ class MethodOffers:
         )
         self._check_default()
 
-    def destinations(self) -> Iterable[str]:
-        """Return the base URLs to which a sign-in leads, or a way to sign in."""
-        for module in self._modules.values():
-            yield from module.destinations()
+    def destinations(self, wanted: str) -> Iterable[str]:
+        """Return the base URLs to which a sign-in leads that goes on at an address, or a way to sign in."""
+        if module := self.service(wanted):
+            yield from module.destinations_of(wanted)
         for backend in self._backends.values():
             yield from backend.destinations()
 

@@ -49,7 +49,11 @@ def test_a_client_that_was_added_works_at_once(office: Office) -> None:
     assert provider.is_good(tokens["access_token"])
     listed = office.run("list").output
     assert re.search(r"notes +standard +confidential .*https://notes.example.com/cb", listed)
-    policy = provider.gateway.client().get("/login").headers["Content-Security-Policy"]
+    policy = (
+        provider.gateway.client()
+        .get("/login", query_string={"next": provider.url("notes")})
+        .headers["Content-Security-Policy"]
+    )
     assert "https://notes.example.com" in policy
 
 
