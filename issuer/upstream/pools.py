@@ -6,6 +6,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from issuer.settings.models import UpstreamSettings
 from issuer.upstream.addresses import Guard
-from issuer.upstream.bounded import no_redirect, response_class
+from issuer.upstream.bounded import BoundedProtocol, no_redirect, response_class
 from issuer.world import Clock
 
 Lookup = Callable[..., list[tuple[Any, ...]]]
@@ -128,7 +129,11 @@ class Pools:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Closes its resolver too, which aiohttp leaves to whoever made it."""
+    """Closes its resolver too, which aiohttp leaves to whoever made it; its connections are bounded ones."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._factory: partial[Any] = partial(BoundedProtocol, loop=self._loop)
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         await super().close(abort_ssl=abort_ssl)
