@@ -20,8 +20,10 @@ from issuer.errors import (
     TooLargeError,
 )
 from issuer.module import Module
+from issuer.web.bounds import LONGEST_LOGGED
 from issuer.world import Randomness
 
+PLAIN = "text/plain; charset=utf-8"
 OURS: dict[int, type[GatewayError]] = {404: NotFoundError, 413: TooLargeError}
 
 _log = logging.getLogger(__name__)
@@ -87,10 +89,14 @@ class ErrorHandler:
         """Answer with a fixed text and an id that is in the log too."""
         error_id = self._randomness.bytes(6).hex()
         _log.error("error %s at %s %s", error_id, request.method, _path(), exc_info=error)
-        told = self._of_module(Refusal(500, None, {}, error_id))
-        if told is not None:
-            return told
-        page = _page(500, GatewayError.code, GatewayError.description, GatewayError.remedy, error_id)
+        try:
+            told = self._of_module(Refusal(500, None, {}, error_id))
+            if told is not None:
+                return told
+            page = _page(500, GatewayError.code, GatewayError.description, GatewayError.remedy, error_id)
+        except Exception:
+            _log.exception("error %s: its page failed too", error_id)
+            return Response(f"Something went wrong here ({error_id}).\n", 500, content_type=PLAIN)
         return page, 500
 
     def _of_module(self, refusal: Refusal) -> ResponseReturnValue | None:
@@ -99,8 +105,8 @@ class ErrorHandler:
 
 
 def _path() -> str:
-    """Return the path as it was sent: no line break of a stranger's begins a line of the log."""
-    return quote(request.path)
+    """Return the path as it was sent, as far as anybody reads it."""
+    return quote(request.path[:LONGEST_LOGGED])
 
 
 def _answer(error: GatewayError) -> ResponseReturnValue:

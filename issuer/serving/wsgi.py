@@ -82,6 +82,17 @@ def _add_headers(environ: "WSGIEnvironment", headers: RawFields) -> None:
 _log = logging.getLogger(__name__)
 
 Fields = list[tuple[str, str]]
+ERROR_HEADERS: Fields = [
+    ("content-type", "text/plain; charset=utf-8"),
+    ("cache-control", "no-store"),
+    (
+        "content-security-policy",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+]
 TEXTS = {
     400: "The body of this request did not arrive in full.\n",
     408: "The body of this request took too long to arrive.\n",
@@ -155,7 +166,7 @@ def answer(
 
 def error_answer(status: int) -> CompleteResponse:
     """Return an error of the server itself."""
-    headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+    headers = [*ERROR_HEADERS]
     if status == 503:
         headers.append(("retry-after", "1"))
     return CompleteResponse(status, headers, TEXTS[status].encode())

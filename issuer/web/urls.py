@@ -5,6 +5,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from werkzeug.wrappers import Request
 
 LONGEST_HINT = 100
+LONGEST_READ = 8000
+"""Characters of an address whose wishes are read: as many as one to return to may have."""
 SAFE_IN_PATH = "/-._~!$&'()*+,;=:@"
 
 
@@ -16,6 +18,8 @@ def hint_in(wanted: str) -> str:
 
 def languages_in(wanted: str) -> list[str]:
     """Return the languages that an application asks for (`ui_locales`, OIDC Core §3.1.2.1)."""
+    if len(wanted) > LONGEST_READ:
+        return []
     return dict(parse_qsl(urlsplit(wanted).query)).get("ui_locales", "").split()
 
 

@@ -84,7 +84,10 @@ class AuthorizationEndpoint:
         """Let a browser that was sent here by a form (OIDC Core §3.1.2.1) come back with an address."""
         if request.mimetype != FORM or request.query_string:
             raise BadAuthorizationError("the form is none")
-        parameters = _readable(request.get_data(cache=False))
+        encoded = request.get_data(cache=False)
+        if len(encoded) > LONGEST_REQUEST:
+            raise BadAuthorizationError("the request is too long")
+        parameters = _readable(encoded)
         return redirect(f"{request.path}?{urlencode(parameters.without())}", 303)
 
     def _answer(self, query: bytes, decision: ConsentDecision | None) -> ResponseReturnValue:
