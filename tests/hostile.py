@@ -142,7 +142,8 @@ class Spy:
         if event == "c_call":
             owner, name = getattr(arg, "__self__", None), arg.__name__
             if isinstance(owner, str | bytes) and name in METHODS and _is_ours(frame):
-                self.judge(f"{_where(frame)} {name}", [owner], LIBRARY)
+                bound = COOKIES if "cookies" in _where(frame) else LIBRARY
+                self.judge(f"{_where(frame)} {name}", [owner], bound)
         elif event == "call" and not _is_ours(frame) and frame.f_back and _is_ours(frame.f_back):
             code = frame.f_code
             given = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
