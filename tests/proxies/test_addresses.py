@@ -66,7 +66,7 @@ UNREADABLE = [
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Service]:
     running = Service(tmp_path_factory.mktemp("gateway"), CONFIGURATION)
     running.add_users("dwho")
     running.start()

@@ -34,7 +34,7 @@ COOKIES = [b"one=\xc3\xb6", b"two=\xf6", b"three=a\xff\xfeb", b'four="\xc3\xb6',
 
 
 @pytest.fixture(scope="module")
-def proxy() -> Iterator[SignOnProxy]:
+def proxy(programs: None) -> Iterator[SignOnProxy]:
     """Not below pytest's own directory, which every run of pytest closes to other users again."""
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -114,7 +114,7 @@ def sister() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def gateway(tmp_path_factory: pytest.TempPathFactory, programs: None) -> Iterator[Service]:
     running = Service(tmp_path_factory.mktemp("gateway"), CONFIGURATION)
     running.add_users("dwho")
     running.start()
