@@ -26,6 +26,7 @@ def test_the_subject_is_the_first_line_that_counts() -> None:
     assert subject("# nothing\n") == ""
 
 
+@pytest.mark.server
 def test_the_last_commit_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "--quiet"], check=True)
