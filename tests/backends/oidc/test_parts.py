@@ -253,7 +253,7 @@ def test_somebody_without_a_user_name_is_known_by_the_sub() -> None:
 
 def test_standard_claims_become_attributes() -> None:
     found = identity(
-        name="Rose Tyler", given_name="Rose", family_name="Tyler", locale="en-GB", groups=["a", "b", 7, "a"]
+        name="Rose Tyler", given_name="Rose", family_name="Tyler", locale="en-GB", groups=["a", "b", "a"]
     )
     assert found.attributes == {
         "cn": "Rose Tyler",
@@ -262,8 +262,13 @@ def test_standard_claims_become_attributes() -> None:
         "preferredLanguage": "en-GB",
     }
     assert found.groups == ("a", "b")
+    assert found.unknown == ()
     assert identity(groups="a").groups == ("a",)
-    assert identity(groups={"a": 1}).groups == ()
+
+
+@pytest.mark.parametrize("groups", [["a", "b", 7], {"a": 1}, 7], ids=["a number among", "object", "number"])
+def test_groups_that_cannot_be_read_are_unknown(groups: Any) -> None:
+    assert "groups" in identity(groups=groups).unknown
 
 
 @pytest.mark.parametrize(
