@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 from issuer.keys.loader import LoadedKey, Loader
 from issuer.keys.material import default_kind, secret_of
 from issuer.keys.model import KeyRingError, KeyState, Kty, PublicKey, SigningKey
@@ -18,8 +14,6 @@ from issuer.world import Clock
 
 _ALGORITHMS: dict[str, Kty] = {"RS256": "RSA", "RS384": "RSA", "RS512": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 
-
-SECRET_BYTES = 32
 LOOK_EVERY = 1.0
 """Seconds between looks at the directory while nothing unknown is asked for."""
 BOUND = 2.0
@@ -120,9 +114,7 @@ class KeyRing:
         Every machine that has the keys has the same, and nobody else.
         """
         keys = sorted(self._current().by_kid.values(), key=lambda key: (key.record.created, key.record.kid))
-        for key in keys:
-            material = key.signing.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-            yield key.record.kid, HKDF(SHA256(), SECRET_BYTES, None, purpose).derive(material)
+        return ((key.record.kid, secret_of(key.signing.private, purpose)) for key in keys)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return all published keys as a JWK Set (RFC 7517 §5)."""

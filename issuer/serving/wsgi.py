@@ -14,6 +14,8 @@ from issuer.runtime import KEY, REPEATED, DeferredResponse, ReceivedBody
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
+_log = logging.getLogger(__name__)
+
 RawFields = list[tuple[bytes, bytes]]
 """Header fields, in the order of arrival, names in lower case."""
 
@@ -78,8 +80,6 @@ def _add_headers(environ: "WSGIEnvironment", headers: RawFields) -> None:
             value = f"{environ[key]}{'; ' if name == b'cookie' else ', '}{value}"
         environ[key] = value
 
-
-_log = logging.getLogger(__name__)
 
 Fields = list[tuple[str, str]]
 ERROR_HEADERS: Fields = [

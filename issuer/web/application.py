@@ -1,7 +1,7 @@
 """The Flask application at its one address, without the parts of Flask that it has no use for."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,15 +14,11 @@ from werkzeug.http import parse_cookie
 from werkzeug.routing import MapAdapter
 
 from issuer.runtime import ReceivedBody
+from issuer.web.bounds import LONGEST_ADDRESS, LONGEST_COOKIES, LONGEST_HEADER
+from issuer.web.proxy import FORWARDED, PEER, ForwardedAddress, ForwardedHeader, Network, written
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-from collections.abc import Sequence
-from functools import lru_cache
-
-from issuer.web.bounds import LONGEST_ADDRESS, LONGEST_COOKIES, LONGEST_HEADER
-from issuer.web.proxy import FORWARDED, PEER, ForwardedAddress, ForwardedHeader, Network, written
 
 LONGEST = {"HTTP_COOKIE": LONGEST_COOKIES}
 MOST_SHAPES = 256
