@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-
 REPEATED = "issuer.repeated"
 """The key of the header fields that came more than once, as the environment names them; absent: none."""
-
 
 _mine = threading.local()
 
@@ -39,10 +37,10 @@ def about_to_block() -> None:
 
 
 class ReceivedBody(io.BytesIO):
-    """Such a body, as `wsgi.input`: whoever reads it need not count again."""
+    """A body that has arrived as a whole, within the limit: whoever reads `wsgi.input` need not count again."""
 
 
-KEY = "issuer.runtime"
+KEY = "issuer.deferred"
 
 Done = Callable[[bytes | Exception | None], None]
 """Hears that the answer may leave: as it is (None), or with this content; or what happened instead."""
