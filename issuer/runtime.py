@@ -37,7 +37,7 @@ def about_to_block() -> None:
 
 
 class ReceivedBody(io.BytesIO):
-    """A body that has arrived as a whole, within the limit: whoever reads `wsgi.input` need not count again."""
+    """A body that has arrived as a whole, within the limit: who reads `wsgi.input` need not count again."""
 
 
 KEY = "issuer.deferred"
