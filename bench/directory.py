@@ -80,7 +80,7 @@ def by_backend(directory: Path, server: OpenLDAP) -> Figure:
 
 
 def by_form(directory: Path, server: OpenLDAP) -> Figure:
-    """From the form to the session, by HTTP: limits, admission, session, known browser and log with it."""
+    """From the form to the session, by HTTP: limits, identity, session, known browser and log with it."""
     port, folder = free_port(), directory / "product"
     folder.mkdir()
     text = CONFIGURATION.format(

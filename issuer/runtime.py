@@ -52,14 +52,13 @@ class DeferredResponse:
     __slots__ = ("on_idle", "send_after")
 
     def __init__(self) -> None:
-        """Wait for nothing."""
         self.send_after: Callable[[Done], None] | None = None
         self.on_idle: Callable[[], None] | None = None
 
     def wait_for(self, begin: Callable[[Done], None], on_idle: Callable[[], None] | None = None) -> None:
         """Let the answer wait: when it is complete, `begin` is called, and calls back when it may leave.
 
-        When something else happened, the request is answered anew, without a deferral.
+        When something else happened, the request is answered anew, and waits in its thread.
 
         Args:
             begin: begins what the answer waits for.
@@ -70,6 +69,6 @@ class DeferredResponse:
 
 
 def defer_response(environ: "WSGIEnvironment") -> DeferredResponse | None:
-    """Return the deferral of a request, unless it has none or it is in use."""
+    """Return the `DeferredResponse` of a request; None when it has none, or it is in use."""
     found: DeferredResponse | None = environ.get(KEY)
     return found if found is None or found.send_after is None else None

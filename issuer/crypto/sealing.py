@@ -20,7 +20,6 @@ class Sealer:
     """Encrypts with AES-256-GCM."""
 
     def __init__(self, secret: str, purpose: bytes, randomness: Randomness) -> None:
-        """Derive the key."""
         self._cipher = AESGCM(derived(secret, purpose))
         self._randomness = randomness
 

@@ -45,7 +45,6 @@ class Memberships:
     """Asks the homeservers of the configuration. Methods that are no coroutines are for request threads."""
 
     def __init__(self, settings: MatrixSettings, upstream: Upstream, clock: Clock) -> None:
-        """Ask nobody yet."""
         self._upstream = upstream
         self._clock = clock
         self._seconds = settings.membership_cache

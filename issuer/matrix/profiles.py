@@ -32,7 +32,6 @@ class Profiles:
     """Asks homeservers of the configuration, which ask others. Its methods are for request threads."""
 
     def __init__(self, settings: MatrixSettings, upstream: Upstream) -> None:
-        """Ask nobody yet."""
         self._upstream = upstream
         self._homes = {
             name: (server, READERS[server.api](name, server, upstream))

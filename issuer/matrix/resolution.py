@@ -84,7 +84,6 @@ class Resolution:
     """Resolves server names, with what was learnt before."""
 
     def __init__(self, delegations: Delegations, services: ServiceRecords) -> None:
-        """Ask these."""
         self._delegations = delegations
         self._services = services
 

@@ -1,16 +1,12 @@
-"""The portal: the pages that people see - sign in, home, sessions, sign out, errors.
+"""The portal: the pages that a signed-in person sees - home, sessions, sign out - and the error pages.
 
-It owns the cookies, the sign-in limits, the language and the security headers. Who somebody is comes from the
-login backends; what they can do comes from the issuer modules.
+Signing in is `issuer.authentication`; cookies, language and security headers are `issuer.web`. What people
+can do comes from the issuer modules.
 
-Routes: `/`, `/login`, `/logout`, `/sessions`, `/sessions/<handle>/end`, `/sessions/end-others`.
+Routes: `/`, `/logout`, `/sessions`, `/sessions/<handle>/end`, `/sessions/end-others`.
 
 Configuration sample:
 
     [portal]
     name = "Example sign-in"
-
-    [sessions]
-    idle_timeout = "2h"
-    lifetime = "12h"
 """

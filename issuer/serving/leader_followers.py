@@ -27,7 +27,7 @@ class LeaderFollowers:
     """The jobs of a worker's request threads."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: int) -> None:
-        """Begin without jobs, for so many threads; the timer runs on `loop`."""
+        """Begin without jobs, for so many threads; the watchdog runs on `loop`."""
         self._loop = loop
         self._threads = threads
         self._lock = threading.Lock()

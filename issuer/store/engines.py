@@ -66,7 +66,7 @@ def _postgresql(url: URL) -> Engine:
 def prepare_sqlite(engine: Engine) -> None:
     """Make the file of a SQLite store, for its owner only, and put it in WAL mode, which then stays.
 
-    To be called in a `Turn`: SQLite does not wait when two connections switch the mode at once.
+    To be called within a `WriteLock`: SQLite does not wait when two connections switch the mode at once.
     """
     path = Path(str(engine.url.database))
     try:

@@ -87,7 +87,6 @@ class Pools:
     """All connections; made, used and closed on the loop."""
 
     def __init__(self, settings: UpstreamSettings, clock: Clock, lookup: Lookup) -> None:
-        """Open no connection yet."""
         self._settings = settings
         self.kept = KeepAlivePolicy(clock)
         self.unverified = _unverified()

@@ -142,7 +142,6 @@ class BoundedRequests:
     """Refuses requests whose address or headers are longer than any that is meant, before they are read."""
 
     def __init__(self, app: "WSGIApplication") -> None:
-        """Wrap an application."""
         self._app = app
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -200,7 +199,6 @@ class TrustedProxies:
     def __init__(
         self, app: "WSGIApplication", trusted: Sequence[Network], header: ForwardedHeader = "X-Forwarded-For"
     ) -> None:
-        """Wrap an application."""
         self._app = app
         self._address = ForwardedAddress(trusted, header)
 

@@ -19,7 +19,6 @@ class SfuDoctor:
     """Examines what an instance depends on."""
 
     def __init__(self, settings: LiveKitSettings, upstream: Upstream, homeservers: Homeservers) -> None:
-        """Call nobody yet."""
         self._settings = settings
         self._upstream = upstream
         self._homeservers = homeservers

@@ -45,7 +45,6 @@ class Rooms:
     """Creates rooms: at most one call for a room at a time, and none for one that was just created."""
 
     def __init__(self, settings: LiveKitSettings, upstream: Upstream, clock: Clock) -> None:
-        """Call nobody yet."""
         self._settings = settings
         self._upstream = upstream
         self._clock = clock

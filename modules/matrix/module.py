@@ -12,6 +12,7 @@ from issuer.errors import Refusal
 from issuer.module import Gateway, Module, RootRoute
 from issuer.settings.secrets import weakness
 from issuer.upstream import deferred
+from issuer.web.cors import EVERYBODY
 from modules.matrix.bodies import BadApiTokenError, BadBodyError, parse
 from modules.matrix.settings import TOKEN_BYTES, VerificationSettings
 from modules.matrix.verification import Verification, Verify
@@ -92,7 +93,7 @@ class MatrixModule(Module):
 
     def element(self) -> ResponseReturnValue:
         """Tell Element, on a page of another origin, to send its OpenID token to Jitsi."""
-        return _json(ELEMENT, headers={"Access-Control-Allow-Origin": "*"})
+        return _json(ELEMENT, headers=EVERYBODY)
 
     def _require_api_token(self) -> None:
         if self._api_token is None:

@@ -1,4 +1,4 @@
-"""Small parts of the portal: passwords, devices, addresses, initials."""
+"""Small parts of sign-in and portal: password hashes, devices, addresses, initials."""
 
 import threading
 import time

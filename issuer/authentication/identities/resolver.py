@@ -147,7 +147,7 @@ LONGEST_SUBJECT = 1024
 
 
 class IdentityResolver:
-    """Admits identities."""
+    """Says how an identity counts here: whose its name is, mapped, with level and macros."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """LDAP: people of a directory - OpenLDAP, Active Directory, FreeIPA and their like.
 
 It owns the connections to the directory, how a person is found there, whether the password is right, and
-which groups they are in. Limits for wrong passwords, mapping and sessions are the portal's. No routes.
+which groups they are in. Limits for wrong passwords, mapping and sessions are `issuer.authentication`'s. It
+has no routes.
 
 Needs python-ldap, which is the extra `ldap`.
 

@@ -26,7 +26,6 @@ class Statement:
     """A statement in the words of one driver, with its parameters by name."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        """Compile the statement."""
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         places = getattr(compiled, "positiontup", None)
@@ -46,7 +45,6 @@ class RawConnections:
     """Connections that wait for the next caller, the last used first."""
 
     def __init__(self, engine: Engine) -> None:
-        """Take connections from the engine's pool."""
         self._engine = engine
         self._driver = engine.dialect.loaded_dbapi
         self._idle: deque[PoolProxiedConnection] = deque()

@@ -28,8 +28,8 @@ class Redemption:
     """Spends what counts once, and adds rows.
 
     Args:
-        key: what is spent; changes that are committed together are made in the order of their keys, so that
-            two processes never wait for each other.
+        key: what is spent; redemptions that are committed together are made in the order of their keys, so
+            that two processes never wait for each other.
         spend: an update that finds exactly one row, unless somebody else has spent it.
         values: its parameters.
         rows: inserts with their parameters.

@@ -28,7 +28,6 @@ class UidClaims:
     """The claims of the store; at most one of each backend for a name."""
 
     def __init__(self, database: Database) -> None:
-        """Use a database."""
         self._database = database
         self._named = Statement(_NAMED, database.engine.dialect)
 

@@ -77,7 +77,6 @@ class Issuances:
     """The issuances of the store."""
 
     def __init__(self, database: Database) -> None:
-        """Use a database."""
         self._database = database
         self._insert = Statement(insert(issuances), database.engine.dialect)
         self._as_it_is = self._insert.order == IssuanceRow._fields

@@ -40,7 +40,6 @@ class SecondFactors:
     """The second factors of the store."""
 
     def __init__(self, database: Database) -> None:
-        """Use a database."""
         self._database = database
         this = (second_factors.c[name] == bindparam(name) for name in ("backend", "subject"))
         self._get = database.statement(select(second_factors).where(*this))

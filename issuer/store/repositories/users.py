@@ -58,7 +58,6 @@ class Users:
     """The users of the store."""
 
     def __init__(self, database: Database) -> None:
-        """Use a database."""
         self._database = database
         by_id = select(users).where(users.c.id == bindparam("key"))
         self._by_id = Statement(by_id, database.engine.dialect)

@@ -19,7 +19,6 @@ class DelegationCalls:
     """DelegationCalls homeservers and the SFU. Lives on the loop."""
 
     def __init__(self, events: DelayedEvents, participants: Participants) -> None:
-        """Call nobody yet."""
         self._events = events
         self._participants = participants
         self.waiting: set[str] = set()

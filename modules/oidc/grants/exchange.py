@@ -13,8 +13,9 @@ from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 
 from issuer.bearer import TokenRefusedError
 from issuer.identity import Identity
-from issuer.matrix import Homeservers, OpenIdRefusedError
-from issuer.upstream import UpstreamError
+from issuer.matrix import Homeservers
+from issuer.matrix.answers import MatrixError
+from issuer.matrix.openid_caller import OpenIdCaller
 from modules.oidc.clients.authentication import METHODS
 from modules.oidc.grants.base import Answer, InvalidTargetError, Issuing
 from modules.oidc.grants.client_credentials import BACKEND as CLIENT
@@ -27,7 +28,6 @@ from modules.oidc.tokens.issue import token_body
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a token
 MATRIX_OPENID = "urn:matrix:token-type:openid"
 """A Matrix OpenID token (Client-Server API, "OpenID"); `matrix_server_name` says whose."""
-MATRIX = "matrix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,11 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
         if server_name not in self.provider.settings.matrix_homeservers:
             raise InvalidGrantError("This homeserver is not known here.")
         try:
-            user_id = homeservers(self.provider).verify_openid(server_name, token)
-        except (OpenIdRefusedError, UpstreamError):
+            identity = OpenIdCaller(homeservers(self.provider)).identity(server_name, token)
+        except MatrixError:
             raise InvalidGrantError("The homeserver does not know the subject_token.") from None
-        identity = Identity(MATRIX, user_id, user_id)
         scope = tuple(word for word in self.asker.settings.scopes if word not in OF_PEOPLE)
-        return SubjectToken(identity, user_id, scope, frozenset({self.provider.issuer}))
+        return SubjectToken(identity, identity.uid, scope, frozenset({self.provider.issuer}))
 
 
 def homeservers(provider: Provider) -> Homeservers:

@@ -25,7 +25,6 @@ class StoredClients:
     """The clients of one instance."""
 
     def __init__(self, database: Database, clock: Clock, instance: str) -> None:
-        """Use a database."""
         self._database = database
         self._clock = clock
         self._instance = instance

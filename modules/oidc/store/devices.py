@@ -80,7 +80,7 @@ class Devices:
         self._change(device_codes.c.device_hash == device.device_hash, values)
 
     def spent(self, device: Device, rows: Rows) -> Redemption:
-        """Return the change that uses a device code, and adds rows."""
+        """Return the redemption of a device code, and adds rows."""
         values = {"hash": device.device_hash, "now": self._clock.now()}
         return Redemption(device.device_hash, self._spend, values, rows)
 

@@ -190,15 +190,15 @@ class Grants:
         return found if found and found.revoked_at is None and found.expires_at > self._clock.now() else None
 
     def code_spent(self, code_hash: bytes, following: RefreshToken | None) -> Redemption:
-        """Return the change that uses a code of a grant that holds, and adds the first refresh token."""
+        """Return the redemption of a code of a grant that holds, and adds the first refresh token."""
         return self._spent(self._spend_code, code_hash, following)
 
     def token_spent(self, token_hash: bytes, following: RefreshToken) -> Redemption:
-        """Return the change that uses a refresh token of a grant that holds, and adds the next one."""
+        """Return the redemption of a refresh token of a grant that holds, and adds the next one."""
         return self._spent(self._spend_token, token_hash, following)
 
     def added(self, token: RefreshToken | None) -> Rows:
-        """Return what a change adds for a new refresh token."""
+        """Return the rows of a new refresh token, for a redemption."""
         if token is None:
             return []
         values = {

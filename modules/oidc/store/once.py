@@ -11,7 +11,6 @@ class Once:
     """Texts that count the first time only."""
 
     def __init__(self, database: Database) -> None:
-        """Use a database."""
         self._database = database
 
     def use(self, text: str, expires_at: float) -> bool:
@@ -28,7 +27,6 @@ class RevokedTokens:
     """Access tokens that were revoked before their end, by their `jti`."""
 
     def __init__(self, database: Database) -> None:
-        """Use a database."""
         self._database = database
 
     def add(self, token_id: str, expires_at: float) -> None:

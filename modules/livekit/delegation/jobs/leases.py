@@ -18,7 +18,6 @@ class Leases:
     """The leases of one instance."""
 
     def __init__(self, database: Database, instance: str, clock: Clock) -> None:
-        """Use a database."""
         self.database = database
         self._instance = instance
         self._clock = clock

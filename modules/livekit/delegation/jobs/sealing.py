@@ -14,5 +14,4 @@ class DelayIdSealer(sealing.Sealer):
     """Encrypts delay ids."""
 
     def __init__(self, secret: str, randomness: Randomness) -> None:
-        """Derive the key."""
         super().__init__(secret, PURPOSE, randomness)
