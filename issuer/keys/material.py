@@ -63,7 +63,7 @@ def secret_of(private: PrivateKey, purpose: bytes) -> bytes:
     """
     match private:
         case rsa.RSAPrivateKey():
-            number = private.private_numbers().d.to_bytes(private.key_size // 8)
+            number = private.private_numbers().d.to_bytes((private.key_size + 7) // 8)
         case ec.EllipticCurvePrivateKey():
             number = private.private_numbers().private_value.to_bytes(private.key_size // 8)
         case _:

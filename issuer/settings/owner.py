@@ -148,7 +148,7 @@ def places(file: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
         *_files(data),
     )
     for name in given:
-        if isinstance(name, str) and not name.startswith("postgres") and "\0" not in name:
+        if isinstance(name, str) and not name.startswith(("postgres://", "postgresql")) and "\0" not in name:
             yield base / Path(name.removeprefix("sqlite:///")).expanduser()
 
 

@@ -6,7 +6,7 @@ and is never refused in the middle.
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,8 @@ from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.fast.connections import RawConnections, Statement, WriteLock, about_to_ask
 
 T = TypeVar("T")
+
+MOST_NAMED = 1000
 
 
 class _Mine(threading.local):
@@ -149,6 +151,11 @@ def translated() -> Iterator[None]:
 def digest(text: str) -> bytes:
     """Return the SHA-256 of a key that a stranger may have typed: of any length, with any character."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Return values in parts that a statement can name: databases bound the number of its parameters."""
+    return (values[start : start + MOST_NAMED] for start in range(0, len(values), MOST_NAMED))
 
 
 def storable(text: str) -> bool:

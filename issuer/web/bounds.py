@@ -7,7 +7,7 @@ parameters of OAuth, names of rooms, addresses to return to.
 
 LONGEST_ADDRESS = 16_384
 """Bytes of a path, and of a query (RFC 9110 §4.1 asks for 8,000 in all)."""
-LONGEST_HEADER = 16_384
+LONGEST_HEADER = 32_768
 """Bytes of the value of a header."""
 LONGEST_COOKIES = 32_768
 """Bytes of all cookies; sites beside ours have theirs among them."""

@@ -18,9 +18,9 @@ from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
 
-OF_HOMESERVER = Quota(3000, 600.0)
+OF_HOMESERVER = Quota(15_000, 600.0)
 """Tokens, in so many seconds, for users of one homeserver that the settings do not name."""
-OF_ADDRESS = Quota(600, 600.0)
+OF_ADDRESS = Quota(3000, 600.0)
 
 
 class CallIssuer:

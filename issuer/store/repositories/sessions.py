@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, fields
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, update
 
 from issuer.identity import Identity
-from issuer.store.database import Database, storable
+from issuer.store.database import Database, parts, storable
 from issuer.store.errors import OutdatedError
 from issuer.store.fast.connections import Statement
 from issuer.store.repositories.users import insert_for_user, row_for_user
@@ -107,12 +107,13 @@ class Sessions:
     def _end(self, condition: ColumnElement[bool], successor: bytes | None = None) -> list[SessionRow]:
         """End sessions together with what hangs on them: all of it is committed, or nothing."""
         with self._database.write() as connection:
-            heir = successor if successor and _is_there(connection, successor) else None
+            heir = successor if successor and _is_there(connection, successor, condition) else None
             ended = _taken_away(connection, condition)
             hashes = [row.id_hash for row in ended]
-            if ended:
+            for part in parts(hashes):
                 for end_with in self.enders:
-                    end_with(hashes, heir)
+                    end_with(part, heir)
+            if ended:
                 self._database.after_commit(lambda: self._tell(hashes, heir))
         return ended
 
@@ -171,10 +172,14 @@ class Sessions:
             return connection.execute(statement).rowcount
 
 
-def _is_there(connection: Connection, id_hash: bytes) -> bool:
-    """Tell whether a session lives, and keep it until the transaction ends."""
-    found = select(sessions.c.id_hash).where(sessions.c.id_hash == id_hash)
-    return connection.execute(found.with_for_update(read=True)).first() is not None
+def _is_there(connection: Connection, id_hash: bytes, ending: ColumnElement[bool]) -> bool:
+    """Tell whether a session lives, and keep it until the transaction ends.
+
+    Those that are about to end are locked with it, all in one order: whoever ends them too waits for all.
+    """
+    both = select(sessions.c.id_hash).where(or_(sessions.c.id_hash == id_hash, ending))
+    locked = connection.scalars(both.order_by(sessions.c.id_hash).with_for_update())
+    return id_hash in locked.all()
 
 
 def _taken_away(connection: Connection, condition: ColumnElement[bool]) -> list[SessionRow]:
@@ -187,7 +192,8 @@ def _taken_away(connection: Connection, condition: ColumnElement[bool]) -> list[
     for look in count(1):
         rows = [_session(row) for row in connection.execute(found)]
         hashes = [row.id_hash for row in rows]
-        connection.execute(delete(sessions).where(sessions.c.id_hash.in_(hashes)))
+        for part in parts(hashes):
+            connection.execute(delete(sessions).where(sessions.c.id_hash.in_(part)))
         ended += rows
         if look >= LOOKS and not rows:
             break

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, exis
 from issuer import jsontext
 from issuer.identity import Identity
 from issuer.store import Database, OutdatedError, Redemption, Rows, Statement
-from issuer.store.database import storable
+from issuer.store.database import parts, storable
 from issuer.store.tables import sessions
 from issuer.world import Clock
 from modules.oidc.store.consents import Consent
@@ -252,21 +252,26 @@ class Grants:
             _locked(connection, grants.c.session.in_(sessions) & grants.c.revoked_at.is_(None))
             found = self.of_sessions(instance, sessions)
             ids = [grant.id for grant in found if outlives not in grant.scope]
-            ended = update(grants).where(grants.c.id.in_(ids)).values(revoked_at=self._clock.now())
-            connection.execute(ended)
+            for part in parts(ids):
+                ended = update(grants).where(grants.c.id.in_(part))
+                connection.execute(ended.values(revoked_at=self._clock.now()))
         return found
 
     def move(self, sessions: Sequence[bytes], successor: bytes) -> None:
         """Let the grants of sessions hang on the one in their place; their `sid` stays."""
         with self._database.write() as connection:
             ids = _locked(connection, grants.c.session.in_(sessions))
-            connection.execute(update(grants).where(grants.c.id.in_(ids)).values(session=successor))
+            for part in parts(ids):
+                connection.execute(update(grants).where(grants.c.id.in_(part)).values(session=successor))
 
     def _revoke(self, condition: ColumnElement[bool]) -> int:
         with self._database.write() as connection:
             holding = _locked(connection, condition & grants.c.revoked_at.is_(None))
-            revoked = update(grants).where(grants.c.id.in_(holding), grants.c.revoked_at.is_(None))
-            return connection.execute(revoked.values(revoked_at=self._clock.now())).rowcount if holding else 0
+            ended = 0
+            for part in parts(holding):
+                revoked = update(grants).where(grants.c.id.in_(part), grants.c.revoked_at.is_(None))
+                ended += connection.execute(revoked.values(revoked_at=self._clock.now())).rowcount
+            return ended
 
 
 def _insertion(session: bool, consent: bool, client: bool) -> Insert:
