@@ -81,14 +81,16 @@ def names_in_source(*rooms: str) -> list[str]:
     return sorted({name for file in files for name in asked.findall(file.read_text())})
 
 
-NORMALISED, HASHED, FILTERED, WHOLE = 1_100, 16_384, 256, 65_536
-LIBRARY = 16_384
+NORMALISED, HASHED, FILTERED, WHOLE = 1_100, 32_768, 256, 65_536
+LIBRARY = 32_768
+"""As long as a header."""
 COOKIES = 32_768
 METHODS = {"split", "rsplit", "partition", "rpartition", "splitlines", "casefold", "lower", "upper", "title"}
 METHODS |= {"replace", "translate", "strip", "lstrip", "rstrip", "find", "count", "join", "removeprefix"}
 BOUNDS = {
     "escape_filter_chars": FILTERED,
     "escape_dn_chars": FILTERED,
+    "parse_cookie": COOKIES,
     **dict.fromkeys(("parse_qsl", "loads", "decode", "receive"), WHOLE),
     **dict.fromkeys(("_load_form_data", "__init__", "set_cookie"), WHOLE),
 }

@@ -1,9 +1,10 @@
 """The Flask application at its one address, without the parts of Flask that it has no use for."""
 
+import string
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Request, Response, request
 from flask.globals import request_ctx
@@ -20,6 +21,7 @@ from issuer.web.proxy import FORWARDED, PEER, ForwardedAddress, ForwardedHeader,
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+ASCII = string.printable
 LONGEST = {"HTTP_COOKIE": LONGEST_COOKIES}
 MOST_SHAPES = 256
 """Lists of header names, as our routes set them, for which it is remembered what is missing."""
@@ -139,14 +141,21 @@ class Application(Flask):
 
 
 class BoundedRequests:
-    """Refuses requests whose address or headers are longer than any that is meant, before they are read."""
+    """Refuses requests whose address or headers are longer than any that is meant, before they are read.
+
+    What is not ASCII in a query is percent-encoded, as browsers should have done (RFC 3986 §2.1): all that
+    read it then read the same.
+    """
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request; one that is too long with 414 (RFC 9110 §15.5.15) or 431 (RFC 6585 §5)."""
-        if len(environ["PATH_INFO"]) > LONGEST_ADDRESS or len(environ["QUERY_STRING"]) > LONGEST_ADDRESS:
+        query = environ["QUERY_STRING"]
+        if not query.isascii() and len(query) <= LONGEST_ADDRESS:
+            environ["QUERY_STRING"] = query = quote(query.encode("latin-1"), safe=ASCII)
+        if len(environ["PATH_INFO"]) > LONGEST_ADDRESS or len(query) > LONGEST_ADDRESS:
             return _refused("414 URI Too Long", start_response)
         for name, value in environ.items():
             if name.startswith("HTTP_") and len(value) > LONGEST.get(name, LONGEST_HEADER):

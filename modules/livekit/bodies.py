@@ -14,7 +14,7 @@ Shape = Mapping[str, Any]
 
 LONGEST_DELAY = 2**63 // 1_000_000 - 1
 """Milliseconds that lk-jwt-service can count (in nanoseconds)."""
-LONGEST_TEXT = 4096
+LONGEST_TEXT = 16_384
 """Characters of a field, OpenID tokens among them."""
 NUMBER = (int, float)
 OPENID_TOKEN: Shape = {

@@ -7,7 +7,7 @@ from typing import Any
 from issuer.errors import BadRequestError, ForbiddenError
 from issuer.jsontext import strict_json
 
-LONGEST_TEXT = 4096
+LONGEST_TEXT = 16_384
 """Characters of a field, OpenID tokens among them."""
 
 

@@ -39,4 +39,5 @@ def test_the_list_has_as_many_files_and_functions_as_the_line_says(printed: str)
 def test_every_request_asks_the_store(printed: str) -> None:
     kinds = re.split(r"^(?=\S)", printed, flags=re.MULTILINE)[1:]
     assert len(kinds) > len(MOST_FILES)
-    assert [kind for kind in kinds if "issuer/store/" not in kind] == []
+    form = [kind for kind in kinds if kind.startswith("sign-in form")]  # whoever has no session
+    assert [kind for kind in kinds if "issuer/store/" not in kind] == form
