@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from issuer.upstream import UnreachableError
+from issuer.upstream import UnreachableError, jobs
 from issuer.upstream.loop import LoopThread
 from tests.upstream.fixtures import BuildUpstream
 
@@ -32,9 +32,11 @@ def test_how_a_coroutine_ends_is_heard(build_upstream: BuildUpstream) -> None:
 
 
 def test_whoever_fails_when_it_hears_disturbs_nobody(
-    build_upstream: BuildUpstream, caplog: pytest.LogCaptureFixture
+    build_upstream: BuildUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upstream, heard = build_upstream(), Heard()
+    told: SimpleQueue[str] = SimpleQueue()
+    monkeypatch.setattr(jobs._log, "exception", told.put)
 
     def fail(*_: object) -> None:
         raise RuntimeError("the listener")
@@ -42,7 +44,7 @@ def test_whoever_fails_when_it_hears_disturbs_nobody(
     upstream.begin(same(1), fail)
     upstream.begin(same(2), lambda *ended: heard.put(ended))
     assert heard.get(timeout=10) == (2, None)
-    assert "whoever waited for it failed" in caplog.text
+    assert "whoever waited for it failed" in told.get(timeout=10)
 
 
 def test_many_threads_hand_in_and_each_job_ends_once_while_the_loop_is_stopped_again_and_again() -> None:
