@@ -16,6 +16,7 @@ def trees(**files: str) -> limits.Trees:
     return {Path(f"issuer/{name}.py"): ast.parse(text) for name, text in files.items()}
 
 
+@pytest.mark.server
 def test_the_source_keeps_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """No public class name stands for two things; no import upwards, not even under TYPE_CHECKING; the linter
     knows all floors.
