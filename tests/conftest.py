@@ -1,4 +1,6 @@
-"""What every test has, and the tiers that tests are in.
+"""What every test may ask for, and the tiers that tests are in.
+
+Servers stand here and not in the folders that use them: so each is started once for all tests of a process.
 
 - `make check` runs what starts no other program, neither a server nor a browser; `tests/tiers.py` finds out
   by itself. What takes long all the same has the mark `slow`, and is left out too.
@@ -9,10 +11,33 @@
 import pytest
 from hypothesis import settings
 
+from tests.gateway import build_gateway, gateway_templates
+from tests.node import node
 from tests.once import full_cost, once
+from tests.openid.fixtures import provider
+from tests.openldap.server import openldap
+from tests.postgresql import postgresql
+from tests.redis import redis
+from tests.synapse import synapse
 from tests.tiers import Programs, programs
+from tests.upstream.fixtures import authority
+from tests.wheel import wheel
 
-__all__ = ["full_cost", "once", "programs"]
+__all__ = [
+    "authority",
+    "build_gateway",
+    "full_cost",
+    "gateway_templates",
+    "node",
+    "once",
+    "openldap",
+    "postgresql",
+    "programs",
+    "provider",
+    "redis",
+    "synapse",
+    "wheel",
+]
 
 settings.register_profile("issuer", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("issuer")

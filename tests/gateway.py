@@ -1,6 +1,6 @@
 """The whole application in this process (`issuer.testing`), with keys and a database made once and copied.
 
-Import the fixtures `build_gateway` and `gateway_templates` in a conftest:
+Every test may ask for the fixture `build_gateway`:
 
     gateway = build_gateway({"modules": {"jitsi": {...}}})
     gateway.add_user("dwho", groups=("users",), cn="The Doctor")

@@ -1,6 +1,6 @@
 """A private PostgreSQL server from the Debian package, one for each worker of a test session.
 
-A test that wants one imports the fixture `postgresql` into its `conftest.py`. A missing server is a failure.
+Every test may ask for the fixture `postgresql`. A missing server is a failure.
 """
 
 import getpass

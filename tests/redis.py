@@ -1,6 +1,4 @@
-"""A private Redis from the Debian package. A test that wants one imports the fixture `redis` into its
-`conftest.py`. A missing server is a failure.
-"""
+"""A private Redis from the Debian package: the fixture `redis`. A missing server is a failure."""
 
 import shutil
 import subprocess

@@ -1,9 +1,9 @@
 """A real homeserver: Synapse in an environment of its own (`make test` installs it), with two users and
 a room.
 
-Its name has the port, so that other servers find it on loopback without well-known files or DNS. Import
-the fixture `synapse` into a conftest, with `authority` of `tests.upstream.fixtures`. A missing Synapse
-is a failure.
+Its name has the port, so that other servers find it on loopback without well-known files or DNS. All
+tests of a process share the one of the fixture `synapse`, so users have names of their own. A missing
+Synapse is a failure.
 """
 
 import contextlib

@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser import browser, open_page
-from tests.openid.fixtures import provider
 from tests.service import Service, demo, free_port
-from tests.upstream.fixtures import authority
-from tests.wheel import wheel
 
-__all__ = ["authority", "browser", "demo_addresses", "open_page", "provider", "service", "wheel"]
+__all__ = ["browser", "demo_addresses", "open_page", "service"]
 
 
 @pytest.fixture

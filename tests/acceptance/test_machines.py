@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.logins import KeyServerClient, Logins
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 from tests.service import CONFIGURATION, Service, wait_for
-
-__all__ = ["postgresql"]
 
 
 @pytest.fixture

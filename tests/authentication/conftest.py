@@ -1,9 +1,6 @@
 import pytest
 
-from tests.gateway import BuildGateway, LocalGateway, build_gateway, gateway_templates
-from tests.node import node
-
-__all__ = ["build_gateway", "gateway_templates", "node"]
+from tests.gateway import BuildGateway, LocalGateway
 
 USERS = {"dwho": ("users", "timelords"), "rtyler": ("users",)}
 JITSI = {"server_url": "https://meet.example.com", "app_id": "jitsi", "algorithm": "RS256"}

@@ -17,10 +17,8 @@ from issuer.backend import BackendServices
 from issuer.backends.header import HeaderBackend, HeaderSettings
 from issuer.errors import HeaderRefusedError
 from issuer.settings.problems import ConfigError
-from tests.gateway import BuildGateway, LocalGateway, build_gateway, gateway_templates
+from tests.gateway import BuildGateway, LocalGateway
 from tests.service import Service, wait_for
-
-__all__ = ["build_gateway", "gateway_templates"]
 
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
 SECTION: dict[str, Any] = {

@@ -4,11 +4,8 @@ from pathlib import Path
 
 from tests.commands.shell import CONFIGURATION, Commands
 from tests.openldap.people import PEOPLE, SERVICE, SERVICE_PASSWORD
-from tests.openldap.server import OpenLDAP, openldap
+from tests.openldap.server import OpenLDAP
 from tests.service import free_port
-from tests.upstream.fixtures import authority
-
-__all__ = ["authority", "openldap"]
 
 
 def configure(commands: Commands, url: str, ca_file: Path, password: str = SERVICE_PASSWORD) -> None:

@@ -8,7 +8,6 @@ from tests.matrix.homes import World
 from tests.upstream.fixtures import (
     BuildUpstream,
     addresses,
-    authority,
     build_stub,
     build_upstream,
     connects,
@@ -16,7 +15,7 @@ from tests.upstream.fixtures import (
 )
 from tests.upstream.names import Addresses, NameServer
 
-__all__ = ["addresses", "authority", "build_stub", "build_upstream", "connects", "name_server", "world"]
+__all__ = ["addresses", "build_stub", "build_upstream", "connects", "name_server", "world"]
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ import pytest
 from issuer.store import Store
 from issuer.store.tables import metadata
 from tests.fakes import FakeClock
-from tests.postgresql import DATABASES, PostgreSQL, postgresql
-
-__all__ = ["postgresql"]
+from tests.postgresql import DATABASES, PostgreSQL
 
 
 @pytest.fixture

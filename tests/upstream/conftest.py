@@ -1,5 +1,5 @@
 """Fixtures of `tests.upstream.fixtures`."""
 
-from tests.upstream.fixtures import addresses, authority, build_stub, build_upstream, connects, name_server
+from tests.upstream.fixtures import addresses, build_stub, build_upstream, connects, name_server
 
-__all__ = ["addresses", "authority", "build_stub", "build_upstream", "connects", "name_server"]
+__all__ = ["addresses", "build_stub", "build_upstream", "connects", "name_server"]

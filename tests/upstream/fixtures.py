@@ -1,4 +1,4 @@
-"""Fixtures of everything that calls other servers; import them in a conftest."""
+"""Fixtures of everything that calls other servers; import them in a conftest (`authority` is there)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

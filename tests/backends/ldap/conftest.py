@@ -10,10 +10,7 @@ from issuer.backend import BackendServices
 from issuer.backends.ldap import LdapBackend, LdapSettings
 from tests.backends.ldap.stub import Stub
 from tests.openldap.people import DECOY, GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD
-from tests.openldap.server import OpenLDAP, openldap
-from tests.upstream.fixtures import authority
-
-__all__ = ["authority", "openldap"]
+from tests.openldap.server import OpenLDAP
 
 Build = Callable[..., LdapBackend]
 

@@ -7,11 +7,8 @@ import pytest
 
 from issuer.testing import PUBLIC_URL, open_gateway
 from tests.backends.oidc.trips import BACK_CHANNEL, CALLBACK, INSTANCE, House
-from tests.gateway import BuildGateway, build_gateway, gateway_templates
-from tests.openid.fixtures import provider
+from tests.gateway import BuildGateway
 from tests.openid.provider import Provider
-
-__all__ = ["build_gateway", "gateway_templates", "provider"]
 
 BuildHouse = Callable[..., House]
 

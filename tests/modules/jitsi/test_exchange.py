@@ -17,10 +17,7 @@ from tests.gateway import BuildGateway, LocalGateway
 from tests.json_values import JSON, TEXT
 from tests.modules.matrix.stub import ADMIN_TOKEN, ROOM, Home
 from tests.upstream.authority import Authority
-from tests.upstream.fixtures import authority
 from tests.upstream.stub import Reply
-
-__all__ = ["authority"]
 
 ELEMENT = "https://element.example.com"
 CONFERENCE = "efzg633nhjsxqylnobwgkltpojtq"

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import BuildGateway, build_gateway, gateway_templates
+from tests.gateway import BuildGateway
 from tests.modules.livekit.calls import Call, Homeserver, options, upstream_options
 from tests.modules.livekit.sfu import Sfu
-from tests.synapse import synapse
 from tests.upstream.authority import Authority
-from tests.upstream.fixtures import authority, build_stub
+from tests.upstream.fixtures import build_stub
 
-__all__ = ["authority", "build_gateway", "build_stub", "gateway_templates", "synapse"]
+__all__ = ["build_stub"]
 
 BuildCall = Callable[..., Call]
 

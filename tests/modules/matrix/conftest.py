@@ -5,27 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import BuildGateway, build_gateway, gateway_templates
+from tests.gateway import BuildGateway
 from tests.modules.matrix.calls import API_TOKEN, Caller, section
 from tests.modules.matrix.homeserver import Homeserver, Rooms, build_rooms
 from tests.modules.matrix.prosody_fixtures import prosody, prosody_api, prosody_home, prosody_server, told
 from tests.modules.matrix.stub import ADMIN_TOKEN, Home
-from tests.synapse import Synapse, synapse
+from tests.synapse import Synapse
 from tests.upstream.authority import Authority
-from tests.upstream.fixtures import authority, build_stub
+from tests.upstream.fixtures import build_stub
 
-__all__ = [
-    "authority",
-    "build_gateway",
-    "build_stub",
-    "gateway_templates",
-    "prosody",
-    "prosody_api",
-    "prosody_home",
-    "prosody_server",
-    "synapse",
-    "told",
-]
+__all__ = ["build_stub", "prosody", "prosody_api", "prosody_home", "prosody_server", "told"]
 
 BuildCaller = Callable[..., Caller]
 BuildStubbed = Callable[..., Caller]

@@ -3,11 +3,9 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import BuildGateway, build_gateway, gateway_templates
+from tests.gateway import BuildGateway
 from tests.modules.oidc.provider import CLIENTS, Provider
-from tests.postgresql import DATABASES, PostgreSQL, postgresql
-
-__all__ = ["build_gateway", "gateway_templates", "postgresql"]
+from tests.postgresql import DATABASES, PostgreSQL
 
 MakeProvider = Callable[..., Provider]
 

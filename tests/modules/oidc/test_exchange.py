@@ -11,9 +11,8 @@ from tests.modules.livekit.conftest import homeserver
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import REDIRECT, SECRET, Provider, claims_of
 from tests.upstream.authority import Authority
-from tests.upstream.fixtures import authority
 
-__all__ = ["authority", "homeserver"]
+__all__ = ["homeserver"]
 
 API, OTHER = "https://api.example.com/", "https://other.example.com/"
 CLIENT: dict[str, Any] = {

@@ -18,9 +18,8 @@ from tests.modules.oidc.provider import claims_of
 from tests.modules.oidc.relying.office import SECRET, Secure, start_page
 from tests.service import PASSWORD
 from tests.upstream.authority import Authority
-from tests.upstream.fixtures import authority
 
-__all__ = ["authority", "browser", "open_page"]
+__all__ = ["browser", "open_page"]
 
 PAGE = page("docs/oidc-jitsi.md")
 WIKI = f"""

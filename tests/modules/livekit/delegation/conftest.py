@@ -11,11 +11,8 @@ from tests.gateway import Templates
 from tests.modules.livekit.delegation.homeserver import DelayingHomeserver
 from tests.modules.livekit.delegation.house import Worker
 from tests.modules.livekit.sfu import Sfu
-from tests.postgresql import DATABASES, PostgreSQL, postgresql
-from tests.redis import redis
+from tests.postgresql import DATABASES, PostgreSQL
 from tests.upstream.authority import Authority
-
-__all__ = ["postgresql", "redis"]
 
 BuildWorker = Callable[..., Worker]
 

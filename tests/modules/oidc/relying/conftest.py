@@ -1,3 +1,0 @@
-from tests.upstream.fixtures import authority
-
-__all__ = ["authority"]

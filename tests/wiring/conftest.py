@@ -1,3 +1,0 @@
-from tests.gateway import build_gateway, gateway_templates
-
-__all__ = ["build_gateway", "gateway_templates"]
