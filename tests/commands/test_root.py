@@ -65,6 +65,7 @@ def seen(folder: Path) -> dict[str, Seen]:
     return found
 
 
+@pytest.mark.slow
 def test_no_command_of_root_leaves_the_place_of_the_service(place: Path) -> None:
     """As uid of the service, every file and directory of keys, data and configuration replaced by links:
     no command of root changes or reads anything outside.

@@ -1,8 +1,8 @@
 """The short way to the database for the calls that every login and every sign-in make.
 
-A statement is compiled to SQL once, and runs on a driver's connection that is kept for the next caller. What
-SQLAlchemy does around a statement (checkout, transaction, result, return) costs several times what SQLite
-does.
+A statement is compiled to SQL once, when it is first used, and runs on a driver's connection that is kept for
+the next caller. What SQLAlchemy does around a statement (checkout, transaction, result, return) costs several
+times what SQLite does.
 """
 
 import fcntl
@@ -10,10 +10,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ClauseElement, Dialect, Engine
+from sqlalchemy import ClauseElement, Compiled, Dialect, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from issuer.runtime import about_to_block
@@ -26,11 +27,23 @@ class Statement:
     """A statement in the words of one driver, with its parameters by name."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self.sql = str(compiled)
-        places = getattr(compiled, "positiontup", None)
-        self.order: tuple[str, ...] | None = None if places is None else tuple(places)
+        self._statement = statement
+        self._dialect = dialect
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return self._statement.compile(dialect=self._dialect)
+
+    @cached_property
+    def sql(self) -> str:
+        """The text of the statement."""
+        return str(self._compiled)
+
+    @cached_property
+    def order(self) -> tuple[str, ...] | None:
         """The names of the parameters by their places; None when the driver takes names."""
+        places = getattr(self._compiled, "positiontup", None)
+        return None if places is None else tuple(places)
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """Return the parameters as the driver wants them."""

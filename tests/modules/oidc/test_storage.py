@@ -21,6 +21,7 @@ TV = {"tv": {"name": "Television", "grant_types": [DEVICE_CODE, "refresh_token"]
 REQUESTS = 20_000
 
 
+@pytest.mark.slow
 def test_strangers_fill_no_store(make_provider: MakeProvider) -> None:
     """20,000 `/oidc/par` and device requests in the name of a public client: the store grows by less than
     5 MB, others' requests go on, the client reads 429.
