@@ -10,7 +10,7 @@ PROVIDER := var/oidc-provider
 PROVIDER_STAMP := $(PROVIDER)/.installed
 RELYING := var/openid-client
 RELYING_STAMP := $(RELYING)/.installed
-JOBS ?= 2
+JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 # The tests start the product some hundred times: what Python has compiled is kept, whatever the environment says.

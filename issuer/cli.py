@@ -161,7 +161,6 @@ class ConfigurationFault(click.ClickException):
     """A configuration that cannot be used; shows every problem, one a line."""
 
     def __init__(self, error: Any) -> None:
-        """Say how many problems there are, and which."""
         head, problems = "the configuration cannot be used:", [str(problem) for problem in error.problems]
         one_line = len(problems) == 1 and "\n" not in problems[0]
         super().__init__(f"{head} {problems[0]}" if one_line else "\n  ".join([head, *problems]))

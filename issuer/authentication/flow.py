@@ -147,7 +147,6 @@ class LoginFlows:
     """The flows of browsers that have proven a first factor."""
 
     def __init__(self, store: Store, cookies: Cookies, clock: Clock, randomness: Randomness) -> None:
-        """Name the store, and the cookies."""
         self._rows = store.pending_steps
         self._cookies = cookies
         self._clock = clock
@@ -214,7 +213,6 @@ class SignInCompletion:
     def __init__(
         self, current: CurrentSession, cookies: Cookies, sessions: PortalSessions, metrics: Metrics
     ) -> None:
-        """Name what a session begins with."""
         self._current = current
         self._cookies = cookies
         self._sessions = sessions

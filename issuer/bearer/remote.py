@@ -24,7 +24,6 @@ class RemoteKeys:
     """The keys at an address of the configuration, kept, and fetched by one thread at a time."""
 
     def __init__(self, upstream: Upstream, clock: Clock, url: str) -> None:
-        """Know no key yet; nobody is called before one is needed."""
         self._upstream = upstream
         self._clock = clock
         self._call = UpstreamCall(url, Party.OPERATOR, headers={"Accept": "application/json"})

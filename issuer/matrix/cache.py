@@ -29,7 +29,6 @@ class Cache(Generic[V]):
     """Remembers values by name; the longest unused goes first when there are too many."""
 
     def __init__(self, clock: Clock, largest: int = LARGEST) -> None:
-        """Remember at most `largest` values."""
         self._clock = clock
         self._largest = largest
         self._entries: OrderedDict[str, tuple[V, float]] = OrderedDict()

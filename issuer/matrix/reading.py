@@ -34,7 +34,6 @@ class Reader(ABC):
     """Reads rooms from one homeserver; for coroutines on the loop."""
 
     def __init__(self, name: str, settings: HomeserverSettings, upstream: Upstream) -> None:
-        """Ask the homeserver of this name."""
         self.name = name
         self.url = settings.url
         self._token = settings.access_token.get_secret_value()

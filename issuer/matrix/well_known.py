@@ -62,7 +62,6 @@ class Delegations:
     """`/.well-known/matrix/server`: the name that a homeserver delegates to."""
 
     def __init__(self, clock: Clock, fetch: Fetch) -> None:
-        """Fetch with `fetch`."""
         self._clock = clock
         self._fetch = fetch
         self._cache: Cache[_Delegation] = Cache(clock)
@@ -100,7 +99,6 @@ class ClientApis:
     """`/.well-known/matrix/client`: the base URL of a homeserver's client-server API."""
 
     def __init__(self, clock: Clock, fetch: Fetch) -> None:
-        """Fetch with `fetch`."""
         self._fetch = fetch
         self._cache: Cache[str | None] = Cache(clock)
 

@@ -77,7 +77,6 @@ class StandardError(logging.Handler):
     """
 
     def __init__(self) -> None:
-        """Begin with nothing to write."""
         super().__init__()
         self._lines: deque[bytes] = deque()
         self._writing = threading.Lock()

@@ -136,7 +136,6 @@ class PrometheusMetrics:
     """Counts with prometheus_client; the processes of one server are summed by its exporter."""
 
     def __init__(self) -> None:
-        """Declare the counters in a registry of their own."""
         import prometheus_client  # noqa: PLC0415 - only when metrics are on
 
         self._client = prometheus_client

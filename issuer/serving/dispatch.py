@@ -39,7 +39,6 @@ class Dispatcher:
     def __init__(
         self, app: "WSGIApplication", options: ServeOptions, loop: asyncio.AbstractEventLoop
     ) -> None:
-        """Start the threads."""
         self._app = app
         self._options = options
         self._loop = loop

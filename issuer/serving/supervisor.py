@@ -35,7 +35,6 @@ class Post:
     """The place of one process: it is filled again whenever it becomes empty."""
 
     def __init__(self, role: Role, clock: Clock) -> None:
-        """Start the first process."""
         self._role = role
         self._clock = clock
         self._deaths = 0
@@ -61,7 +60,6 @@ class Supervisor:
     """Runs one process for each role until SIGTERM or SIGINT."""
 
     def __init__(self, roles: list[Role], clock: Clock, stop_seconds: float) -> None:
-        """Prepare; nothing starts yet."""
         self._roles = roles
         self._clock = clock
         self._stop_seconds = stop_seconds

@@ -35,7 +35,6 @@ class Database:
     """One database: an engine, and the turn to write."""
 
     def __init__(self, url: str) -> None:
-        """Name the database; nothing is connected yet."""
         self.engine: Engine = engine_for(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"

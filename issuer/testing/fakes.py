@@ -7,7 +7,6 @@ class FakeClock:
     """Stands still; `advance` moves it."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
-        """Begin at a moment."""
         self.time = now
 
     def now(self) -> float:
@@ -27,7 +26,6 @@ class FakeRandomness:
     """Gives the same bytes in every run, and other bytes with every call."""
 
     def __init__(self, seed: str = "seed") -> None:
-        """Begin a sequence."""
         self.seed = seed
         self.calls = 0
 

@@ -62,7 +62,6 @@ class Guard:
     """Makes the sockets of a connection pool: none for an address that strangers may not reach."""
 
     def __init__(self, more: Iterable[Network] = ()) -> None:
-        """Refuse these networks as well."""
         self._more = tuple(more)
 
     def socket(self, info: AddrInfoType) -> socket.socket:

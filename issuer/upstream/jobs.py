@@ -25,7 +25,6 @@ class LoopCall(Generic[T]):
     def __init__(
         self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], done: Done[T]
     ) -> None:
-        """Start nothing yet."""
         self._loop = loop
         self._coroutine = coroutine
         self._done = done
@@ -65,7 +64,6 @@ class Inbox:
     """The jobs that wait for a loop. Those that come while it is busy wake it once, not once each."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have no jobs yet."""
         self._loop = loop
         self._jobs: deque[LoopCall[Any]] = deque()
         self._called = False

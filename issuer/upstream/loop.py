@@ -20,7 +20,6 @@ class LoopThread:
     """A loop that starts at its first use, so that it belongs to the process that uses it (after a fork)."""
 
     def __init__(self) -> None:
-        """Start nothing."""
         self._lock = threading.Lock()
         self._running: _Running | None = None
 

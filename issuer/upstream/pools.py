@@ -32,7 +32,6 @@ class SystemResolver(AbstractResolver):
     """A and AAAA from the system's resolver, hosts file included, in a bounded pool of threads."""
 
     def __init__(self, lookup: Lookup) -> None:
-        """Ask `lookup`."""
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(RESOLVER_THREADS, "resolver")
 
@@ -66,7 +65,6 @@ class KeepAlivePolicy:
     """Remembers to which servers idle connections may be kept: the first so many of the last half minute."""
 
     def __init__(self, clock: Clock, most: int = KEPT_FOR_STRANGERS) -> None:
-        """Keep connections to `most` servers."""
         self._clock = clock
         self._most = most
         self._used: OrderedDict[str, float] = OrderedDict()

@@ -14,7 +14,6 @@ class CallPage:
     """A page of its own origin, which asks the portal for LiveKit tokens with the session of the browser."""
 
     def __init__(self, public_url: str, token_path: str, sfu_url: str) -> None:
-        """Keep where the portal is, and the SFU."""
         self._portal = origin(public_url)
         self._token_url = f"{self._portal}{token_path}"
         self._sfu_url = sfu_url

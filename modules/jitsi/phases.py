@@ -132,7 +132,6 @@ class EveryRoomPhases(JitsiPhases):
     """A token that opens every conference."""
 
     def __init__(self, meetings: Meetings) -> None:
-        """Ask for no room."""
         super().__init__(meetings, MeetingRequest(EVERY_ROOM, None, JitsiState()))
 
     def variables(self) -> dict[str, str]:

@@ -15,7 +15,6 @@ class BadBodyError(BadRequestError):
     """The body cannot be read; `text` tells the caller why, in words of ours only."""
 
     def __init__(self, text: str) -> None:
-        """Tell the log the same."""
         super().__init__(text)
         self.text = text
 

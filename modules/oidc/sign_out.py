@@ -44,7 +44,6 @@ class SignOuts:
     """Hears of sessions that end, and tells clients."""
 
     def __init__(self, provider: Provider) -> None:
-        """Keep what hangs on sessions; nothing runs before `start`."""
         self._provider = provider
         self._logouts = Logouts(provider.gateway.store.database, provider.clock, provider.instance)
         self._wake = threading.Event()

@@ -11,7 +11,7 @@ import pytest
 
 from issuer.store import DuplicateError, Store, StoreError, User, UserChanges
 from tests.fakes import FakeClock
-from tests.store.contract_changes import ChangesContract
+from tests.store.contract_redemptions import RedemptionsContract
 from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_issuances import IssuancesContract
 from tests.store.contract_quotas import QuotasContract
@@ -260,7 +260,7 @@ class StoreContract(
     SignInContract,
     ClaimsContract,
     IssuancesContract,
-    ChangesContract,
+    RedemptionsContract,
     UpkeepContract,
     SecondFactorContract,
     PendingStepsContract,

@@ -16,7 +16,6 @@ class Vault:
     """Seals under keys that are derived from the operator's."""
 
     def __init__(self, key: SecretStr, randomness: Randomness) -> None:
-        """Derive one key for sealing, and one for recovery codes."""
         secret = key.get_secret_value()
         self._sealer = Sealer(secret, b"issuer second factor: secrets", randomness)
         self._hash_key = derived(secret, b"issuer second factor: recovery codes")

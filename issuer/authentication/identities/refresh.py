@@ -24,7 +24,6 @@ class AttributeRefresh:
     def __init__(
         self, backends: Mapping[str, Backend], resolver: IdentityResolver, store: Store, clock: Clock
     ) -> None:
-        """Keep the backends, by the names of their instances."""
         self._backends = backends
         self._resolver = resolver
         self._rows = store.sessions

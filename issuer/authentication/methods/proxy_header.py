@@ -27,7 +27,6 @@ class ProxyHeaderSignIn:
         cookies: Cookies,
         metrics: Metrics,
     ) -> None:
-        """Keep the backends, by the names of their instances."""
         self._backends = backends
         self._resolver = resolver
         self._sessions = sessions

@@ -34,7 +34,6 @@ class LdapBackend(FormBackend):
     Settings = LdapSettings
 
     def __init__(self, instance: str, settings: LdapSettings, services: BackendServices) -> None:
-        """Keep where the directory is; nothing is dialled yet."""
         super().__init__(instance, settings, services)
         self._settings = settings
         self._directory = Directory(instance, settings)

@@ -71,7 +71,6 @@ class Connection:
     """Not for two threads at a time. Every method but `verify` raises `ldap.LDAPError` or OSError."""
 
     def __init__(self, url: str, settings: LdapSettings) -> None:
-        """Connect and encrypt."""
         self._settings = settings
         if url.startswith("ldaps:"):
             self._handle = self._prepared(SimpleLDAPObject(url))

@@ -45,7 +45,6 @@ class Lane:
     """What one sign-in holds of a server: a connection that searches, and one that tries passwords."""
 
     def __init__(self, url: str, settings: LdapSettings) -> None:
-        """Connect to nothing yet."""
         self._url = url
         self._settings = settings
         self._searching: Connection | None = None
@@ -79,7 +78,6 @@ class LdapServer:
     """One server with the lanes to it that are kept."""
 
     def __init__(self, url: str, settings: LdapSettings, clock: Clock, bulkheads: Bulkheads) -> None:
-        """Connect to nothing yet."""
         self.url = url
         self._settings = settings
         self._clock = clock
@@ -171,7 +169,6 @@ class Servers:
     """All servers of a directory, in the operator's order."""
 
     def __init__(self, instance: str, settings: LdapSettings, clock: Clock) -> None:
-        """Connect to nothing yet."""
         self._instance = instance
         bulkheads = Bulkheads(settings.connections, settings.connections)
         self._servers = [LdapServer(url, settings, clock, bulkheads) for url in settings.servers]

@@ -48,7 +48,6 @@ class OidcBackend(RedirectBackend):
     settings: OidcBackendSettings
 
     def __init__(self, instance: str, settings: OidcBackendSettings, services: BackendServices) -> None:
-        """Prepare; the provider is not called before somebody signs in."""
         super().__init__(instance, settings, services)
         clock = services.clock
         try:

@@ -35,7 +35,6 @@ class ProviderDoctor:
         client: ProviderClient,
         services: BackendServices,
     ) -> None:
-        """Keep whom to ask, and with what."""
         self._settings = settings
         self._discovery = discovery
         self._client = client

@@ -79,7 +79,6 @@ class ProviderDiscovery:
     """What one provider says of itself, and its keys. One thread fetches, the others wait for it."""
 
     def __init__(self, upstream: Upstream, clock: Clock, issuer: str) -> None:
-        """Know nothing yet; nobody is called before it is needed."""
         self.url = issuer.rstrip("/") + WELL_KNOWN
         self._issuer = issuer
         self._upstream = upstream

@@ -58,7 +58,6 @@ class Attempts:
     """The counters of the store."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Use a database, and a clock that tells when a wait is over."""
         self._database = database
         self._clock = clock
         row, this = attempts.c, attempts.c.bucket_hash == bindparam("key")
@@ -194,7 +193,6 @@ class KnownBrowsers:
     """The known browsers of the store; `token_hash` is the SHA-256 of what is in the browser's cookie."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
         insert = sqlite.insert if database.is_sqlite else postgresql.insert

@@ -29,7 +29,6 @@ class PendingSteps:
     """The pending steps of the store. An expired one is as if it were not there, purged or not."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
         self._insert_for_user = database.statement(insert_for_user(pending_steps))

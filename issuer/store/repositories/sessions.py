@@ -45,7 +45,6 @@ class Sessions:
     """The sessions of the store. An expired one is as if it were not there, purged or not."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
         by_hash = select(sessions).where(sessions.c.id_hash == bindparam("id_hash"))

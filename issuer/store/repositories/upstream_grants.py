@@ -35,7 +35,6 @@ class UpstreamGrants:
     """The grants of the store."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
 

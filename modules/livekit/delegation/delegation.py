@@ -44,7 +44,6 @@ class Delegation:
     """The jobs of one instance, in one process. Only workers `start` it and run jobs."""
 
     def __init__(self, settings: LiveKitSettings, gateway: Gateway, homeservers: Homeservers) -> None:
-        """Prepare; nothing is asked of anybody."""
         self._settings = settings
         self._gateway = gateway
         self._homeservers = homeservers

@@ -32,7 +32,6 @@ class Gate:
     """The gate before one homeserver."""
 
     def __init__(self, clock: Clock) -> None:
-        """Stand open."""
         self._clock = clock
         self._waiting: list[Turn] = []
         self._urgent: list[Turn] = []

@@ -15,7 +15,6 @@ class Caller:
     """Finds who asks. A request with an `Authorization` header is judged by that alone."""
 
     def __init__(self, settings: PeopleSettings, gateway: Gateway, origins: Origins) -> None:
-        """Know the trusted issuers; call nobody yet."""
         self._gateway = gateway
         self._origins = origins
         self._audience = settings.audience

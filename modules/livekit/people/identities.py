@@ -18,7 +18,6 @@ class Identities:
     """Computes `user-<uuid>`: the same for the same person everywhere, for nobody else to compute."""
 
     def __init__(self, secret: SecretStr, per_device: bool, randomness: Randomness) -> None:
-        """Make the namespace of the secret."""
         digest = hashlib.sha256(secret.get_secret_value().encode()).digest()
         self._namespace = uuid.UUID(bytes=digest[:16])
         self._per_device = per_device

@@ -32,7 +32,6 @@ class Client(ClientMixin):
     def __init__(
         self, client_id: str, settings: ClientSettings, hashed: bytes | None, rules: "ClientRules"
     ) -> None:
-        """Keep its section, and the hash of its secret."""
         self.client_id = client_id
         self.settings = settings
         self.rules = rules

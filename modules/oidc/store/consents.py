@@ -26,7 +26,6 @@ class Consents:
     """The consents of one instance."""
 
     def __init__(self, database: Database, clock: Clock, instance: str) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
         self._instance = instance

@@ -30,7 +30,6 @@ class Devices:
     """The devices of one instance."""
 
     def __init__(self, database: Database, clock: Clock, instance: str) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
         self._instance = instance

@@ -142,7 +142,6 @@ class Grants:
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Use a database, and a clock that tells what has expired."""
         self._database = database
         self._clock = clock
         dialect = database.engine.dialect

@@ -23,7 +23,6 @@ class Logouts:
     """The messages of one instance."""
 
     def __init__(self, database: Database, clock: Clock, instance: str) -> None:
-        """Use a database, and a clock that tells what is due."""
         self._database = database
         self._clock = clock
         self._instance = instance

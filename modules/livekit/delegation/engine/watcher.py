@@ -18,7 +18,6 @@ class Watcher:
     """Tells of the jobs of one instance."""
 
     def __init__(self, instance: str, metrics: Metrics) -> None:
-        """Declare the metrics."""
         self._instance = instance
         labels = ["instance"]
         self._jobs = metrics.gauge("issuer_livekit_jobs", "Jobs of delegated leave", [*labels, "state"])

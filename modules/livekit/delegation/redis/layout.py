@@ -79,7 +79,6 @@ class RedisMirror(Mirror):
     """The hash in Redis."""
 
     def __init__(self, client: "Redis") -> None:
-        """Use a client of `connect`."""
         from redis import exceptions  # noqa: PLC0415 - only where Redis is used
 
         self._client = client

@@ -34,7 +34,7 @@ def taking(store: Store, name: str, following: str | None = None) -> Redemption:
     return Redemption(hashed, Statement(TAKEN, dialect), {"hash": hashed}, rows)
 
 
-class ChangesContract:
+class RedemptionsContract:
     def test_a_change_and_its_issuances_are_there_together(self, store: Store) -> None:
         lay(store, "a")
         store.issuances.record(issuance("t1"), issuance("t2"), change=taking(store, "a", "b"))
