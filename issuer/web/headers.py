@@ -1,30 +1,35 @@
 """Security headers of every answer."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from flask import Flask, Response, after_this_request
 
 from issuer.settings.types import origin
 from issuer.web.application import BoundedRequests, SecurityHeaders
 
-if TYPE_CHECKING:
-    pass
-
 HSTS = "max-age=31536000"
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The policy of what is no page."""
+SCRIPTS = "script-src 'self'; "
 
 
-def content_security_policy(destinations: Iterable[str]) -> str:
+def content_security_policy(
+    destinations: Iterable[str], *, own_forms: bool = True, scripts: bool = False
+) -> str:
     """Return the policy (CSP Level 3) without inline code or content from elsewhere.
 
     Chromium applies `form-action` to the redirects that follow a form, so the origins to which a sign-in
     leads are in it.
+
+    Args:
+        destinations: URLs to which forms of the page may lead.
+        own_forms: forms may lead to us as well.
+        scripts: the page may load our own files of code.
     """
-    targets = " ".join(["'self'", *sorted({_source(url) for url in destinations})])
+    own = ["'self'"] if own_forms else []
+    targets = " ".join([*own, *sorted({_source(url) for url in destinations})])
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; "
+        f"default-src 'none'; {SCRIPTS if scripts else ''}style-src 'self'; img-src 'self'; "
         f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
     )
 

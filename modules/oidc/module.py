@@ -45,6 +45,7 @@ from modules.oidc.server import (
     ProviderRequest,
     TokenEndpoint,
     TokenServer,
+    allow,
     form_endpoint,
     quiet,
 )
@@ -172,7 +173,7 @@ class OidcModule(Module):
         error = codes.get(refusal.status) or (refusal.error.code if refusal.error else "server_error")
         body = {"error": error, "error_id": refusal.error_id}
         text = json.dumps({name: value for name, value in body.items() if value})
-        return Response(text, refusal.status, headers=[*NO_STORE, *refusal.headers.items()])
+        return allow(Response(text, refusal.status, headers=[*NO_STORE, *refusal.headers.items()]), None)
 
     def checks(self) -> Iterable[Check]:
         """Return the check of the signing keys."""

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from issuer import jsontext
 from issuer.web.application import PreparedResponse, request_in_hand
-from issuer.web.cors import Cors
+from issuer.web.cors import EVERYBODY, Cors
 from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, named_client, refuse_several
 from modules.oidc.clients.client import Client, Registry
 from modules.oidc.parameters import Parameters
@@ -154,7 +154,7 @@ def form_endpoint(server: TokenServer, answer: Any) -> ResponseReturnValue:
     try:
         incoming = read_form(request_in_hand())
     except OAuth2Error as error:
-        return server.handle_error_response(None, error)
+        return allow(server.handle_error_response(None, error), None)
     try:
         response = server.handle_response(*answer(incoming))
     except OAuth2Error as error:
@@ -169,12 +169,21 @@ def _further(headers: Any) -> list[tuple[str, str]]:
 _OURS = frozenset(name.lower() for name, _ in NO_STORE)
 
 
-CORS = Cors(methods="GET, POST", request_headers="Authorization, Content-Type")
+CORS = Cors(
+    methods="GET, POST",
+    request_headers="Authorization, Content-Type",
+    exposed="WWW-Authenticate",
+)
+FOR_ALL_PAGES = {**EVERYBODY, "Access-Control-Expose-Headers": CORS.exposed}
 
 
 def allow(answer: Response, client: Client | None) -> Response:
-    """Let the client's own pages read an answer, and no others."""
-    answer.headers.update(CORS.answer(client.origins if client else ()))
+    """Let the client's own pages read an answer, and no others.
+
+    Where no client is known it is an error with nothing of anybody in it, which every page may read: one that
+    cannot is told of no network instead.
+    """
+    answer.headers.update(CORS.answer(client.origins) if client else FOR_ALL_PAGES)
     return answer
 
 
@@ -189,7 +198,7 @@ class TokenEndpoint:
         try:
             incoming = read_form(request_in_hand())
         except OAuth2Error as error:
-            return self._server.handle_error_response(None, error)
+            return allow(self._server.handle_error_response(None, error), None)
         answer = self._server.create_token_response(incoming)
         named = incoming.client or self._server.query_client(incoming.parameters.get("client_id", ""))
         return allow(answer, named)

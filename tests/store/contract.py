@@ -11,10 +11,10 @@ import pytest
 
 from issuer.store import DuplicateError, Store, StoreError, User, UserChanges
 from tests.fakes import FakeClock
-from tests.store.contract_redemptions import RedemptionsContract
 from tests.store.contract_claims import ClaimsContract
 from tests.store.contract_issuances import IssuancesContract
 from tests.store.contract_quotas import QuotasContract
+from tests.store.contract_redemptions import RedemptionsContract
 from tests.store.contract_second_factor import PendingStepsContract, SecondFactorContract
 from tests.store.contract_sign_in import SignInContract
 from tests.store.contract_upstream_grants import UpstreamGrantsContract

@@ -14,19 +14,23 @@ from authlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
-from flask import Response, redirect, request
+from flask import Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.issuance import Phases
 from issuer.store import OutdatedError, Session
+from issuer.web.headers import content_security_policy
 from modules.oidc.authorization.consent import consent_page, earlier, remember, shown
 from modules.oidc.authorization.request import (
+    FORM_POST,
     AuthorizationRequest,
     client_and_redirect,
+    is_pushed,
     parse_authorization_request,
 )
 from modules.oidc.authorization.requirements import acr_of, sign_in_again, spent_again
+from modules.oidc.clients.client import Client
 from modules.oidc.endpoints.par import for_pages, resolved, use
 from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.parameters import Parameters
@@ -94,7 +98,7 @@ class AuthorizationEndpoint:
         if len(query) > LONGEST_REQUEST:
             raise BadAuthorizationError("the request is too long")
         sent = _readable(query)
-        pushed = "request_uri" in sent
+        pushed = is_pushed(sent)
         parameters = self._resolved(sent) if pushed else sent
         if pushed and (further := for_pages(sent, parameters)):
             wanted = urlencode([*sent.without(), *further])
@@ -109,7 +113,11 @@ class AuthorizationEndpoint:
             answer = told(error)
         if not isinstance(answer, ForClient):
             return answer
-        return self._send(redirect_uri, {**answer.parameters, "state": parameters.get("state")})
+        given = {**answer.parameters, "state": parameters.get("state"), "iss": self._provider.issuer}
+        pairs = {name: value for name, value in given.items() if value is not None}
+        if parameters.get("response_mode") == FORM_POST:
+            return _post(client, redirect_uri, pairs)
+        return _send(redirect_uri, pairs)
 
     def _resolved(self, parameters: Parameters) -> Parameters:
         try:
@@ -192,12 +200,18 @@ class AuthorizationEndpoint:
         provider.grants.add(grant, provider.hash_of(code), footing)
         return code
 
-    def _send(self, redirect_uri: str, answer: dict[str, str | None]) -> Response:
-        """Send the browser back, with `iss` against mix-up (RFC 9207 §2)."""
-        told = {name: value for name, value in answer.items() if value is not None}
-        query = urlencode({**told, "iss": self._provider.issuer})
-        location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
-        return Response(status=303, headers={"Location": location})
+
+def _send(redirect_uri: str, pairs: dict[str, str]) -> Response:
+    """Send the browser back with an address (RFC 6749 §4.1.2)."""
+    location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(pairs)}"
+    return Response(status=303, headers={"Location": location})
+
+
+def _post(client: Client, redirect_uri: str, pairs: dict[str, str]) -> Response:
+    """Send the browser back with a form, by itself or by its button (Form Post Response Mode §2)."""
+    page = render_template("oidc/form_post.html", client=client.name, action=redirect_uri, fields=pairs)
+    policy = content_security_policy(client.destinations, own_forms=False, scripts=True)
+    return Response(page, headers={"Content-Security-Policy": policy})
 
 
 def _details(asked: AuthorizationRequest, acr: str, sid: str) -> Details:

@@ -24,12 +24,20 @@ from modules.oidc.tokens.claims import ClaimsRequest, ClaimsRequestError, parse_
 
 PROMPTS = {"none", "login", "consent", "select_account", "create"}
 LONGEST_NONCE = 512
+PUSHED = "urn:ietf:params:oauth:request_uri:"
+"""What the number of a pushed request begins with (RFC 9126 §2.2)."""
 
 
 class RequestNotSupportedError(OAuth2Error):
     """Request objects are not read (OIDC Core §6)."""
 
     error = "request_not_supported"
+
+
+class RequestUriNotSupportedError(OAuth2Error):
+    """Requests by reference are read only when they were pushed here (OIDC Core §6.2, RFC 9126)."""
+
+    error = "request_uri_not_supported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,15 @@ class AuthorizationRequest:
     subject: str | None = None
     wishes: ClaimsRequest = field(default_factory=ClaimsRequest)
     resources: tuple[str, ...] = ()
+
+
+QUERY, FORM_POST = "query", "form_post"
+RESPONSE_MODES = (QUERY, FORM_POST)
+
+
+def is_pushed(parameters: Parameters) -> bool:
+    """Tell whether a request is the number of one that was pushed."""
+    return parameters.get("request_uri", "").startswith(PUSHED)
 
 
 def client_and_redirect(parameters: Parameters, registry: Registry) -> tuple[Client, str]:
@@ -104,16 +121,18 @@ def parse_authorization_request(
 
 
 def _refuse(parameters: Parameters, client: Client) -> None:
+    if "request" in parameters:
+        raise RequestNotSupportedError("Request objects are not supported.")
+    if "request_uri" in parameters:
+        raise RequestUriNotSupportedError("A request_uri is read only when it comes from the pushed request.")
     if parameters.get("response_type") is None:
         raise InvalidRequestError("The parameter response_type is missing.")
     if parameters["response_type"] != "code":
         raise UnsupportedResponseTypeError(None, "Only the response type code is supported.")
     if not client.check_response_type("code"):
         raise UnauthorizedClientError
-    if "request" in parameters:
-        raise RequestNotSupportedError("Request objects are not supported.")
-    if parameters.get("response_mode", "query") != "query":
-        raise InvalidRequestError("Only the response mode query is supported.")
+    if parameters.get("response_mode", QUERY) not in RESPONSE_MODES:
+        raise InvalidRequestError("The response modes are query and form_post.")
     if len(parameters.get("nonce", "")) > LONGEST_NONCE:
         raise InvalidRequestError("The nonce is too long.")
 

@@ -7,6 +7,7 @@ from flask import Response
 from issuer import jsontext
 from issuer.web.application import PreparedResponse
 from issuer.web.cors import EVERYBODY
+from modules.oidc.authorization.request import RESPONSE_MODES
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
 from modules.oidc.tokens.claims import STANDARD
@@ -39,13 +40,13 @@ class DiscoveryEndpoint:
 
 
 def metadata(provider: Provider) -> dict[str, object]:
-    """Return the metadata."""
+    """Return the metadata; a list with nothing in it is left out (OpenID Connect Discovery §4.2)."""
     url: Callable[[str], str] = provider.url
     methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
     asymmetric = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
     scopes = {"openid", "profile", "email", "groups"}
     scopes.update(*(client.settings.scopes for client in provider.registry.configured()))
-    return {
+    found: dict[str, object] = {
         "issuer": provider.issuer,
         "authorization_endpoint": url("/authorize"),
         "token_endpoint": url("/token"),
@@ -58,11 +59,13 @@ def metadata(provider: Provider) -> dict[str, object]:
         "device_authorization_endpoint": url("/device_authorization"),
         "revocation_endpoint": url("/revoke"),
         "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+        "revocation_endpoint_auth_signing_alg_values_supported": asymmetric,
         "introspection_endpoint": url("/introspect"),
         "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": asymmetric,
         "scopes_supported": sorted(scopes),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
@@ -88,6 +91,7 @@ def metadata(provider: Provider) -> dict[str, object]:
         "ui_locales_supported": ["en", "fr", "de"],
         "authorization_response_iss_parameter_supported": True,
     }
+    return {name: value for name, value in found.items() if value != []}
 
 
 def _public(text: bytes) -> Response:

@@ -6,19 +6,26 @@ from typing import Any
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from issuer.errors import GatewayError
-from modules.oidc.authorization.request import client_and_redirect, parse_authorization_request
+from modules.oidc.authorization.request import PUSHED, client_and_redirect, parse_authorization_request
 from modules.oidc.endpoints.storage import reserve
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
 from modules.oidc.server import NO_STORE, ProviderRequest, TokenServer
 from modules.oidc.store.pushed import Pushed
 
-PREFIX = "urn:ietf:params:oauth:request_uri:"
 LIFETIME = 600.0
 """Long enough to sign in meanwhile; the code that comes of it ends the request (§4: once)."""
 READ = frozenset(
     {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "prompt", "max_age", "resource"}
-    | {"code_challenge", "code_challenge_method", "acr_values", "claims", "login_hint", "ui_locales"}
+    | {
+        "response_mode",
+        "code_challenge",
+        "code_challenge_method",
+        "acr_values",
+        "claims",
+        "login_hint",
+        "ui_locales",
+    }
 )
 """What is kept of a request: nothing that proves something (`client_secret`, `id_token_hint`) is among it."""
 LARGEST = 12_288
@@ -55,21 +62,16 @@ class PushedAuthorization:
         number = self._provider.new_secret()
         expires_at = self._provider.clock.now() + LIFETIME
         self._provider.pushed.add(self._provider.hash_of(number), Pushed(client.client_id, pairs), expires_at)
-        return 201, {"request_uri": PREFIX + number, "expires_in": int(LIFETIME)}, NO_STORE
+        return 201, {"request_uri": PUSHED + number, "expires_in": int(LIFETIME)}, NO_STORE
 
 
 def resolved(provider: Provider, parameters: Parameters) -> Parameters:
-    """Return the parameters that a request means: its own, or those that were pushed before (§4).
+    """Return the parameters that were pushed before, which a request means (§4).
 
     Raises:
         InvalidRequestError: the number is not known, or another client's.
     """
-    uri = parameters.get("request_uri")
-    if uri is None:
-        return parameters
-    found = (
-        provider.pushed.get(provider.hash_of(uri.removeprefix(PREFIX))) if uri.startswith(PREFIX) else None
-    )
+    found = provider.pushed.get(provider.hash_of(parameters["request_uri"].removeprefix(PUSHED)))
     if found is None or found.client_id != parameters.get("client_id"):
         raise InvalidRequestError("The request_uri is not known.")
     return Parameters(found.pairs)
@@ -82,6 +84,5 @@ def for_pages(sent: Parameters, meant: Parameters) -> list[tuple[str, str]]:
 
 
 def use(provider: Provider, parameters: Parameters) -> bool:
-    """Use a pushed request up, if there is one; tell whether it was still there."""
-    uri = parameters.get("request_uri")
-    return uri is None or provider.pushed.take(provider.hash_of(uri.removeprefix(PREFIX)))
+    """Use a pushed request up; tell whether it was still there."""
+    return provider.pushed.take(provider.hash_of(parameters["request_uri"].removeprefix(PUSHED)))

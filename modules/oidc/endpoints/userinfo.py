@@ -2,13 +2,15 @@
 
 import json
 
+from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from issuer.bearer import TokenRefusedError, bearer_token
 from modules.oidc.clients.client import Client
+from modules.oidc.parameters import Parameters
 from modules.oidc.provider import Provider
-from modules.oidc.server import allow
+from modules.oidc.server import FORM, allow
 from modules.oidc.tokens.access import AccessTokens
 from modules.oidc.tokens.claims import names_of, person_claims
 
@@ -22,7 +24,10 @@ class UserInfo:
 
     def answer(self) -> ResponseReturnValue:
         """Answer a bearer token."""
-        token = bearer_token(request.headers.get("Authorization"))
+        try:
+            token = bearer_token(request.headers.get("Authorization")) or _in_form()
+        except InvalidRequestError:
+            return _challenge("invalid_request", 400)
         if not token:
             return _challenge("")
         try:
@@ -49,8 +54,23 @@ class UserInfo:
         return {**found, "sub": provider.subject(identity)}, client
 
 
+def _in_form() -> str | None:
+    """Return the token of a form (RFC 6750 §2.2), for whoever sends no header.
+
+    Raises:
+        InvalidRequestError: the form cannot be read, or there is a header too that holds no token.
+    """
+    if request.method != "POST" or request.mimetype != FORM:
+        return None
+    found = Parameters.parse(request.get_data(cache=False)).get("access_token")
+    if found and "Authorization" in request.headers:
+        raise InvalidRequestError("The token stands in two places.")
+    return found
+
+
 def _challenge(error: str, status: int = 401) -> Response:
     """Return what RFC 6750 §3 asks for; a request without a token gets no error code."""
     header = f'Bearer error="{error}"' if error else "Bearer"
     body = json.dumps({"error": error or "invalid_token"})
-    return Response(body, status, {"WWW-Authenticate": header}, content_type="application/json")
+    answer = Response(body, status, {"WWW-Authenticate": header}, content_type="application/json")
+    return allow(answer, None)

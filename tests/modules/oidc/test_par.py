@@ -63,7 +63,8 @@ def test_it_is_its_clients_alone_and_ends(provider: Provider) -> None:
     uri = pushed(provider)
     assert browser.get(url(uri, "app")).status_code == 400
     assert browser.get(url("urn:ietf:params:oauth:request_uri:x")).status_code == 400
-    assert browser.get(url("https://evil.example/request.jwt")).status_code == 400
+    refused = provider.told(browser.get(url("https://evil.example/request.jwt")))
+    assert refused["error"] == "request_uri_not_supported"
     provider.gateway.clock.advance(601)
     assert provider.gateway.sign_in("dwho").get(url(uri)).status_code == 400
 
