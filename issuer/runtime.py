@@ -42,6 +42,11 @@ class ReceivedBody(io.BytesIO):
 
 KEY = "issuer.deferred"
 
+
+class UnknownOutcome(Exception):  # noqa: N818 - it is told as an error of another kind
+    """Nobody knows whether what an answer waits for happened: the request must not be answered anew."""
+
+
 Done = Callable[[bytes | Exception | None], None]
 """Hears that the answer may leave: as it is (None), or with this content; or what happened instead."""
 
@@ -58,7 +63,8 @@ class DeferredResponse:
     def wait_for(self, begin: Callable[[Done], None], on_idle: Callable[[], None] | None = None) -> None:
         """Let the answer wait: when it is complete, `begin` is called, and calls back when it may leave.
 
-        When something else happened, the request is answered anew, and waits in its thread.
+        When something else happened, the request is answered anew, and waits in its thread; after an
+        `UnknownOutcome` it is answered with 503.
 
         Args:
             begin: begins what the answer waits for.

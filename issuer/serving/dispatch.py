@@ -121,7 +121,9 @@ class Dispatcher:
         self, request: Request, body: bytes, complete: CompleteResponse, outcome: bytes | Exception | None
     ) -> None:
         self._deferred.discard(request)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, runtime.UnknownOutcome):
+            _finish(request, error_answer(503))
+        elif isinstance(outcome, Exception):
             self._leaders.put(partial(self._answer, request, body, may_wait=False))
         else:
             _finish(request, complete if outcome is None else complete.filled(outcome))

@@ -17,7 +17,14 @@ A `Store` must not cross a fork: open it in each process (that is cheap), and ru
 
 from issuer.store.branch import Tables
 from issuer.store.database import Database
-from issuer.store.errors import DuplicateError, OutdatedError, SpentError, StoreError, ValueRefusedError
+from issuer.store.errors import (
+    DuplicateError,
+    OutdatedError,
+    SpentError,
+    StoreError,
+    UnknownCommitError,
+    ValueRefusedError,
+)
 from issuer.store.fast.connections import Statement
 from issuer.store.fast.group_commit import Redemption, Rows
 from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers, Pause, Quota
@@ -67,6 +74,7 @@ __all__ = [
     "Tables",
     "UidClaim",
     "UidClaims",
+    "UnknownCommitError",
     "UpstreamGrant",
     "UpstreamGrants",
     "User",

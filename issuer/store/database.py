@@ -16,7 +16,9 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from issuer.store.engines import engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
+from issuer.store.fast.commits import LostCommitError
 from issuer.store.fast.connections import RawConnections, Statement, WriteLock, about_to_ask
+from issuer.world import Clock, SystemClock
 
 T = TypeVar("T")
 
@@ -34,15 +36,15 @@ class _Mine(threading.local):
 class Database:
     """One database: an engine, and the turn to write."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
         self.engine: Engine = engine_for(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
+        self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
         self._turn = (
             WriteLock(Path(str(self.engine.url.database)).absolute().parent) if self.is_sqlite else None
         )
         self.turn = self._turn or nullcontext()
-        self.kept = RawConnections(self.engine)
+        self.kept = RawConnections(self.engine, clock or SystemClock(), self.begin)
         self._writing = self.engine.execution_options()
         event.listen(self._writing, "begin", self._begin)
         self._mine = _Mine()
@@ -64,19 +66,27 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, repeatable: bool = False) -> Iterator[Connection]:
         """Give a connection in a transaction: committed at the end, rolled back at an exception.
 
         Within another one of the same thread it is the same transaction, which ends with the outer one: so
         what several repositories write is committed together. Whoever catches an error of the inner one must
         let the outer one fail too. Nothing is issued within: issuances have transactions of their own.
+
+        Args:
+            repeatable: it does no harm to write the same again, so nobody needs to know whether it was
+                committed when the answer is lost.
+
+        Raises:
+            StoreError: the database failed, and nothing was written.
+            issuer.store.UnknownCommitError: perhaps it was: the answer was lost, and nobody can be asked.
         """
         if self._mine.connection is not None:
             yield self._mine.connection
             return
         about_to_ask(self.engine)
         try:
-            with translated(), self.turn, self._writing.begin() as connection:
+            with translated(), self.turn, self._committing(repeatable) as connection:
                 self._mine.connection = connection
                 try:
                     yield connection
@@ -88,6 +98,25 @@ class Database:
         after, self._mine.after = self._mine.after, []
         for call in after:
             call()
+
+    @contextmanager
+    def _committing(self, repeatable: bool) -> Iterator[Connection]:
+        """Give a connection in a transaction; see `write`."""
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+                if not repeatable:
+                    self._commit(connection)
+        except LostCommitError as lost:
+            if not self.kept.happened(lost):
+                raise StoreError(f"the database failed, and nothing was written: {lost}") from lost
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            self.kept.within(connection.connection, lambda cursor: self.kept.commit(cursor.connection))
+        except LostCommitError:
+            connection.invalidate()
+            raise
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call when this thread's transaction is committed, or at once when it has none."""
@@ -103,20 +132,13 @@ class Database:
     def transact(self, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a driver's cursor in a transaction is given, the short way.
 
-        It may run twice, see `RawConnections.run`; within a transaction of this thread it runs there, once.
+        It may run again, see `RawConnections.transact`; within a transaction of this thread it runs there,
+        once.
         """
         if self._mine.connection is not None:
             return self.kept.within(self._mine.connection.connection, work)
-
-        def whole(driver: Any) -> T:
-            cursor = driver.cursor()
-            cursor.execute(self.begin)
-            result = work(cursor)
-            driver.commit()
-            return result
-
         with self.turn:
-            return self.kept.run(whole)
+            return self.kept.transact(work)
 
     def prepare(self) -> None:
         """Make the file of a SQLite database; a PostgreSQL database is the operator's to make."""

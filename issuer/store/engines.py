@@ -7,13 +7,15 @@ Drivers are left in autocommit mode, so a read is one round trip; a write begins
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, QueuePool, create_engine, make_url
+from sqlalchemy import URL, Engine, ExceptionContext, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from issuer.store.errors import StoreError
 
 BUSY_SECONDS = 10.0
 CONNECT_SECONDS = "5"
+OF_NO_USE = {"25006", "57P01", "57P02", "57P03", "57P05"}
+"""SQLSTATEs of a connection that does not serve any more: read-only, as after a failover, or being ended."""
 LOG_PAGES = 4000
 """Pages of 4 KB in the write-ahead log before a writer brings them into the file. All writers wait meanwhile,
 and for the disk twice; issuances change the same few pages over and over, so a longer log is less work."""
@@ -56,11 +58,30 @@ def _postgresql(url: URL) -> Engine:
     defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "issuer"}
     url = url.set(drivername="postgresql+psycopg", query={**defaults, **url.query})
     try:
-        return create_engine(
+        engine = create_engine(
             url, connect_args={"autocommit": True}, pool_size=0, pool_pre_ping=True, hide_parameters=True
         )
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs the driver: pip install 'psycopg[binary]'") from None
+    event.listen(engine, "handle_error", _give_up_what_is_of_no_use)
+    return engine
+
+
+def _give_up_what_is_of_no_use(context: ExceptionContext) -> None:
+    """Let the pool replace its connections."""
+    if is_of_no_use(context.original_exception):
+        context.is_disconnect = True
+
+
+def is_of_no_use(error: BaseException) -> bool:
+    """Tell whether an error of a driver says that its connection is to be replaced."""
+    return sqlstate_of(error) in OF_NO_USE
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """Return the SQLSTATE of a driver's error, if the database sent it."""
+    found: str | None = getattr(error, "sqlstate", None)
+    return found
 
 
 def prepare_sqlite(engine: Engine) -> None:

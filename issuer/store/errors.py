@@ -1,12 +1,19 @@
 """What goes wrong in a store."""
 
 from issuer.errors import BadRequestError, GatewayError, UnavailableError
+from issuer.runtime import UnknownOutcome
 
 
 class StoreError(UnavailableError):
     """The database cannot be used: not there, not migrated, locked, full."""
 
     code = "store_unavailable"
+
+
+class UnknownCommitError(StoreError, UnknownOutcome):
+    """The answer to a COMMIT was lost, and the database cannot be asked: perhaps all was written."""
+
+    code = "commit_unknown"
 
 
 class DuplicateError(GatewayError):

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, text, tuple_
 
 from issuer.store.database import Database
-from issuer.store.tables import attempts, issuances, known_browsers, pending_steps, sessions, upstream_grants
+from issuer.store.fast.commits import KEPT, moment
+from issuer.store.tables import (
+    attempts,
+    commits,
+    issuances,
+    known_browsers,
+    pending_steps,
+    sessions,
+    upstream_grants,
+)
 
 
 def expired_in_core(now: float, issuance_retention: float) -> dict[Table, ColumnElement[bool]]:
@@ -17,6 +26,7 @@ def expired_in_core(now: float, issuance_retention: float) -> dict[Table, Column
         pending_steps: pending_steps.c.expires_at <= now,
         upstream_grants: upstream_grants.c.expires_at <= now,
         known_browsers: known_browsers.c.expires_at <= now,
+        commits: commits.c.id < moment(max(0.0, now - KEPT)),
         issuances: and_(issuances.c.issued_at <= gone, issuances.c.expires_at <= gone),
     }
 
@@ -31,7 +41,7 @@ def _delete(database: Database, table: Table, condition: ColumnElement[bool], li
     columns = list(table.primary_key.columns)
     batch = select(*columns).where(condition).limit(limit).with_for_update(skip_locked=True)
     key = tuple_(*columns) if len(columns) > 1 else columns[0]
-    with database.write() as connection:
+    with database.write(repeatable=True) as connection:
         return connection.execute(delete(table).where(key.in_(batch))).rowcount
 
 

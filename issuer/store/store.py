@@ -57,7 +57,7 @@ class Store:
         Raises:
             StoreError: the URL names no database that can be a store.
         """
-        return cls(Database(url), clock, issuance_retention, tables)
+        return cls(Database(url, clock), clock, issuance_retention, tables)
 
     def migrate(self) -> None:
         """Bring the tables to this version; many processes may do so at once.

@@ -5,7 +5,7 @@ Every index is paid for at each insert: there is one only where a request or the
 
 from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration, known without importing Alembic."""
 
 NAMING = {
@@ -147,3 +147,11 @@ issuances = Table(
     Column("address", Text),
     Index(None, "uid", "issued_at"),
 )
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),
+    Column("happened", Boolean, nullable=False),
+)
+"""The marks of transactions on PostgreSQL: see `issuer.store.fast.commits`."""

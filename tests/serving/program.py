@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from issuer.runtime import defer_response
+from issuer.runtime import UnknownOutcome, defer_response
 from issuer.serving import ServeOptions, serve
 
 
@@ -62,7 +62,8 @@ def _add_deferrals(app: Flask) -> None:
     def later(outcome: str) -> str:
         if (deferred := defer_response(request.environ)) is None:
             return ": ".join(filter(None, ["waited", request.get_data().decode()]))
-        error = None if outcome == "good" else OSError(outcome)
+        outcomes = {"good": None, "unknown": UnknownOutcome()}
+        error = outcomes.get(outcome, OSError(outcome))
         deferred.wait_for(lambda done: Thread(target=done, args=[error]).start())
         return "deferred"
 

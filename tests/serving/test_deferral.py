@@ -15,6 +15,12 @@ def test_when_it_may_not_leave_the_request_is_answered_anew_without_a_deferral(s
     assert server.post("/later/bad", b"a body") == (200, b"waited: a body")
 
 
+def test_when_nobody_knows_what_happened_it_is_not_answered_anew(server: Server) -> None:
+    status, _ = server.get("/later/unknown")
+    assert status == 503
+    assert server.get("/later/good") == (200, b"deferred")
+
+
 def test_an_application_that_fails_after_it_asked_for_a_deferral_is_an_error_at_once(server: Server) -> None:
     status, _ = server.get("/later-and-fail")
     assert status == 500

@@ -44,7 +44,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(any_url: str, c
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"newer version \(schema 9999\)"):
         store.migrate()
-    with pytest.raises(StoreError, match="schema 9999, and this version needs 0005"):
+    with pytest.raises(StoreError, match="schema 9999, and this version needs 0006"):
         store.check()
     assert store.users.all() == [user()]
     store.close()

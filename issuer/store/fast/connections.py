@@ -13,14 +13,22 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import ClauseElement, Compiled, Dialect, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from issuer.runtime import about_to_block
+from issuer.store.engines import is_of_no_use, sqlstate_of
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
+from issuer.store.fast.commits import PREPARE, Commits, LostCommitError, mark_of
+from issuer.world import Clock
 
 T = TypeVar("T")
+
+CONFLICTS = {"40001", "40P01"}
+"""SQLSTATEs of a transaction that was rolled back for the sake of another: serialization, deadlock."""
+ATTEMPTS = 3
 
 
 class Statement:
@@ -57,10 +65,16 @@ class Statement:
 class RawConnections:
     """Connections that wait for the next caller, the last used first."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock, begin: str) -> None:
+        """Use an engine; `begin` begins a transaction that writes."""
         self._engine = engine
         self._driver = engine.dialect.loaded_dbapi
         self._idle: deque[PoolProxiedConnection] = deque()
+        self._begin = begin
+        self._clock = clock
+        self._is_local = engine.dialect.name == "sqlite"
+        self._commits = Commits(self.run, clock)
+        self._prepared: WeakSet[Any] = WeakSet()
 
     def first(self, statement: Statement, values: dict[str, Any]) -> Any:
         """Return the first row that a statement finds; None when there is none."""
@@ -73,7 +87,8 @@ class RawConnections:
     def run(self, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a driver's connection is given.
 
-        It runs a second time when the first connection turns out to be dead: so it must be one transaction.
+        It runs a second time when the first connection turns out to be dead: so it only reads, or may be done
+        twice.
         """
         about_to_ask(self._engine)
         try:
@@ -84,6 +99,72 @@ class RawConnections:
                 return self._once(work)
         except (self._driver.Error, UnicodeError, _GoneError) as error:
             raise self._ours(error) from error
+
+    def transact(self, work: Callable[[Any], T]) -> T:
+        """Return what the work returns, to which a driver's cursor in a transaction is given.
+
+        It runs again when the transaction is known to have been rolled back: because its connection was dead,
+        could not write, or for the sake of another transaction.
+
+        Raises:
+            issuer.store.UnknownCommitError: the answer to the COMMIT was lost, and nobody can be asked.
+        """
+        about_to_ask(self._engine)
+        for attempts_left in reversed(range(ATTEMPTS)):
+            try:
+                return self._attempt(work)
+            except (self._driver.Error, UnicodeError, _GoneError) as error:
+                is_gone = isinstance(error, _GoneError)
+                if not attempts_left or not (is_gone or sqlstate_of(error) in CONFLICTS):
+                    raise self._ours(error) from error
+                if is_gone:
+                    self.close()
+        raise AssertionError
+
+    def _attempt(self, work: Callable[[Any], T]) -> T:
+        made: list[T] = []
+
+        def whole(driver: Any) -> None:
+            cursor = driver.cursor()
+            cursor.execute(self._begin)
+            made.append(work(cursor))
+            self.commit(driver)
+
+        try:
+            self._once(whole)
+        except LostCommitError as lost:
+            self.close()
+            if not self.happened(lost):
+                raise _GoneError(str(lost)) from lost
+        return made[0]
+
+    def commit(self, driver: Any) -> None:
+        """Commit the transaction of a driver's connection, which leaves a mark where the answer can be lost.
+
+        Raises:
+            LostCommitError: the answer was lost.
+        """
+        if self._is_local:
+            driver.commit()
+            return
+        if driver not in self._prepared:
+            driver.execute(PREPARE)
+            self._prepared.add(driver)
+        mark = mark_of(self._clock.now())
+        try:
+            driver.execute(mark.commit, prepare=False)
+        except self._driver.Error as error:
+            if driver.info.transaction_status.name in {"INTRANS", "INERROR"}:
+                raise
+            raise LostCommitError(mark, str(error)) from error
+
+    def happened(self, lost: LostCommitError) -> bool:
+        """Tell whether a commit happened whose answer was lost; if not, it never will.
+
+        Raises:
+            issuer.store.UnknownCommitError: the database cannot be asked.
+        """
+        return self._commits.happened(lost)
 
     def within(self, connection: PoolProxiedConnection, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a cursor of a transaction is given that others end."""
@@ -130,7 +211,9 @@ class RawConnections:
     def _is_gone(self, error: BaseException, connection: PoolProxiedConnection) -> bool:
         if not isinstance(error, self._driver.Error):
             return False
-        return self._engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+        return is_of_no_use(error) or self._engine.dialect.is_disconnect(
+            error, connection.dbapi_connection, None
+        )
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

@@ -103,7 +103,7 @@ class GroupCommit:
             left_out = self._write([row for row, _ in batch])
         except StoreError as error:
             for _, done in batch:
-                _tell(done, StoreError(str(error)))
+                _tell(done, type(error)(str(error)))
         except BaseException as error:  # others wait for this thread
             if len(batch) == 1:
                 _tell(batch[0][1], error if isinstance(error, Exception) else StoreError("interrupted"))

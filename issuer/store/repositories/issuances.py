@@ -110,16 +110,13 @@ class Issuances:
 
     def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         with self._database.turn:
-            return self._database.kept.run(lambda driver: self._commit(driver, units))
+            return self._database.kept.transact(lambda cursor: self._put(cursor, units))
 
-    def _commit(self, driver: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:
-        cursor = driver.cursor()
-        cursor.execute(self._database.begin)
+    def _put(self, cursor: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         spent = _make_changes(cursor, units)
         rows = [row for place, unit in enumerate(units) if place not in spent for row in unit.rows]
         if rows:
             cursor.executemany(self._insert.sql, rows if self._as_it_is else self._parameters(rows))
-        driver.commit()
         return spent
 
     def _parameters(self, rows: Sequence[IssuanceRow]) -> list[Any]:

@@ -25,7 +25,7 @@ class Leases:
 
     def renew(self, owner: str) -> None:
         """Give a sign of life."""
-        with self.database.write() as connection:
+        with self.database.write(repeatable=True) as connection:
             self.hold(connection, owner)
 
     def hold(self, connection: Connection, owner: str) -> None:
@@ -39,7 +39,7 @@ class Leases:
 
     def release(self, owner: str) -> None:
         """Let others take over at once."""
-        with self.database.write() as connection:
+        with self.database.write(repeatable=True) as connection:
             connection.execute(update(owners).where(owners.c.owner == owner).values(lease_until=0.0))
 
     def dead(self, but: str) -> list[str]:
