@@ -139,6 +139,7 @@ class Delegation:
             self._owner,
             others=self._copier.has_begun,
             take_over=self._take_over,
+            compare=self._compare,
             is_busy=self._running.is_busy,
         )
         self._running.start(keeper)
@@ -158,6 +159,11 @@ class Delegation:
         for job in unreadable:
             self._given_up(job, "its delay id cannot be read: the API secret is another one")
         return len(jobs)
+
+    def _compare(self) -> int:
+        found = self.jobs.versions(self._owner)
+        self._post(lambda runner: runner.compare(found))
+        return len(found)
 
     def cancel(self, job: Job) -> bool:
         """Give up a job, whoever runs it; tell whether it was there."""

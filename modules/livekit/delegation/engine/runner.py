@@ -60,6 +60,8 @@ class Runner:
         self._news: list[tuple[str, Event]] = []
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._unknown: set[tuple[str, int]] = set()
+        """Jobs that the store said were ours, at the last look, and that we did not know in that version."""
 
     def __len__(self) -> int:
         """Return how many jobs are ours."""
@@ -99,10 +101,34 @@ class Runner:
         else:
             self.take_over([after])
 
+    def compare(self, found: Iterable[tuple[str, int]]) -> None:
+        """Go on with jobs that are ours in the store, by id and version, and that nobody told us of.
+
+        What is written and told at this moment is known at the next look.
+        """
+        unknown = {(job_id, version) for job_id, version in found if not self._has(job_id, version)}
+        forgotten, self._unknown = self._unknown & unknown, unknown
+        if forgotten:
+            _log.warning("%d jobs are ours in the store, and are taken up", len(forgotten))
+            self._begun(asyncio.get_running_loop().create_task(self._take_up(forgotten)))
+
+    async def _take_up(self, forgotten: Iterable[tuple[str, int]]) -> None:
+        for job_id, _ in forgotten:
+            try:
+                job = await self._in_store(self._jobs.get, job_id)
+            except Exception as error:  # the next look finds them again
+                _log.error("a job of ours cannot be read: %s", text_of(error))
+                return
+            if job is not None and job.owner == self._owner:
+                self.take_over([job])
+
+    def _has(self, job_id: str, version: int) -> bool:
+        entry = self._entries.get(job_id)
+        return entry is not None and entry.job.version >= version
+
     def _knows(self, job: Job) -> bool:
         """Tell whether what we have is as new, or newer."""
-        entry = self._entries.get(job.id)
-        return entry is not None and entry.job.version >= job.version
+        return self._has(job.id, job.version)
 
     async def run(self) -> None:
         """Run until cancelled."""

@@ -182,6 +182,12 @@ class Jobs:
         found = self._select(jobs.c.id == job_id)
         return found[0] if found else None
 
+    def versions(self, owner: str) -> list[tuple[str, int]]:
+        """Return the ids of an owner's jobs, with the version of each."""
+        found = select(jobs.c.id, jobs.c.version).where(jobs.c.owner == owner)
+        with self._database.read() as connection:
+            return [(row.id, row.version) for row in connection.execute(found)]
+
     def of(self, pairs: Sequence[Pair]) -> dict[Pair, Job]:
         """Return the jobs of some pairs."""
         these = self._select(tuple_(jobs.c.room, jobs.c.identity).in_(pairs))
