@@ -21,16 +21,47 @@ import pytest
 
 REMEDY = "PostgreSQL is missing: apt-get install --yes postgresql"
 START_SECONDS = 60.0
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "200",
+}
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
 """The parameters of a fixture that gives a database of each kind in turn."""
 
 
 class PostgreSQL:
-    """A running server, reached through a socket in its directory."""
+    """A server, reached through a socket in its directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, user: str, programs: Path) -> None:
         self.directory = directory
+        self._user = user
+        self._programs = programs
         self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of its programs, as its user."""
+        command = _as(self._user, [self._programs / program, *arguments])
+        subprocess.run(command, check=True, capture_output=True, cwd=self.directory)
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        options = {**OPTIONS, "unix_socket_directories": self.directory}
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        command = _as(self._user, [self._programs / "postgres", "-D", self.directory / "data", *settings])
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
+        _wait_for(self._process, self)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it; SIGQUIT is immediate, as after a crash."""
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(timeout=START_SECONDS)
+            self._process = None
 
     def create_database(self) -> str:
         """Make a database and return its name."""
@@ -63,28 +94,36 @@ def postgresql(programs: None) -> Iterator[PostgreSQL]:
 @contextmanager
 def running_server() -> Iterator[PostgreSQL]:
     """Start a server in a temporary directory; stop and remove it at the end."""
+    with _directory() as server:
+        make = ("-U", "issuer", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+        server.run("initdb", "-D", server.directory / "data", *make)
+        server.start()
+        yield server
+
+
+@contextmanager
+def standby_of(primary: PostgreSQL) -> Iterator[PostgreSQL]:
+    """Start a server that follows another one, until it is promoted."""
+    with _directory() as server:
+        source = f"host={primary.directory} user=issuer"
+        data = server.directory / "data"
+        server.run("pg_basebackup", "-D", data, "-d", source, "-R", "--checkpoint=fast", "--no-sync")
+        server.start()
+        yield server
+
+
+@contextmanager
+def _directory() -> Iterator[PostgreSQL]:
+    """Give a server that has nothing yet; stop and remove it at the end."""
     programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="issuer-postgresql-"))
     user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    server = PostgreSQL(directory, user, programs)
     try:
         shutil.chown(directory, user)
-        data = directory / "data"
-        make: list[str | Path] = [
-            "-D",
-            data,
-            "-U",
-            "issuer",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-locale",
-            "--no-sync",
-        ]
-        subprocess.run(_as(user, [programs / "initdb", *make]), check=True, capture_output=True)
-        with _started(user, programs, directory):
-            yield PostgreSQL(directory)
+        yield server
     finally:
+        server.stop()
         shutil.rmtree(directory)
 
 
@@ -106,39 +145,13 @@ def _as(user: str, command: list[str | Path]) -> list[str]:
     return ["setpriv", *switch, "--pdeathsig=INT", *map(str, command)]
 
 
-@contextmanager
-def _started(user: str, programs: Path, directory: Path) -> Iterator[None]:
-    options = {
-        "listen_addresses": "",
-        "unix_socket_directories": directory,
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "shared_buffers": "32MB",
-        "max_connections": "200",
-    }
-    settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    with (directory / "log").open("wb") as log:
-        server = subprocess.Popen(
-            _as(user, [programs / "postgres", "-D", directory / "data", *settings]),
-            stdout=log,
-            stderr=log,
-            cwd=directory,
-        )
-        try:
-            _wait_for(server, directory)
-            yield
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=START_SECONDS)
-
-
-def _wait_for(server: subprocess.Popen[bytes], directory: Path) -> None:
+def _wait_for(process: subprocess.Popen[bytes], server: PostgreSQL) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
-            psycopg.connect(PostgreSQL(directory).url("postgres")).close()
+            psycopg.connect(server.url("postgres")).close()
         except psycopg.OperationalError:
             time.sleep(0.05)
         else:
             return
-    pytest.fail(f"PostgreSQL does not start:\n{(directory / 'log').read_text()}")
+    pytest.fail(f"PostgreSQL does not start:\n{(server.directory / 'log').read_text()}")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from issuer.store.engines import engine_for, prepare_sqlite
+from issuer.store.engines import check_sqlite_writable, engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.fast.commits import LostCommitError
 from issuer.store.fast.connections import RawConnections, Statement, WriteLock, about_to_ask
@@ -145,6 +145,25 @@ class Database:
         if self.is_sqlite:
             with translated(), self.turn:
                 prepare_sqlite(self.engine)
+
+    def check_writable(self) -> None:
+        """Ask whether the database can be written; nobody is waited for who writes.
+
+        Raises:
+            StoreError: it cannot.
+        """
+        if self.is_sqlite:
+            check_sqlite_writable(self.engine)
+            return
+        with self.read() as connection:
+            is_read_only = connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
+        if is_read_only:
+            self.kept.close()
+            self.engine.dispose()
+            raise StoreError(
+                "the database is read-only: it is a standby, or somebody made it so. With several hosts in "
+                "the URL, add target_session_attrs=read-write"
+            )
 
     def close(self) -> None:
         """Close every connection."""

@@ -5,6 +5,7 @@ Drivers are left in autocommit mode, so a read is one round trip; a write begins
 """
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, ExceptionContext, QueuePool, create_engine, event, make_url
@@ -39,12 +40,10 @@ def engine_for(url: str) -> Engine:
 def _sqlite(url: URL) -> Engine:
     if not url.database or url.database == ":memory:" or url.host or url.username or url.query:
         raise StoreError("a SQLite store is a file, without options or host: sqlite:////path/to/issuer.db")
-    address = f"{Path(url.database).absolute().as_uri()}?mode=rw"
+    database = url.database
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        connection = _open(database, BUSY_SECONDS)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
@@ -52,6 +51,28 @@ def _sqlite(url: URL) -> Engine:
 
     plain = URL.create("sqlite", database=url.database)
     return create_engine(plain, creator=connect, poolclass=QueuePool, pool_size=0, hide_parameters=True)
+
+
+def _open(database: str, busy_seconds: float) -> sqlite3.Connection:
+    address = f"{Path(database).absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(
+        address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
+
+
+def check_sqlite_writable(engine: Engine) -> None:
+    """Ask whether a SQLite store can be written; whoever writes it just now shows that it can.
+
+    Raises:
+        StoreError: it cannot.
+    """
+    try:
+        with closing(_open(str(engine.url.database), 0.0)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+    except sqlite3.Error as error:
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise StoreError(f"the store {engine.url.database} cannot be written: {error}") from error
 
 
 def _postgresql(url: URL) -> Engine:

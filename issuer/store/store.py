@@ -72,7 +72,7 @@ class Store:
             upgrade(self.database, missing)
 
     def check(self) -> None:
-        """Ask the database whether it is there and migrated.
+        """Ask the database whether it is there, migrated, and can be written.
 
         Raises:
             StoreError: it is not.
@@ -81,6 +81,7 @@ class Store:
             has = ", ".join(map(branch.named, sorted(found))) or "none"
             needs = branch.named(branch.head)
             raise StoreError(f"the database has schema {has}, and this version needs {needs}: migrate it")
+        self.database.check_writable()
 
     def purge(self, limit: int = 500) -> int:
         """Delete one small batch of what has expired, in every table; return how many rows that were."""

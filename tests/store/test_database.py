@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -10,7 +11,7 @@ from issuer.store import Store, StoreError
 from issuer.store.database import Database
 from tests.fakes import FakeClock
 from tests.postgresql import PostgreSQL
-from tests.store.samples import id_hash, issuance, session
+from tests.store.samples import id_hash, issuance, session, user
 
 
 @pytest.mark.parametrize(
@@ -93,4 +94,53 @@ def test_a_write_takes_the_lock_when_it_begins(sqlite_url: str, clock: FakeClock
     shell.execute("BEGIN IMMEDIATE")
     shell.close()
     database.close()
+    store.close()
+
+
+WRITE_VERSION = 18
+"""Where a SQLite file says what is needed to write it; with more than 2 it is read-only for everybody."""
+
+
+def test_check_refuses_a_file_that_cannot_be_written(sqlite_url: str, clock: FakeClock) -> None:
+    store = Store.open(sqlite_url, clock)
+    store.migrate()
+    store.close()
+    with Path(sqlite_url.removeprefix("sqlite:///")).open("r+b") as file:
+        file.seek(WRITE_VERSION)
+        file.write(b"\x03")
+    with pytest.raises(StoreError, match="cannot be written: attempt to write a readonly database"):
+        store.check()
+    store.close()
+
+
+def test_check_waits_for_nobody_who_writes(sqlite_url: str, clock: FakeClock) -> None:
+    store = Store.open(sqlite_url, clock)
+    store.migrate()
+    shell = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)
+    shell.execute("BEGIN IMMEDIATE")
+    store.check()
+    shell.close()
+    store.close()
+
+
+def test_check_refuses_a_read_only_server_and_connects_anew(postgresql_url: str, clock: FakeClock) -> None:
+    store = Store.open(postgresql_url, clock)
+    store.migrate()
+    store.check()
+    name = postgresql_url.partition("@/")[2].partition("?")[0]
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        change = f"ALTER DATABASE {name} SET default_transaction_read_only"
+        connection.execute(f"{change} = on".encode())
+        store.database.close()
+        with pytest.raises(StoreError, match="read-only"):
+            store.check()
+        with pytest.raises(StoreError, match="read-only"):
+            store.sessions.add(session())
+        with pytest.raises(StoreError, match="read-only"):
+            store.users.add(user())
+        connection.execute(b"SET default_transaction_read_only = off")
+        connection.execute(f"{change} = off".encode())
+    store.check()
+    store.sessions.add(session())
+    store.users.add(user())
     store.close()
