@@ -1,4 +1,8 @@
-"""Consent: whether people let a client know about them, remembered for as long as the instance says."""
+"""The pages between a client and its code.
+
+Consent: whether people let a client know about them, remembered for as long as the instance says. And the
+form by which an answer leaves.
+"""
 
 from flask import Response, render_template
 from flask.typing import ResponseReturnValue
@@ -7,6 +11,7 @@ from issuer.store import Session
 from issuer.web.headers import content_security_policy
 from modules.oidc import audit
 from modules.oidc.authorization.request import AuthorizationRequest
+from modules.oidc.clients.client import Client
 from modules.oidc.provider import Provider
 from modules.oidc.store.consents import Consent
 from modules.oidc.tokens.claims import SINGLE, scopes_of
@@ -67,6 +72,13 @@ def consent_page(
         action=f"{provider.settings.path}/consent",
     )
     return Response(page, headers={POLICY: content_security_policy(asked.client.destinations)})
+
+
+def form_post_page(client: Client, redirect_uri: str, pairs: dict[str, str]) -> Response:
+    """Return the form that goes to a client, by itself or by its button (Form Post Response Mode §2)."""
+    page = render_template("oidc/form_post.html", client=client.name, action=redirect_uri, fields=pairs)
+    policy = content_security_policy(client.destinations, own_forms=False, scripts=True)
+    return Response(page, headers={POLICY: policy})
 
 
 def _host(redirect_uri: str) -> str:

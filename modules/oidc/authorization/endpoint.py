@@ -14,14 +14,13 @@ from authlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
-from flask import Response, redirect, render_template, request
+from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from issuer.errors import ForbiddenError, StepUpRequiredError
 from issuer.issuance import Phases
 from issuer.store import OutdatedError, Session
-from issuer.web.headers import content_security_policy
-from modules.oidc.authorization.consent import consent_page, earlier, remember, shown
+from modules.oidc.authorization.consent import consent_page, earlier, form_post_page, remember, shown
 from modules.oidc.authorization.request import (
     FORM_POST,
     AuthorizationRequest,
@@ -30,7 +29,6 @@ from modules.oidc.authorization.request import (
     parse_authorization_request,
 )
 from modules.oidc.authorization.requirements import acr_of, sign_in_again, spent_again
-from modules.oidc.clients.client import Client
 from modules.oidc.endpoints.par import for_pages, resolved, use
 from modules.oidc.errors import BadAuthorizationError
 from modules.oidc.parameters import Parameters
@@ -116,7 +114,7 @@ class AuthorizationEndpoint:
         given = {**answer.parameters, "state": parameters.get("state"), "iss": self._provider.issuer}
         pairs = {name: value for name, value in given.items() if value is not None}
         if parameters.get("response_mode") == FORM_POST:
-            return _post(client, redirect_uri, pairs)
+            return form_post_page(client, redirect_uri, pairs)
         return _send(redirect_uri, pairs)
 
     def _resolved(self, parameters: Parameters) -> Parameters:
@@ -205,13 +203,6 @@ def _send(redirect_uri: str, pairs: dict[str, str]) -> Response:
     """Send the browser back with an address (RFC 6749 §4.1.2)."""
     location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(pairs)}"
     return Response(status=303, headers={"Location": location})
-
-
-def _post(client: Client, redirect_uri: str, pairs: dict[str, str]) -> Response:
-    """Send the browser back with a form, by itself or by its button (Form Post Response Mode §2)."""
-    page = render_template("oidc/form_post.html", client=client.name, action=redirect_uri, fields=pairs)
-    policy = content_security_policy(client.destinations, own_forms=False, scripts=True)
-    return Response(page, headers={"Content-Security-Policy": policy})
 
 
 def _details(asked: AuthorizationRequest, acr: str, sid: str) -> Details:

@@ -1,7 +1,5 @@
 """What clients find out by themselves (OpenID Connect Discovery §3, RFC 8414 §2), and the keys."""
 
-from collections.abc import Callable
-
 from flask import Response
 
 from issuer import jsontext
@@ -13,6 +11,17 @@ from modules.oidc.settings import ALGORITHMS, GRANT_TYPES
 from modules.oidc.tokens.claims import STANDARD
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *EVERYBODY.items()]
+ADDRESSES = {
+    "authorization_endpoint": "/authorize",
+    "token_endpoint": "/token",
+    "userinfo_endpoint": "/userinfo",
+    "jwks_uri": "/jwks",
+    "end_session_endpoint": "/logout",
+    "pushed_authorization_request_endpoint": "/par",
+    "device_authorization_endpoint": "/device_authorization",
+    "revocation_endpoint": "/revoke",
+    "introspection_endpoint": "/introspect",
+}
 LOOK_EVERY = 1.0
 """Seconds for which the key set is kept; a key is published long before it signs."""
 
@@ -41,26 +50,17 @@ class DiscoveryEndpoint:
 
 def metadata(provider: Provider) -> dict[str, object]:
     """Return the metadata; a list with nothing in it is left out (OpenID Connect Discovery §4.2)."""
-    url: Callable[[str], str] = provider.url
     methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
     asymmetric = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
     scopes = {"openid", "profile", "email", "groups"}
     scopes.update(*(client.settings.scopes for client in provider.registry.configured()))
     found: dict[str, object] = {
         "issuer": provider.issuer,
-        "authorization_endpoint": url("/authorize"),
-        "token_endpoint": url("/token"),
-        "userinfo_endpoint": url("/userinfo"),
-        "jwks_uri": url("/jwks"),
-        "end_session_endpoint": url("/logout"),
+        **{name: provider.url(path) for name, path in ADDRESSES.items()},
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
-        "pushed_authorization_request_endpoint": url("/par"),
-        "device_authorization_endpoint": url("/device_authorization"),
-        "revocation_endpoint": url("/revoke"),
         "revocation_endpoint_auth_methods_supported": [*methods, "none"],
         "revocation_endpoint_auth_signing_alg_values_supported": asymmetric,
-        "introspection_endpoint": url("/introspect"),
         "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": asymmetric,
         "scopes_supported": sorted(scopes),
