@@ -201,6 +201,13 @@ class Module(ABC):
         """
         return ()
 
+    def service_name(self, return_to: str) -> str:  # noqa: ARG002 - for those who override it
+        """Return what people call that to which an address (path and query) of this instance leads.
+
+        As in "to continue to Jitsi Meet".
+        """
+        return self.title
+
     def destinations_of(self, return_to: str) -> Iterable[str]:  # noqa: ARG002 - for those who override it
         """Return those of the `destinations` to which an address (path and query) of this instance leads.
 

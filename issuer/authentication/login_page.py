@@ -118,7 +118,7 @@ class LoginPage:
             stronger=flow.requirements.level > 0,
             forms=bool(offer.forms),
             buttons=[_button(backend, flow.goal) for backend in offer.redirects],
-            service=service.title if service else None,
+            service=service.service_name(flow.return_to) if service else None,
         )
 
     def destinations(self, flow: LoginFlow) -> Iterable[str]:

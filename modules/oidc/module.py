@@ -187,11 +187,21 @@ class OidcModule(Module):
         """Return where clients want people to be sent."""
         return sorted({url for client in self._known_clients() for url in client.destinations})
 
+    def service_name(self, return_to: str) -> str:
+        """Return the name of the application that an authorization request is of."""
+        parts = urlsplit(return_to)
+        if parts.path == f"{self.settings.path}/device":
+            return str(_("your device"))
+        client = self._client_in(parts.query)
+        return client.name if client else self.title
+
     def destinations_of(self, return_to: str) -> Iterable[str]:
         """Return where the client wants people to be sent that an authorization request is of."""
-        asked = dict(parse_qsl(urlsplit(return_to).query))
-        client = self.provider.registry.get(asked.get("client_id", ""))
+        client = self._client_in(urlsplit(return_to).query)
         return client.destinations if client else ()
+
+    def _client_in(self, query: str) -> Client | None:
+        return self.provider.registry.get(dict(parse_qsl(query)).get("client_id", ""))
 
     def _known_clients(self) -> list[Client]:
         """Return every client; before the database is made, those of the configuration."""
