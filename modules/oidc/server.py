@@ -16,7 +16,14 @@ from flask.typing import ResponseReturnValue
 from issuer import jsontext
 from issuer.web.application import PreparedResponse, request_in_hand
 from issuer.web.cors import EVERYBODY, Cors
-from modules.oidc.clients.authentication import METHODS, PrivateKeyJwt, basic, named_client, refuse_several
+from modules.oidc.clients.authentication import (
+    METHODS,
+    PrivateKeyJwt,
+    basic,
+    named_client,
+    post,
+    refuse_several,
+)
 from modules.oidc.clients.client import Client, Registry
 from modules.oidc.parameters import Parameters
 
@@ -103,6 +110,7 @@ class TokenServer(AuthorizationServer):
         self._registry = registry
         self._refused = refused
         self.register_client_auth_method("client_secret_basic", basic)
+        self.register_client_auth_method("client_secret_post", post)
         self.register_client_auth_method("private_key_jwt", private_key_jwt)
 
     def query_client(self, client_id: str) -> Client | None:

@@ -58,6 +58,10 @@ class AuthorizationRequest:
     resources: tuple[str, ...] = ()
 
 
+NO_PKCE = (
+    "PKCE is required: the parameter code_challenge is missing. For an application that cannot send it, "
+    "the operator can set require_pkce = false."
+)
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
 
@@ -143,8 +147,10 @@ def _challenge(parameters: Parameters, client: Client) -> str | None:
     if challenge is None:
         if "code_challenge_method" in parameters:
             raise InvalidRequestError("The parameter code_challenge is missing.")
-        if client.public or client.settings.require_pkce:
+        if client.public:
             raise InvalidRequestError("PKCE is required: the parameter code_challenge is missing.")
+        if client.settings.require_pkce:
+            raise InvalidRequestError(NO_PKCE)
         return None
     if parameters.get("code_challenge_method") != "S256":
         raise InvalidRequestError("The code_challenge_method must be S256.")

@@ -5,7 +5,6 @@ secrets that are no text.
 """
 
 import base64
-import binascii
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,25 +29,63 @@ QueryClient = Callable[[str], Client | None]
 _log = logging.getLogger(__name__)
 
 
+NOT_ITS_OWN = "The client secret is wrong."
+NOT_ENCODED = (
+    "The client secret was sent as it is: in Basic authentication, id and secret are form-encoded first, "
+    "so that + is %2B and % is %25 (RFC 6749 section 2.3.1)."
+)
+
+
 def basic(query_client: QueryClient, request: OAuth2Request) -> Client | None:
-    """Return the client that `Authorization: Basic` names, when the secret is its own."""
-    found = basic_credentials(request.headers.get("Authorization", ""))
-    if found is None:
+    """Return the client that `Authorization: Basic` names.
+
+    Raises:
+        InvalidClientError: the secret is not its own.
+    """
+    header = request.headers.get("Authorization", "")
+    sent, found = _as_sent(header), basic_credentials(header)
+    if sent is None:
         return None
-    client = query_client(found[0])
-    return client if client and client.check_client_secret(found[1]) else None
+    client = query_client(found[0] if found else sent[0])
+    if client is None or (found and client.check_client_secret(found[1])):
+        return client
+    why = NOT_ENCODED if client.check_client_secret(sent[1]) else NOT_ITS_OWN
+    raise InvalidClientError(description=why, status_code=401)
+
+
+def post(query_client: QueryClient, request: OAuth2Request) -> Client | None:
+    """Return the client that a form names with a secret.
+
+    Raises:
+        InvalidClientError: the secret is not its own.
+    """
+    form = request.payload.data
+    client = query_client(form.get("client_id", "")) if "client_secret" in form else None
+    if client and not client.check_client_secret(form["client_secret"]):
+        raise InvalidClientError(description=NOT_ITS_OWN, status_code=401)
+    return client
 
 
 def basic_credentials(header: str) -> tuple[str, str] | None:
     """Return id and secret, which are form-encoded there (RFC 6749 §2.3.1); None when there are none."""
+    sent = _as_sent(header)
+    try:
+        return (
+            (unquote_plus(sent[0], errors="strict"), unquote_plus(sent[1], errors="strict")) if sent else None
+        )
+    except UnicodeDecodeError:
+        return None
+
+
+def _as_sent(header: str) -> tuple[str, str] | None:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
         user, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-        return (unquote_plus(user, errors="strict"), unquote_plus(secret, errors="strict")) if colon else None
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
+    return (user, secret) if colon else None
 
 
 def named_client(request: OAuth2Request) -> str:

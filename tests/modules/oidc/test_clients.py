@@ -1,7 +1,8 @@
 """What each client has of its own: claims by expression, lifetimes; consent that is taken back; step-up."""
 
+import base64
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote
 
 import pytest
 
@@ -180,3 +181,32 @@ def test_who_does_not_prove_to_be_a_client_is_in_the_security_log(
     assert [event.get("client") for event in refused] == ["wiki", "wiki", None]
     assert {(event["instance"], event["address"]) for event in refused} == {("oidc", "127.0.0.1")}
     assert "nobody" not in caplog.text
+
+
+def test_a_wrong_secret_is_said_and_so_is_one_that_was_not_encoded(make_provider: MakeProvider) -> None:
+    secret = "a+b%c7Zq2mWx9Tb4Vd8Rf1"
+    provider = make_provider(clients={"wiki": {"secret": secret, "redirect_uris": [REDIRECT]}})
+
+    def said(sent: str) -> str:
+        header = {"Authorization": f"Basic {base64.b64encode(f'wiki:{sent}'.encode()).decode()}"}
+        answer = provider.gateway.client().post(
+            "/oidc/token", data={"grant_type": "refresh_token", "refresh_token": "x"}, headers=header
+        )
+        body = answer.get_json()
+        assert secret not in answer.get_data(as_text=True)
+        return f"{answer.status_code} {body['error']} {body.get('error_description')}"
+
+    assert said(quote_plus(secret)).startswith("400 invalid_grant")
+    assert said(secret.replace("%", "%25")) == "401 invalid_client The client secret is wrong."
+    assert "(RFC 6749 section 2.3.1)" in said(secret)
+    assert said("wrong") == "401 invalid_client The client secret is wrong."
+    in_form = provider.post("/token", grant_type="refresh_token", refresh_token="x", client_secret="wrong")
+    assert in_form.get_json()["error_description"] == "The client secret is wrong."
+
+
+def test_a_client_without_pkce_hears_which_option_there_is(make_provider: MakeProvider) -> None:
+    provider = make_provider()
+    bare: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}
+    browser = provider.gateway.sign_in("dwho")
+    assert "require_pkce" in provider.told(browser.get(provider.url(**bare)))["error_description"]
+    assert "require_pkce" not in provider.told(browser.get(provider.url("app", **bare)))["error_description"]
