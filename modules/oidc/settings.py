@@ -11,7 +11,7 @@ from issuer.bearer import JwkSet
 from issuer.module import ModuleSettings
 from issuer.settings.base import ConfigPath, Section
 from issuer.settings.secrets import weakness
-from issuer.settings.types import Duration, Origin, Secret
+from issuer.settings.types import Duration, DurationOrNone, Origin, Secret
 from issuer.web.bounds import LONGEST_SECRET
 from modules.oidc.clients.redirects import clean_redirect_uri
 
@@ -99,6 +99,14 @@ class ClientSettings(Section):
     """Lifetime of ID tokens, instead of the instance's."""
     refresh_token_lifetime: Duration | None = None
     """How long a refresh token may lie unused, instead of the instance's."""
+    refresh_token_rotation: bool | None = None
+    """Whether a refresh gives a new refresh token in the place of the old one; default: for public clients.
+    With it, a stolen one is noticed when it comes again; but so is an answer that was lost, if the client
+    asks again after `refresh_token_grace`. Without it, a client that proves who it is keeps one that goes on
+    to count, and whoever steals it with the client's secret is not noticed."""
+    refresh_token_grace: DurationOrNone = Field(default=30.0, le=300.0)
+    """With rotation: how long a refresh token that was replaced still gives tokens, for answers that were
+    lost and for requests side by side. A thief has as long before it is noticed; 0: each counts once."""
     origins: list[Origin] = Field(default=[], max_length=50)
     """Origins of pages that may call the endpoints from a browser (CORS)."""
 
@@ -129,6 +137,8 @@ class ClientSettings(Section):
             raise ValueError(f"authentication {self.authentication} does not go with what the client has")
         if self.public and {"client_credentials", TOKEN_EXCHANGE} & set(self.grant_types):
             raise ValueError("a public client cannot use client_credentials or token exchange: give a secret")
+        if self.public and self.refresh_token_rotation is False:
+            raise ValueError("the refresh tokens of a public client must rotate (RFC 9700 §2.2.2)")
         if "authorization_code" in self.grant_types and not self.redirect_uris:
             raise ValueError("redirect_uris is empty: authorization_code needs one")
         if self.kind == "jitsi" and "openid" not in self.scopes:

@@ -48,6 +48,12 @@ class Client(ClientMixin):
         return self.settings.public
 
     @property
+    def rotates(self) -> bool:
+        """Tell whether each of its refresh tokens is replaced when it is used."""
+        given = self.settings.refresh_token_rotation
+        return self.public if given is None else given
+
+    @property
     def is_jitsi(self) -> bool:
         """Tell whether its access tokens are tokens of a Jitsi instance."""
         return self.settings.kind == "jitsi"

@@ -3,11 +3,23 @@
 A grant that is revoked takes its refresh tokens with it, and its access tokens are no longer good here.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Table,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from issuer import jsontext
 from issuer.identity import Identity
@@ -150,6 +162,7 @@ class Grants:
         self._by_token = Statement(_TOKEN_WITH_GRANT, dialect)
         self._spend_code = Statement(_SPEND_CODE, dialect)
         self._spend_token = Statement(_SPEND_TOKEN, dialect)
+        self._extend_token = Statement(_EXTEND_TOKEN, dialect)
         self._insert_token = Statement(insert(refresh_tokens), dialect)
         self._insertions: dict[tuple[bool, bool, bool], Statement] = {}
 
@@ -190,11 +203,23 @@ class Grants:
 
     def code_spent(self, code_hash: bytes, following: RefreshToken | None) -> Redemption:
         """Return the redemption of a code of a grant that holds, and adds the first refresh token."""
-        return self._spent(self._spend_code, code_hash, following)
+        values = {"hash": code_hash, "now": self._clock.now()}
+        return Redemption(code_hash, self._spend_code, values, self.added(following))
 
-    def token_spent(self, token_hash: bytes, following: RefreshToken) -> Redemption:
-        """Return the redemption of a refresh token of a grant that holds, and adds the next one."""
-        return self._spent(self._spend_token, token_hash, following)
+    def token_spent(self, token_hash: bytes, following: RefreshToken, grace: float) -> Redemption:
+        """Return the redemption of a refresh token of a grant that holds, and adds the next one.
+
+        It succeeds again for `grace` seconds; when it was spent first is kept. With 0 it never does, even
+        where another machine's clock is ahead.
+        """
+        now = self._clock.now()
+        values = {"hash": token_hash, "now": now, "earliest": now - grace if grace else math.inf}
+        return Redemption(token_hash, self._spend_token, values, self.added(following))
+
+    def token_kept(self, token: RefreshToken) -> Redemption:
+        """Return the redemption of a refresh token of a grant that holds, which lets it live on."""
+        values = {"hash": token.hash, "ends": token.expires_at}
+        return Redemption(token.hash, self._extend_token, values)
 
     def added(self, token: RefreshToken | None) -> Rows:
         """Return the rows of a new refresh token, for a redemption."""
@@ -207,10 +232,6 @@ class Grants:
             "used_at": token.used_at,
         }
         return [(self._insert_token, values)]
-
-    def _spent(self, spend: Statement, hashed: bytes, following: RefreshToken | None) -> Redemption:
-        values = {"hash": hashed, "now": self._clock.now()}
-        return Redemption(hashed, spend, values, self.added(following))
 
     def refresh_token(self, token_hash: bytes) -> RefreshToken | None:
         """Return a refresh token with its grant, used or not, expired or not."""
@@ -318,8 +339,15 @@ _SPEND_CODE = (
     .values(code_used_at=bindparam("now"))
 )
 _HOLDS = exists().where(grants.c.id == refresh_tokens.c.grant_id, grants.c.revoked_at.is_(None))
+_UNUSED = refresh_tokens.c.used_at.is_(None)
 _SPEND_TOKEN = (
     update(refresh_tokens)
-    .where(refresh_tokens.c.token_hash == bindparam("hash"), refresh_tokens.c.used_at.is_(None), _HOLDS)
-    .values(used_at=bindparam("now"))
+    .where(refresh_tokens.c.token_hash == bindparam("hash"), _HOLDS)
+    .where(_UNUSED | (refresh_tokens.c.used_at > bindparam("earliest")))
+    .values(used_at=func.coalesce(refresh_tokens.c.used_at, bindparam("now")))
+)
+_EXTEND_TOKEN = (
+    update(refresh_tokens)
+    .where(refresh_tokens.c.token_hash == bindparam("hash"), _UNUSED, _HOLDS)
+    .values(expires_at=bindparam("ends"))
 )

@@ -22,6 +22,10 @@ CLIENTS: dict[str, Any] = {
     "wiki": {"name": "Wiki", "secret": SECRET, "redirect_uris": [REDIRECT], "trusted": True},
     "app": {"name": "App", "redirect_uris": [APP_REDIRECT], "trusted": True},
 }
+ROTATING: dict[str, Any] = {
+    "wiki": {**CLIENTS["wiki"], "refresh_token_rotation": True, "refresh_token_grace": "0"}
+}
+"""A client each of whose refresh tokens counts once."""
 
 
 @dataclass

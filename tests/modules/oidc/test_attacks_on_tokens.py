@@ -11,7 +11,15 @@ import pytest
 
 from tests.modules.oidc.attacks import attack
 from tests.modules.oidc.conftest import MakeProvider
-from tests.modules.oidc.provider import APP_REDIRECT, CHALLENGE, REDIRECT, VERIFIER, Provider, claims_of
+from tests.modules.oidc.provider import (
+    APP_REDIRECT,
+    CHALLENGE,
+    REDIRECT,
+    ROTATING,
+    VERIFIER,
+    Provider,
+    claims_of,
+)
 
 OTHER_SECRET = "h4Gd9Ks2Lp7Qw3Zx8Vb5Nm1T"
 OTHER = {"secret": OTHER_SECRET, "redirect_uris": [REDIRECT], "trusted": True}
@@ -77,11 +85,12 @@ def test_a_verifier_without_a_challenge_is_refused(make_provider: MakeProvider) 
 
 @attack
 def test_a_refresh_token_that_comes_again_ends_its_family(provider: Provider) -> None:
-    """Refresh reuse (RFC 9700 §4.14.2)."""
-    first = provider.tokens(provider.gateway.sign_in("dwho"))
-    second = provider.refresh(first["refresh_token"]).get_json()
-    assert provider.refresh(first["refresh_token"]).get_json()["error"] == "invalid_grant"
-    assert provider.refresh(second["refresh_token"]).get_json()["error"] == "invalid_grant"
+    """Refresh reuse (RFC 9700 §4.14.2), after the grace."""
+    first = provider.tokens(provider.gateway.sign_in("dwho"), "app")
+    second = provider.refresh(first["refresh_token"], "app").get_json()
+    provider.gateway.clock.advance(30)
+    assert provider.refresh(first["refresh_token"], "app").get_json()["error"] == "invalid_grant"
+    assert provider.refresh(second["refresh_token"], "app").get_json()["error"] == "invalid_grant"
     assert not provider.is_good(second["access_token"])
 
 
@@ -141,7 +150,7 @@ def test_of_two_concurrent_exchanges_one_wins(
     make_provider: MakeProvider, kind: str, store_url: str | None
 ) -> None:
     """Two concurrent exchanges of one code (exactly one wins, on SQLite and PostgreSQL); RFC 6749 §4.1.2."""
-    provider = make_provider(store_url=store_url)
+    provider = make_provider(store_url=store_url, clients=ROTATING)
     browser = provider.gateway.sign_in("dwho")
     secret = provider.code(browser) if kind == "code" else provider.tokens(browser)["refresh_token"]
     send = provider.exchange if kind == "code" else provider.refresh

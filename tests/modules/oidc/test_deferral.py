@@ -10,7 +10,7 @@ from issuer.runtime import KEY, DeferredResponse
 from issuer.store import SpentError
 from tests.deferrals import begun
 from tests.modules.oidc.conftest import MakeProvider
-from tests.modules.oidc.provider import REDIRECT, VERIFIER, Provider, claims_of
+from tests.modules.oidc.provider import REDIRECT, ROTATING, VERIFIER, Provider, claims_of
 
 
 def forms(provider: Provider) -> list[dict[str, Any]]:
@@ -31,8 +31,9 @@ def send(provider: Provider, form: dict[str, Any], deferred: DeferredResponse | 
 
 @pytest.mark.parametrize("kind", [0, 1])
 def test_an_exchange_is_on_record_as_a_whole_when_its_answer_leaves(
-    provider: Provider, kind: int, caplog: pytest.LogCaptureFixture
+    make_provider: MakeProvider, kind: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    provider = make_provider(clients=ROTATING)
     caplog.set_level(logging.INFO, "issuer.audit")
     form, deferred = forms(provider)[kind], DeferredResponse()
     caplog.clear()
@@ -53,7 +54,7 @@ def test_of_two_answers_that_wait_one_leaves_and_the_other_finds_the_reuse_anew(
     make_provider: MakeProvider, kind: int, store_url: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "issuer.audit")
-    provider = make_provider(store_url=store_url)
+    provider = make_provider(store_url=store_url, clients=ROTATING)
     form = forms(provider)[kind]
     first, second = DeferredResponse(), DeferredResponse()
     winner = send(provider, form, first).get_json()

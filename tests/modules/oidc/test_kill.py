@@ -36,6 +36,8 @@ url = "{{store}}"
 [modules.oidc.clients.wiki]
 secret = "{SECRET}"
 redirect_uris = ["{REDIRECT}"]
+refresh_token_rotation = true
+refresh_token_grace = "0"
 """
 
 

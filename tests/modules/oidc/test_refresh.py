@@ -1,9 +1,13 @@
 """Refresh tokens, revocation, introspection (RFC 6749 §6, RFC 7009, RFC 7662)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
+from issuer.settings.problems import ConfigError
 from tests.modules.oidc.conftest import MakeProvider
-from tests.modules.oidc.provider import Provider, claims_of
+from tests.modules.oidc.provider import CLIENTS, Provider, claims_of
 
 API = "https://api.example.com/"
 SECRET = "h4Gd9Ks2Lp7Qw3Zx8Vb5Nm1T"
@@ -14,10 +18,93 @@ OTHER: dict[str, Any] = {
 }
 
 
-def test_a_refresh_gives_new_tokens_and_the_old_one_counts_no_more(provider: Provider) -> None:
+def test_a_client_with_a_secret_keeps_its_refresh_token(provider: Provider) -> None:
+    first = provider.tokens(provider.gateway.sign_in("dwho"))
+    token = first["refresh_token"]
+    for _ in range(3):
+        provider.gateway.clock.advance(13 * 86400)
+        again = provider.refresh(token).get_json()
+        assert again["refresh_token"] == token
+        assert provider.is_good(again["access_token"])
+    provider.gateway.clock.advance(14 * 86400 + 1)
+    assert provider.refresh(token).get_json()["error"] == "invalid_grant"
+
+
+def test_it_does_not_outlive_the_grant(provider: Provider) -> None:
+    token = provider.tokens(provider.gateway.sign_in("dwho"))["refresh_token"]
+    for _ in range(6):
+        provider.gateway.clock.advance(13 * 86400)
+        assert provider.refresh(token).status_code == 200
+    provider.gateway.clock.advance(12 * 86400 + 1)
+    assert provider.refresh(token).get_json()["error"] == "invalid_grant"
+
+
+def test_a_lost_answer_repeated_within_the_grace_and_a_stolen_token_after_it(
+    provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lost answer repeated within the grace: signed in. A stolen token used after the grace: the family
+    ends, told in the log.
+    """
+    stolen = provider.tokens(provider.gateway.sign_in("dwho"), "app")["refresh_token"]
+    lost = provider.refresh(stolen, "app").get_json()["refresh_token"]
+    provider.gateway.clock.advance(29)
+    again = provider.refresh(stolen, "app").get_json()["refresh_token"]
+    assert len({stolen, lost, again}) == 3
+    provider.gateway.clock.advance(60)
+    living = [provider.refresh(token, "app").get_json()["refresh_token"] for token in (lost, again)]
+    provider.gateway.clock.advance(60)
+    assert provider.refresh(stolen, "app").get_json()["error"] == "invalid_grant"
+    assert "refresh_token_reused" in caplog.text
+    for token in living:
+        assert provider.refresh(token, "app").get_json()["error"] == "invalid_grant"
+
+
+def test_the_grace_begins_with_the_first_use(provider: Provider) -> None:
+    first = provider.tokens(provider.gateway.sign_in("dwho"), "app")["refresh_token"]
+    for status in (200, 200, 400):
+        assert provider.refresh(first, "app").status_code == status
+        provider.gateway.clock.advance(20)
+
+
+def test_after_a_theft_nothing_of_the_family_is_good(provider: Provider) -> None:
+    first = provider.tokens(provider.gateway.sign_in("dwho"), "app")
+    second = provider.refresh(first["refresh_token"], "app").get_json()
+    provider.gateway.clock.advance(30)
+    assert provider.refresh(first["refresh_token"], "app").status_code == 400
+    assert provider.refresh(second["refresh_token"], "app").status_code == 400
+    assert not provider.is_good(second["access_token"])
+
+
+def test_rotation_and_grace_are_options(make_provider: MakeProvider) -> None:
+    rotating = {**OTHER, "refresh_token_rotation": True, "refresh_token_grace": "0"}
+    provider = make_provider(clients={"other": rotating})
+    provider.secrets["other"] = SECRET
+    redirect = {"redirect_uri": OTHER["redirect_uris"][0]}
+    first = provider.tokens(provider.gateway.sign_in("dwho"), "other", **redirect)["refresh_token"]
+    second = provider.refresh(first, "other").get_json()["refresh_token"]
+    assert second != first
+    assert provider.refresh(first, "other").status_code == 400
+    with pytest.raises(ConfigError, match="must rotate"):
+        make_provider(clients={"app": {**CLIENTS["app"], "refresh_token_rotation": False}})
+
+
+def test_requests_side_by_side_keep_the_grant(provider: Provider) -> None:
+    """Six parallel requests of one client at the moment of refresh are no theft."""
+    browser = provider.gateway.sign_in("dwho")
+    for client in ("wiki", "app"):
+        token = provider.tokens(browser, client)["refresh_token"]
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(lambda _, c=client, t=token: provider.refresh(t, c), range(6)))
+        assert [answer.status_code for answer in answers] == [200] * 6
+        for answer in answers:
+            body = answer.get_json()
+            assert provider.is_good(body["access_token"])
+            assert provider.refresh(body["refresh_token"], client).status_code == 200
+
+
+def test_a_refresh_gives_new_tokens(provider: Provider) -> None:
     first = provider.tokens(provider.gateway.sign_in("dwho"))
     second = provider.refresh(first["refresh_token"]).get_json()
-    assert second["refresh_token"] != first["refresh_token"]
     assert claims_of(second["id_token"])["sub"] == claims_of(first["id_token"])["sub"]
     assert "nonce" not in claims_of(second["id_token"])
     assert provider.is_good(second["access_token"])

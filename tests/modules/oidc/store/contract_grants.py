@@ -39,7 +39,7 @@ class GrantsFixture:
 
     def spend_token(self, grants: Grants, token: RefreshToken, following: bytes) -> bool:
         """Use a refresh token, for the next one."""
-        return self._made(grants.token_spent(token.hash, replace(token, hash=following)))
+        return self._made(grants.token_spent(token.hash, replace(token, hash=following), 0.0))
 
     def _made(self, change: Redemption) -> bool:
         try:
