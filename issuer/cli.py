@@ -174,6 +174,17 @@ class Commands(click.Group):
         gc.set_threshold(GARBAGE)
         return super().main(*arguments, **options)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what the database says is one line, not a traceback."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from issuer.store import StoreError  # noqa: PLC0415
+
+            if isinstance(error, StoreError):
+                raise click.ClickException(str(error)) from None
+            raise
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
         """Return the names of our own commands."""
         return sorted({*COMMANDS, *entry_points(group=GROUP).names})

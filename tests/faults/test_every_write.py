@@ -1,0 +1,53 @@
+"""Each kind of write, and what goes wrong at its commit."""
+
+import itertools
+from collections.abc import Callable
+from enum import StrEnum
+
+import pytest
+
+from tests.faults.house import House
+from tests.faults.kinds import KINDS, Kind, UserChanged
+from tests.faults.proxy import PATIENCE, Fault, Proxy
+
+pytestmark = pytest.mark.real
+
+NUMBERS = itertools.count(1)
+
+
+class Death(StrEnum):
+    """A process that dies at its commit."""
+
+    BEFORE = "SIGKILL before"
+    AFTER = "SIGKILL after"
+
+
+def killer(house: House, kind: Kind) -> Callable[[], None]:
+    """Return what ends the process whose write it is."""
+
+    def kill_command() -> None:
+        assert isinstance(kind, UserChanged)
+        kind.command.kill()
+
+    return kill_command if isinstance(kind, UserChanged) else house.kill_workers
+
+
+@pytest.mark.parametrize("fault", [*Fault, *Death])
+@pytest.mark.parametrize("name", KINDS)
+def test_who_repeats_gets_what_they_should_once(
+    house: House, proxy: Proxy, name: str, fault: Fault | Death
+) -> None:
+    kind = KINDS[name](house, f"p{next(NUMBERS)}")
+    kind.prepare()
+    if isinstance(fault, Death):
+        at = Fault.CUT_AT if fault is Death.BEFORE else Fault.LOST
+        trap = proxy.trap(kind.words, at, then=killer(house, kind))
+    else:
+        trap = proxy.trap(kind.words, fault)
+    tries = house.repeat(kind.act)
+    assert trap.struck.wait(PATIENCE)
+    if fault is Death.AFTER and kind.after_kill:
+        assert tries[-1] in kind.after_kill
+    else:
+        assert tries[-1] < 400, tries
+    kind.check(tries[-1], died_after=fault is Death.AFTER)
