@@ -35,8 +35,9 @@ DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
 class PostgreSQL:
     """A server, reached through a socket in its directory."""
 
-    def __init__(self, directory: Path, user: str, programs: Path) -> None:
+    def __init__(self, directory: Path, user: str, programs: Path, **options: str) -> None:
         self.directory = directory
+        self._options = {**OPTIONS, "unix_socket_directories": str(directory), **options}
         self._user = user
         self._programs = programs
         self._numbers = itertools.count(1)
@@ -49,8 +50,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        options = {**OPTIONS, "unix_socket_directories": self.directory}
-        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
         command = _as(self._user, [self._programs / "postgres", "-D", self.directory / "data", *settings])
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory)
@@ -92,9 +92,9 @@ def postgresql(programs: None) -> Iterator[PostgreSQL]:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgreSQL]:
+def running_server(**options: str) -> Iterator[PostgreSQL]:
     """Start a server in a temporary directory; stop and remove it at the end."""
-    with _directory() as server:
+    with _directory(**options) as server:
         make = ("-U", "issuer", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         server.run("initdb", "-D", server.directory / "data", *make)
         server.start()
@@ -113,12 +113,12 @@ def standby_of(primary: PostgreSQL) -> Iterator[PostgreSQL]:
 
 
 @contextmanager
-def _directory() -> Iterator[PostgreSQL]:
+def _directory(**options: str) -> Iterator[PostgreSQL]:
     """Give a server that has nothing yet; stop and remove it at the end."""
     programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="issuer-postgresql-"))
     user = "postgres" if os.geteuid() == 0 else getpass.getuser()
-    server = PostgreSQL(directory, user, programs)
+    server = PostgreSQL(directory, user, programs, **options)
     try:
         shutil.chown(directory, user)
         yield server
