@@ -87,6 +87,7 @@ class Service:
         self.file.write_text(configuration.format(port=self.port))
         self.log = directory / "log"
         self.shell = Shell(str(self.file), {})
+        self.command = [ISSUER]
         make_keys(self.shell.key_directory(), key_use, self.shell.clock)
 
     def add_users(self, *uids: str) -> None:
@@ -96,7 +97,7 @@ class Service:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([ISSUER, "--config", str(self.file), "serve"], stderr=log)
+            self.process = subprocess.Popen([*self.command, "--config", str(self.file), "serve"], stderr=log)
         wait_for(lambda: self.is_ready() or self.process.poll() is not None, "readyz")
         assert self.process.poll() is None, self.log.read_text()
 

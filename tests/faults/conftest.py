@@ -1,5 +1,6 @@
 """One server behind the proxy for all tests of a module."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,23 @@ def proxy(postgresql: PostgreSQL) -> Iterator[Proxy]:
     proxy = Proxy(postgresql.directory)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture(scope="module")
+def dying_house(
+    tmp_path_factory: pytest.TempPathFactory,
+    servers: tuple[DelayingHomeserver, Sfu, Authority],
+    programs: None,
+) -> Iterator[House]:
+    """A server on SQLite, whose processes die at the commits that `tests.faults.dying` is told."""
+    folder = tmp_path_factory.mktemp("house")
+    house = House(folder, f"sqlite:///{folder}/issuer.db", servers)
+    house.command = [sys.executable, "-m", "tests.faults.dying", str(folder)]
+    house.shell.parts.store.migrate()
+    house.start()
+    yield house
+    house.stop()
+    house.shell.parts.store.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.authentication.factors.apps import App
 from tests.authentication.factors.people import codes_in, svg_of
 from tests.faults.house import LIVEKIT_ROOM, House, fields_of, told
 from tests.modules.oidc.provider import claims_of
-from tests.service import ISSUER, client, wait_for
+from tests.service import client, wait_for
 
 
 @dataclass
@@ -278,7 +278,16 @@ class UserChanged(Kind):
 
     def act(self) -> requests.Response:
         """Run the operator's command; what it says is told as the status of an answer."""
-        command = [ISSUER, "--config", str(self.house.file), "user", "set", self.name, "--group", "staff"]
+        command = [
+            *self.house.command,
+            "--config",
+            str(self.house.file),
+            "user",
+            "set",
+            self.name,
+            "--group",
+            "staff",
+        ]
         self.command = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said, _ = self.command.communicate(timeout=60)
         answer = requests.Response()

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import pytest
 
+from tests.faults import dying
 from tests.faults.house import House
 from tests.faults.kinds import KINDS, Kind, UserChanged
 from tests.faults.proxy import PATIENCE, Fault, Proxy
@@ -46,8 +47,26 @@ def test_who_repeats_gets_what_they_should_once(
         trap = proxy.trap(kind.words, fault)
     tries = house.repeat(kind.act)
     assert trap.struck.wait(PATIENCE)
-    if fault is Death.AFTER and kind.after_kill:
+    judge(kind, tries, died_after=fault is Death.AFTER)
+
+
+@pytest.mark.parametrize("death", Death)
+@pytest.mark.parametrize("name", KINDS)
+def test_who_repeats_gets_it_once_on_sqlite(dying_house: House, name: str, death: Death) -> None:
+    """There the answer of a commit cannot be lost: what is left is that its process dies."""
+    kind = KINDS[name](dying_house, f"p{next(NUMBERS)}")
+    kind.prepare()
+    folder = dying_house.file.parent
+    dying.put(folder, dying.BEFORE if death is Death.BEFORE else dying.AFTER, kind.words)
+    tries = dying_house.repeat(kind.act)
+    assert dying.is_taken(folder)
+    judge(kind, tries, died_after=death is Death.AFTER)
+
+
+def judge(kind: Kind, tries: list[int], *, died_after: bool) -> None:
+    """See to the end of the tries, and to what is there then."""
+    if died_after and kind.after_kill:
         assert tries[-1] in kind.after_kill
     else:
         assert tries[-1] < 400, tries
-    kind.check(tries[-1], died_after=fault is Death.AFTER)
+    kind.check(tries[-1], died_after=died_after)
