@@ -9,6 +9,7 @@ from flask import Flask
 
 from issuer.cli import Shell
 from issuer.observability import logs
+from issuer.observability.health import HEALTHZ, READYZ
 from issuer.serving import ServeOptions
 from issuer.serving import serve as run_server
 
@@ -30,6 +31,7 @@ def options_of(configuration: "Configuration") -> ServeOptions:
         tls_certificate=server.tls_certificate,
         tls_key=server.tls_key,
         metrics_bind=server.metrics_bind,
+        apart=(HEALTHZ, READYZ),
     )
 
 

@@ -12,6 +12,7 @@ from issuer.web.cors import EVERYBODY
 
 _log = logging.getLogger(__name__)
 
+HEALTHZ, READYZ = "/healthz", "/readyz"
 JWKS_CACHE = "public, max-age=300"
 
 
@@ -33,8 +34,8 @@ def register(app: Flask, checks: Callable[[], Iterable[Check]], keys: KeyRing) -
         answer.headers.update(EVERYBODY)
         return answer
 
-    app.add_url_rule("/healthz", "healthz", healthz, provide_automatic_options=False)
-    app.add_url_rule("/readyz", "readyz", readyz)
+    app.add_url_rule(HEALTHZ, "healthz", healthz, provide_automatic_options=False)
+    app.add_url_rule(READYZ, "readyz", readyz)
     app.add_url_rule("/.well-known/jwks.json", "jwks", jwks)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from issuer import runtime
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+MOST_APART = 64
+"""Requests of a path with a thread of its own that may wait for it."""
 MOST_DRAINED = 1024 * 1024
 """Bytes of a body that is too large that are read and thrown away after the answer."""
 
@@ -46,13 +49,20 @@ class Dispatcher:
         self._deferred: set[Request] = set()
         self._arrivals = BodyArrivals(loop, options.body_seconds)
         self._readers: set[asyncio.Task[None]] = set()
+        self._apart = {path: SimpleQueue[Request]() for path in options.apart}
+        for path, queue in self._apart.items():
+            threading.Thread(
+                target=self._work_apart, args=[queue], name=f"request{path}", daemon=True
+            ).start()
         for number in range(options.threads):
             threading.Thread(target=self._work, name=f"request-{number + 1}", daemon=True).start()
 
     def schedule(self, request: Request) -> None:
         """Take a request from Granian, on a thread of Granian's."""
         length = declared_length(request.scope["headers"])
-        if length == 0:
+        if length == 0 and (queue := self._apart.get(request.scope["path"])) is not None:
+            self._enqueue_apart(queue, request)
+        elif length == 0:
             self._enqueue(request, b"")
         elif length is not None and length <= self._options.body_limit:
             self._arrivals.expect(
@@ -87,6 +97,21 @@ class Dispatcher:
             _finish(request, error_answer(503))
         else:
             self._leaders.put(partial(self._answer, request, body, may_wait=True))
+
+    @staticmethod
+    def _enqueue_apart(queue: SimpleQueue[Request], request: Request) -> None:
+        if queue.qsize() >= MOST_APART:
+            _finish(request, error_answer(503))
+        else:
+            queue.put(request)
+
+    def _work_apart(self, queue: SimpleQueue[Request]) -> None:
+        while True:
+            request = queue.get()
+            try:
+                self._answer(request, b"", may_wait=False)
+            except BaseException:
+                _log.exception("a request was given up")
 
     def _work(self) -> None:
         while True:

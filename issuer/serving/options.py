@@ -27,6 +27,9 @@ class ServeOptions:
     waiting: int = 1024
     """Requests that may wait, in each worker, for a thread or for what their answers need; more are answered
     with 503."""
+    apart: tuple[str, ...] = ()
+    """Paths that never wait behind others: each has a thread of its own. Bodies of such requests are not
+    read."""
     stop_seconds: float = 10.0
     """Seconds that requests in flight get to finish when the server stops."""
 

@@ -74,6 +74,8 @@ class StoreSettings(Section):
     """`sqlite:////path/to/file` or `postgresql://user:password@host/name`; default: a file in `data_dir`."""
     issuance_retention: Duration = 90 * 86400.0
     """How long the record of an issuance is kept after the token expired."""
+    longest_wait: Duration = Field(default=5.0, ge=1.0)
+    """How long a request waits for the database, from joining the queue; then it is answered 503."""
 
 
 class LogSettings(Section):

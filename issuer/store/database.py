@@ -7,9 +7,9 @@ and is never refused in the middle.
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -17,12 +17,21 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from issuer.store.engines import check_sqlite_writable, engine_for, prepare_sqlite
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.fast.commits import LostCommitError
-from issuer.store.fast.connections import RawConnections, Statement, WriteLock, about_to_ask
+from issuer.store.fast.connections import BEGIN, RawConnections, Statement, WriteLock, about_to_ask
+from issuer.store.fast.waiting import Breaker
 from issuer.world import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from issuer.store.postgresql import Waits
 
 T = TypeVar("T")
 
 MOST_NAMED = 1000
+LONGEST_WAIT = 5.0
+UNBOUNDED = "; ".join(
+    f"SET LOCAL {name} = 0"
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+)
 
 
 class _Mine(threading.local):
@@ -36,21 +45,43 @@ class _Mine(threading.local):
 class Database:
     """One database: an engine, and the turn to write."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self.engine: Engine = engine_for(url)
+    def __init__(self, url: str, clock: Clock | None = None, longest_wait: float = LONGEST_WAIT) -> None:
+        """Let a thread wait for it for so many seconds, from the moment it joins the queue."""
+        self.engine: Engine = engine_for(url, longest_wait)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self.begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN ISOLATION LEVEL READ COMMITTED"
-        self._turn = (
-            WriteLock(Path(str(self.engine.url.database)).absolute().parent) if self.is_sqlite else None
-        )
-        self.turn = self._turn or nullcontext()
-        self.kept = RawConnections(self.engine, clock or SystemClock(), self.begin)
+        self._breaker = Breaker(self._ask)
+        self.turn = self._new_turn(longest_wait)
+        """A context: in it this thread may write, and begins with `begin`; all waits have one deadline."""
+        self.kept = RawConnections(self.engine, clock or SystemClock(), self.turn)
         self._writing = self.engine.execution_options()
         event.listen(self._writing, "begin", self._begin)
         self._mine = _Mine()
 
+    def _new_turn(self, longest_wait: float) -> "WriteLock | Waits":
+        if self.is_sqlite:
+            folder = Path(str(self.engine.url.database)).absolute().parent
+            return WriteLock(folder, longest_wait, self._breaker)
+        from issuer.store.postgresql import Waits, bounded  # noqa: PLC0415 - the driver is an extra
+
+        waits = Waits(longest_wait, self._breaker)
+        bounded(self.engine, self.engine.url, waits, longest_wait)
+        return waits
+
+    def _ask(self) -> None:
+        """Return when a transaction can be begun; connections from before may be dead."""
+        if self.is_sqlite:
+            self.transact(lambda cursor: cursor.execute("SELECT 1"))
+            return
+        self.kept.close()
+        self.engine.dispose()
+        with self.turn:
+            self.kept.run(lambda driver: driver.execute("SELECT 1"))
+
     def _begin(self, connection: Connection) -> None:
-        connection.exec_driver_sql(self.begin)
+        if isinstance(self.turn, WriteLock):
+            self.turn.begin(connection.connection.cursor())
+        else:
+            connection.exec_driver_sql(BEGIN)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -84,9 +115,22 @@ class Database:
         if self._mine.connection is not None:
             yield self._mine.connection
             return
+        with self._write(self.turn, repeatable) as connection:
+            yield connection
+
+    @contextmanager
+    def write_without_end(self) -> Iterator[Connection]:
+        """Give a repeatable one, however long it takes: to a migration, which is no request's."""
+        with self._write(self.turn.without_end(), repeatable=True) as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql(UNBOUNDED)
+            yield connection
+
+    @contextmanager
+    def _write(self, turn: AbstractContextManager[None], repeatable: bool) -> Iterator[Connection]:
         about_to_ask(self.engine)
         try:
-            with translated(), self.turn, self._committing(repeatable) as connection:
+            with translated(), turn, self._committing(repeatable) as connection:
                 self._mine.connection = connection
                 try:
                     yield connection
@@ -143,7 +187,7 @@ class Database:
     def prepare(self) -> None:
         """Make the file of a SQLite database; a PostgreSQL database is the operator's to make."""
         if self.is_sqlite:
-            with translated(), self.turn:
+            with translated(), self.turn.without_end():
                 prepare_sqlite(self.engine)
 
     def check_writable(self) -> None:
@@ -152,6 +196,7 @@ class Database:
         Raises:
             StoreError: it cannot.
         """
+        self._breaker.check()
         if self.is_sqlite:
             check_sqlite_writable(self.engine)
             return
@@ -167,10 +212,11 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        self._breaker.close()
         self.kept.close()
         self.engine.dispose()
-        if self._turn:
-            self._turn.close()
+        if isinstance(self.turn, WriteLock):
+            self.turn.close()
 
 
 @contextmanager

@@ -13,8 +13,6 @@ from sqlalchemy.exc import ArgumentError
 
 from issuer.store.errors import StoreError
 
-BUSY_SECONDS = 10.0
-CONNECT_SECONDS = "5"
 OF_NO_USE = {"25006", "57P01", "57P02", "57P03", "57P05"}
 """SQLSTATEs of a connection that does not serve any more: read-only, as after a failover, or being ended."""
 LOG_PAGES = 4000
@@ -22,7 +20,7 @@ LOG_PAGES = 4000
 and for the disk twice; issuances change the same few pages over and over, so a longer log is less work."""
 
 
-def engine_for(url: str) -> Engine:
+def engine_for(url: str, longest_wait: float) -> Engine:
     """Return an engine for the URL of a store; nothing is connected yet."""
     try:
         parsed = make_url(url)
@@ -30,20 +28,20 @@ def engine_for(url: str) -> Engine:
         raise StoreError("the store's URL cannot be read: sqlite:////path or postgresql://...") from None
     match parsed.get_backend_name():
         case "sqlite":
-            return _sqlite(parsed)
+            return _sqlite(parsed, longest_wait)
         case "postgresql" | "postgres":
-            return _postgresql(parsed)
+            return _postgresql(parsed, longest_wait)
         case other:
             raise StoreError(f'the store cannot be a "{other}" database: use sqlite or postgresql')
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, longest_wait: float) -> Engine:
     if not url.database or url.database == ":memory:" or url.host or url.username or url.query:
         raise StoreError("a SQLite store is a file, without options or host: sqlite:////path/to/issuer.db")
     database = url.database
 
     def connect() -> sqlite3.Connection:
-        connection = _open(database, BUSY_SECONDS)
+        connection = _open(database, longest_wait)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
@@ -75,15 +73,15 @@ def check_sqlite_writable(engine: Engine) -> None:
             raise StoreError(f"the store {engine.url.database} cannot be written: {error}") from error
 
 
-def _postgresql(url: URL) -> Engine:
-    defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "issuer"}
-    url = url.set(drivername="postgresql+psycopg", query={**defaults, **url.query})
+def _postgresql(url: URL, longest_wait: float) -> Engine:
     try:
-        engine = create_engine(
-            url, connect_args={"autocommit": True}, pool_size=0, pool_pre_ping=True, hide_parameters=True
-        )
+        from issuer.store.postgresql import defaults  # noqa: PLC0415 - the driver is an extra
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs the driver: pip install 'psycopg[binary]'") from None
+    url = url.set(drivername="postgresql+psycopg", query={**defaults(longest_wait), **url.query})
+    engine = create_engine(
+        url, connect_args={"autocommit": True}, pool_size=0, pool_pre_ping=True, hide_parameters=True
+    )
     event.listen(engine, "handle_error", _give_up_what_is_of_no_use)
     return engine
 

@@ -20,7 +20,7 @@ LOCK = 0x6973737565723031
 
 def upgrade(database: Database, branches: Iterable[Tables]) -> None:
     """Bring branches of migrations to their heads, in one transaction that nobody can share."""
-    with database.write(repeatable=True) as connection:
+    with database.write_without_end() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         for branch in branches:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from issuer.store.branch import CORE, Tables, outdated
-from issuer.store.database import Database
+from issuer.store.database import LONGEST_WAIT, Database
 from issuer.store.errors import StoreError
 from issuer.store.purge import expired_in_core, purge, shrink, size
 from issuer.store.repositories.attempts import Attempts, KnownBrowsers
@@ -44,7 +44,12 @@ class Store:
 
     @classmethod
     def open(
-        cls, url: str, clock: Clock, issuance_retention: float = RETENTION, tables: Iterable[Tables] = ()
+        cls,
+        url: str,
+        clock: Clock,
+        issuance_retention: float = RETENTION,
+        tables: Iterable[Tables] = (),
+        longest_wait: float = LONGEST_WAIT,
     ) -> Self:
         """Open a store by its URL; the first call to it connects.
 
@@ -53,11 +58,12 @@ class Store:
             clock: tells what has expired.
             issuance_retention: how many seconds an issuance is kept after its token expired.
             tables: the tables of the modules that are enabled.
+            longest_wait: seconds for which a request waits for the database.
 
         Raises:
             StoreError: the URL names no database that can be a store.
         """
-        return cls(Database(url, clock), clock, issuance_retention, tables)
+        return cls(Database(url, clock, longest_wait), clock, issuance_retention, tables)
 
     def migrate(self) -> None:
         """Bring the tables to this version; many processes may do so at once.

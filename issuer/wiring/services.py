@@ -39,8 +39,9 @@ def open_store(configuration: Configuration, world: World) -> Store:
     settings = configuration.settings
     kinds = dict.fromkeys(instance.plugin for instance in configuration.modules if instance.settings.enabled)
     tables = [found for kind in kinds if (found := kind.tables())]
+    kept, wait = settings.store.issuance_retention, settings.store.longest_wait
     try:
-        return Store.open(settings.store_url, world.clock, settings.store.issuance_retention, tables)
+        return Store.open(settings.store_url, world.clock, kept, tables, wait)
     except StoreError as error:
         raise ConfigError([Problem("store.url", str(error))]) from None
 

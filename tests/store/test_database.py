@@ -38,7 +38,7 @@ def test_sqlite_runs_as_documented(sqlite_url: str, tmp_path: Path, clock: FakeC
     with database.read() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "wal_autocheckpoint")
         found = [connection.scalar(text(f"PRAGMA {name}")) for name in names]
-        assert found == ["wal", 1, 1, 10_000, 4000]
+        assert found == ["wal", 1, 1, 5_000, 4000]
     assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
         ["issuer.db", "issuer.db-wal", "issuer.db-shm"], 0o600
     )

@@ -7,12 +7,15 @@ times what SQLite does.
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
+from math import inf
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import ClauseElement, Compiled, Dialect, Engine
@@ -22,13 +25,26 @@ from issuer.runtime import about_to_block
 from issuer.store.engines import is_of_no_use, sqlstate_of
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
 from issuer.store.fast.commits import PREPARE, Commits, LostCommitError, mark_of
-from issuer.world import Clock
+from issuer.store.fast.waiting import Breaker, LateLock
+from issuer.world import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from issuer.store.postgresql import Waits
 
 T = TypeVar("T")
 
 CONFLICTS = {"40001", "40P01"}
 """SQLSTATEs of a transaction that was rolled back for the sake of another: serialization, deadlock."""
 ATTEMPTS = 3
+BEGIN, BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED", "BEGIN IMMEDIATE"
+NOTABLE = 0.1
+"""Seconds in the queue that are taken off the time for which SQLite waits."""
+LONGEST_BUSY = 86400.0
+LOCKED = "another program keeps the SQLite file locked: end its transaction"
+STOPPED = "another process of the service has the turn to write, and hangs or was stopped"
+HANGING = "a thread of this process has the turn to write, and hangs"
+
+_monotonic = SystemClock.monotonic
 
 
 class Statement:
@@ -65,12 +81,12 @@ class Statement:
 class RawConnections:
     """Connections that wait for the next caller, the last used first."""
 
-    def __init__(self, engine: Engine, clock: Clock, begin: str) -> None:
-        """Use an engine; `begin` begins a transaction that writes."""
+    def __init__(self, engine: Engine, clock: Clock, turn: "WriteLock | Waits") -> None:
+        """Use an engine, and the turn in which a transaction that writes begins."""
         self._engine = engine
         self._driver = engine.dialect.loaded_dbapi
         self._idle: deque[PoolProxiedConnection] = deque()
-        self._begin = begin
+        self._turn = turn
         self._clock = clock
         self._is_local = engine.dialect.name == "sqlite"
         self._commits = Commits(self.run, clock)
@@ -126,7 +142,7 @@ class RawConnections:
 
         def whole(driver: Any) -> None:
             cursor = driver.cursor()
-            cursor.execute(self._begin)
+            self._turn.begin(cursor)
             made.append(work(cursor))
             self.commit(driver)
 
@@ -164,7 +180,8 @@ class RawConnections:
         Raises:
             issuer.store.UnknownCommitError: the database cannot be asked.
         """
-        return self._commits.happened(lost)
+        with self._turn.afresh():
+            return self._commits.happened(lost)
 
     def within(self, connection: PoolProxiedConnection, work: Callable[[Any], T]) -> T:
         """Return what the work returns, to which a cursor of a transaction is given that others end."""
@@ -217,8 +234,9 @@ class RawConnections:
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
-        while self._idle:
-            self._idle.pop().invalidate()
+        with suppress(IndexError):  # which others take meanwhile
+            while True:
+                self._idle.pop().invalidate()
 
 
 def _found(driver: Any, statement: Statement, values: dict[str, Any]) -> Any:
@@ -232,26 +250,108 @@ class _GoneError(Exception):
 
 
 class WriteLock:
-    """A context in which nobody else that uses this class writes; not to be entered twice."""
+    """A context in which nobody else that uses this class writes; not to be entered twice.
 
-    def __init__(self, directory: Path) -> None:
+    Whoever enters has one deadline, from then to the moment when their transaction has begun (`begin`).
+    """
+
+    def __init__(self, directory: Path, longest_wait: float, breaker: Breaker) -> None:
         """Name the directory; it is opened at the first turn."""
         self._directory = directory
+        self._longest_wait = longest_wait
+        self._breaker = breaker
         self._lock = threading.Lock()
+        self._turns = 0
+        self._until = 0.0
+        self._hindrance = HANGING
         self._descriptor: int | None = None
+        self._late: LateLock | None = None
 
     def __enter__(self) -> None:
-        """Wait for the turn."""
-        self._lock.acquire()
+        """Wait for the turn.
+
+        Raises:
+            StoreError: it did not come in time, or nobody is to wait.
+        """
+        self._take(self._longest_wait)
+
+    @contextmanager
+    def without_end(self) -> Iterator[None]:
+        """Wait for the turn however long it takes."""
+        self._take(-1)
         try:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            self.__exit__()
+
+    def afresh(self) -> AbstractContextManager[None]:
+        """Return a context in which nothing changes: a commit here is never lost."""
+        return nullcontext()
+
+    def _take(self, seconds: float) -> None:
+        if self._breaker.why:
+            self._breaker.check()
+        turns, until = self._turns, _monotonic() + seconds if seconds >= 0 else inf
+        if not self._lock.acquire(timeout=seconds):
+            self._in_vain(trip=self._turns == turns)
+        try:
+            if self._breaker.why:
+                self._breaker.check()
+            self._take_from_others(until)
         except BaseException as error:
             self._lock.release()
             if isinstance(error, OSError):
                 raise StoreError(f"the store's directory {self._directory}: {error.strerror}") from error
             raise
+        self._turns += 1
+        self._until = until
+
+    def _take_from_others(self, until: float) -> None:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        if not (self._late and self._late.is_asked):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                return
+        self._hindrance = STOPPED
+        self._late = self._late or LateLock(self._descriptor)
+        if not self._late.take(None if until == inf else max(0.0, until - _monotonic())):
+            self._in_vain(trip=True)
+
+    def _in_vain(self, *, trip: bool) -> NoReturn:
+        why = f"{self._hindrance} (waited for {self._longest_wait:g} s)"
+        if trip:
+            self._breaker.trip(why)
+        raise StoreError(why)
+
+    def begin(self, cursor: Any) -> None:
+        """Begin a transaction that writes; other programs that hold the file have what is left of the time.
+
+        Raises:
+            StoreError: they hold it for longer.
+        """
+        left = self._until - _monotonic()
+        self._hindrance = LOCKED
+        try:
+            if self._longest_wait - NOTABLE < left <= self._longest_wait:
+                cursor.execute(BEGIN_WRITING)
+            else:
+                self._begin_within(cursor, left)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            self._in_vain(trip=True)
+        self._hindrance = HANGING
+
+    def _begin_within(self, cursor: Any, seconds: float) -> None:
+        cursor.execute(f"PRAGMA busy_timeout={int(1000 * min(max(seconds, 0.0), LONGEST_BUSY))}")
+        try:
+            cursor.execute(BEGIN_WRITING)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={int(1000 * self._longest_wait)}")
 
     def __exit__(self, *_: object) -> None:
         """Let the next one write."""
@@ -264,6 +364,9 @@ class WriteLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+        if self._late:
+            self._late.close()
+            self._late = None
 
 
 def about_to_ask(engine: Engine) -> None:
