@@ -54,6 +54,8 @@ class Dispatcher:
             threading.Thread(
                 target=self._work_apart, args=[queue], name=f"request{path}", daemon=True
             ).start()
+        if options.threads == 1:
+            threading.Thread(target=self._work_last, name="request-last", daemon=True).start()
         for number in range(options.threads):
             threading.Thread(target=self._work, name=f"request-{number + 1}", daemon=True).start()
 
@@ -125,6 +127,14 @@ class Dispatcher:
                 else:
                     if last:
                         self._leaders.put_last(last, term)
+
+    def _work_last(self) -> None:
+        while True:
+            job = self._leaders.wait_for_last()
+            try:
+                job()
+            except BaseException:
+                _log.exception("a job was given up")
 
     def _answer(self, request: Request, body: bytes, *, may_wait: bool) -> Job | None:
         """Answer a request; return what must be done once before its answer may leave, if anything."""

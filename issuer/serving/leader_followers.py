@@ -35,6 +35,7 @@ class LeaderFollowers:
         self._last: dict[Job, None] = {}
         self._before_last = 0
         self._asleep: list[SimpleQueue[int]] = []
+        self._spare: SimpleQueue[Job] | None = None
         self._term = 0
         self._is_held = False
         self._taken = self._seen = 0
@@ -63,6 +64,17 @@ class LeaderFollowers:
         bed: SimpleQueue[int] = SimpleQueue()
         with self._lock:
             self._asleep.append(bed)
+            self._wake()
+        return bed.get()
+
+    def wait_for_last(self) -> Job:
+        """Sleep until a job that comes last waits for a thread that blocks, and no other is there; return it.
+
+        For a thread beside the others, where one is all there are.
+        """
+        bed: SimpleQueue[Job] = SimpleQueue()
+        with self._lock:
+            self._spare = bed
             self._wake()
         return bed.get()
 
@@ -97,6 +109,9 @@ class LeaderFollowers:
             self._is_held = True
             self._term += 1
             self._asleep.pop().put(self._term)
+        elif self._spare and self._last and not (self._asleep or self._is_held):
+            self._spare.put(self._last.popitem()[0])
+            self._spare = None
         if watch and not self._watched:
             self._watched = True
             with suppress(RuntimeError):  # the loop has ended, and so has the server

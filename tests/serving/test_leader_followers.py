@@ -229,6 +229,46 @@ def test_what_comes_last_is_not_forgotten_when_no_thread_slept_as_it_came(
     assert crew.next()[0] == "silent"
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+def test_what_comes_last_does_not_wait_for_the_only_thread(
+    loop: asyncio.AbstractEventLoop, says_so: bool
+) -> None:
+    crew = Crew(loop, 1)
+
+    def work_last() -> None:
+        while True:
+            crew.leaders.wait_for_last()()
+
+    threading.Thread(target=work_last, name="spare", daemon=True).start()
+    gate, begin = threading.Event(), threading.Event()
+    crew.put("first", begin.wait, partial(crew.note, "last"))
+    for name in ("slow", "second"):
+        crew.put(name, waiting(gate) if says_so else gate.wait, partial(crew.note, f"last after {name}"))
+    begin.set()
+    assert crew.next() == ("first", "thread-0")
+    assert crew.next() == ("last", "spare")
+    gate.set()
+    assert {crew.next()[0] for _ in range(4)} == {
+        "slow",
+        "last after slow",
+        "second",
+        "last after second",
+    }
+
+
+@pytest.mark.server
+def test_a_path_of_its_own_does_not_wait_for_busy_threads(log: Path) -> None:
+    with running(log, workers=1, threads=1, apart=["/"]) as server, server.connect() as slow:
+        slow.sendall(b"GET /slow/3.0 HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(20):
+            assert server.get("/")[0] == 200
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.recv(1)
+        slow.settimeout(DEADLINE)
+        assert answer_on(slow) == (200, b"slow")
+
+
 @pytest.mark.server
 def test_requests_are_answered_while_others_are_slow(log: Path) -> None:
     with running(log, workers=1, threads=4) as server, server.connect() as slow:
