@@ -6,13 +6,16 @@ database cannot take over a session.
 
 import base64
 import hashlib
+import logging
 from dataclasses import dataclass, replace
 
 from issuer.identity import Identity
 from issuer.settings.models import SessionSettings
-from issuer.store import Session, SessionRow, Store
+from issuer.store import Session, SessionRow, Store, StoreError
 from issuer.web.bounds import LONGEST_ID
 from issuer.world import Clock, Randomness
+
+_log = logging.getLogger(__name__)
 
 ID_BYTES = 32
 TOUCH_SHARE = 20
@@ -89,7 +92,7 @@ class PortalSessions:
         return session_id
 
     def find(self, session_id: str) -> Session | None:
-        """Return the living session with this id, and note that it was used."""
+        """Return the living session with this id, and note that it was used, if anything can be written."""
         row = self._rows.get(hash_id(session_id))
         return row and self._used(row)
 
@@ -98,7 +101,11 @@ class PortalSessions:
         if now - row.seen_at < idle / TOUCH_SHARE:
             return row
         touched = replace(row, seen_at=now, idle_expires_at=min(now + idle, row.expires_at))
-        self._rows.touch(row.id_hash, touched.seen_at, touched.idle_expires_at)
+        try:
+            self._rows.touch(row.id_hash, touched.seen_at, touched.idle_expires_at)
+        except StoreError as error:
+            _log.info("the use of a session is not noted: %s", error)
+            return row
         return touched
 
     def attributes_age(self, row: Session) -> float:

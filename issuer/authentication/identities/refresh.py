@@ -4,6 +4,7 @@ A person whom the backend does not have any more is signed out everywhere. A bac
 makes nobody's attributes younger: who asks for a token hears that it is unavailable.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,8 +12,10 @@ from issuer.authentication.identities.resolver import IdentityResolver
 from issuer.backend import Backend
 from issuer.identity import Identity
 from issuer.observability import audit
-from issuer.store import Session, Store
+from issuer.store import Session, Store, StoreError
 from issuer.world import Clock
+
+_log = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER = 300.0
 """Seconds that sessions of a backend go on to count when it is no longer configured."""
@@ -40,7 +43,10 @@ class AttributeRefresh:
         if identity is None or identity is row.identity:
             return row if identity else None
         fresh = replace(row, identity=identity, refreshed_at=now)
-        self._rows.refresh(fresh, row.refreshed_at)
+        try:
+            self._rows.refresh(fresh, row.refreshed_at)
+        except StoreError as error:  # it is true all the same
+            _log.info("what was read of a person is not noted: %s", error)
         return fresh
 
     def identity(self, known: Identity) -> Identity | None:
