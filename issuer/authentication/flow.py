@@ -8,10 +8,10 @@ no session: nothing but the pages of the next step looks at it.
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import redirect, request
@@ -26,6 +26,8 @@ from issuer.store import OutdatedError, PendingStep, Session, Store
 from issuer.web.cookies import Cookies
 from issuer.web.urls import local
 from issuer.world import Clock, Randomness
+
+T = TypeVar("T")
 
 LOGIN = "/login"
 LONGEST_RETURN = 8000
@@ -147,6 +149,7 @@ class LoginFlows:
     """The flows of browsers that have proven a first factor."""
 
     def __init__(self, store: Store, cookies: Cookies, clock: Clock, randomness: Randomness) -> None:
+        self._store = store
         self._rows = store.pending_steps
         self._cookies = cookies
         self._clock = clock
@@ -179,6 +182,37 @@ class LoginFlows:
         flow_id = self._cookies.pending(request)
         self._cookies.forget_pending(answer)
         return bool(flow_id) and self._rows.finish(hash_id(flow_id or ""))
+
+    def finish_with(self, work: Callable[[], T | None], session: Session | None) -> T | None:
+        """Take the flow away in one transaction with what `work` writes; neither, when it returns None.
+
+        Args:
+            work: its last step; what it returns is returned.
+            session: what must live too; None: nothing.
+
+        Raises:
+            OutdatedError: the flow, or the session, has ended meanwhile.
+        """
+        flow_id = self._cookies.pending(request) or ""
+        try:
+            with self._store.database.write():
+                lives = session is None or self._store.sessions.hold(session.id_hash)
+                if not lives or not self._rows.finish(hash_id(flow_id)):
+                    raise OutdatedError
+                result = work()
+                if result is None:
+                    raise _NothingDone
+        except _NothingDone:
+            return None
+        return result
+
+    def forget(self, answer: Response) -> None:
+        """Let the browser forget a flow that is finished."""
+        self._cookies.forget_pending(answer)
+
+
+class _NothingDone(Exception):  # noqa: N818 - it ends a transaction, and nobody hears of it
+    pass
 
 
 def _to_row(flow: LoginFlow, who: Identity) -> dict[str, object]:

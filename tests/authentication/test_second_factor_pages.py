@@ -3,14 +3,18 @@
 import html
 import logging
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
 
 from issuer.authentication.factors.vault import Vault
+from issuer.authentication.flow import LoginFlows
 from issuer.backends.local import LocalUsers
 from issuer.settings.problems import ConfigError
+from issuer.store import Session, StoreError
+from issuer.store.repositories import second_factors
 from tests.authentication.conftest import JITSI, USERS
 from tests.authentication.factors.apps import App
 from tests.authentication.factors.people import (
@@ -24,6 +28,8 @@ from tests.authentication.factors.people import (
     with_factor,
 )
 from tests.gateway import BuildGateway, LocalGateway
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -130,6 +136,61 @@ def test_setting_up_at_will_belongs_to_who_began(gateway: LocalGateway) -> None:
     answer = post(client, "/second-factor/set-up", code=app.code(gateway.clock.now()))
     assert location(answer).startswith("/login")
     assert gateway.parts.store.second_factors.all() == []
+
+
+def end_first(monkeypatch: pytest.MonkeyPatch, end: Callable[[], object]) -> None:
+    """Let something end when all has been looked at, and nothing is written yet."""
+    finish = LoginFlows.finish_with
+
+    def late(flows: LoginFlows, work: Callable[[], T | None], session: Session | None) -> T | None:
+        end()
+        return finish(flows, work, session)
+
+    monkeypatch.setattr(LoginFlows, "finish_with", late)
+
+
+def test_nobody_sets_up_an_app_with_a_password_that_was_changed_meanwhile(
+    gateway: LocalGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = gateway.client()
+    gateway.send_form(client, "dwho")
+    app = App.scan(svg_of(client.get("/second-factor/set-up").text))
+    users = LocalUsers(gateway.parts.services)
+    end_first(monkeypatch, lambda: users.set_password("dwho", "another password"))
+    answer = post(client, "/second-factor/set-up", code=app.code(gateway.clock.now()))
+    assert location(answer).startswith("/login")
+    assert gateway.parts.store.second_factors.all() == []
+    assert not is_signed_in(client)
+
+
+def test_nobody_sets_up_an_app_with_a_session_that_was_ended_meanwhile(
+    gateway: LocalGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = gateway.sign_in("rtyler")
+    post(client, "/second-factor/begin")
+    app = App.scan(svg_of(client.get("/second-factor/set-up").text))
+    end_first(monkeypatch, lambda: gateway.parts.store.sessions.end_of_uid("rtyler"))
+    answer = post(client, "/second-factor/set-up", code=app.code(gateway.clock.now()))
+    assert location(answer).startswith("/login")
+    assert gateway.parts.store.second_factors.all() == []
+
+
+def test_an_app_that_could_not_be_kept_can_be_set_up_again(
+    gateway: LocalGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = gateway.client()
+    gateway.send_form(client, "dwho")
+    app = App.scan(svg_of(client.get("/second-factor/set-up").text))
+    code = app.code(gateway.clock.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(second_factors, "_put_codes", fail)
+        assert post(client, "/second-factor/set-up", code=code).status_code == 503
+    assert post(client, "/second-factor/set-up", code=code).status_code == 200
+    assert is_signed_in(client)
+
+
+def fail(*_: object) -> None:
+    raise StoreError("the disk is full")
 
 
 def test_two_windows_set_up_one_app(gateway: LocalGateway) -> None:

@@ -129,3 +129,16 @@ def test_a_session_that_takes_the_place_of_another_is_ended_too(store: Store) ->
             store.sessions.add(session("two"))
         assert [row.id_hash for row in ending.result()] == [id_hash("two")]
     assert store.sessions.all() == []
+
+
+def test_a_session_that_is_held_ends_after_what_stands_on_it(store: Store) -> None:
+    store.sessions.add(session())
+    with ThreadPoolExecutor(1) as pool:
+        with store.database.write():
+            assert store.sessions.hold(id_hash("one"))
+            ending = pool.submit(store.sessions.end, id_hash("one"))
+            wait_for_somebody_who_waits(store.database)
+            assert not ending.done()
+            assert store.sessions.hold(id_hash("one"))
+        assert ending.result()
+    assert not store.sessions.hold(id_hash("one"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from flask import Blueprint, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -18,6 +19,7 @@ from issuer.authentication.methods.password import PasswordSignIn
 from issuer.authentication.throttling import account_key
 from issuer.errors import TooManyRequestsError
 from issuer.identity import Identity
+from issuer.store import OutdatedError
 from issuer.web.cookies import Cookies
 from issuer.web.headers import let_forms_lead_to
 
@@ -170,15 +172,21 @@ class SecondStep:
         typed = request.form.get("code", "")
         if self._factors.get(identity) is not None:  # in another window, meanwhile
             return redirect("/second-factor" if flow.at_will else "/login", 303)
-        codes = self._check.enrolled(identity, flow.account, sealed, typed)
+        finish_with = partial(
+            self._flows.finish_with, session=self._current.session() if flow.at_will else None
+        )
+        try:
+            codes = self._check.enrolled(identity, flow.account, sealed, typed, finish_with)
+        except OutdatedError:  # a new password, or an operator who ended it
+            return redirect(flow.address, 303)
         if codes is None:
             error = _("This code is wrong. Is the clock of your phone right?")
             return self._set_up_page(flow, who, sealed, error), 401
         answer = recovery_page(codes, flow.goal)
-        finished = self._flows.finish(answer)
+        self._flows.forget(answer)
         if flow.at_will:
             self._completion.remember(flow.account, answer)
-        elif finished:
+        else:
             self._completion.enter(identity, flow, answer)
         return answer
 

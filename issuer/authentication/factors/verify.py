@@ -21,6 +21,7 @@ from issuer.web.cookies import Cookies
 
 Reading = Callable[[], Identity]
 """Reads somebody again."""
+FinishWith = Callable[[Callable[[], list[str] | None]], list[str] | None]
 
 
 class CodeCheck:
@@ -69,12 +70,17 @@ class CodeCheck:
             audit.recovery_code_used(found, self._current.address(), left)
         return found
 
-    def enrolled(self, identity: Identity, account: str, sealed: bytes, typed: str) -> list[str] | None:
-        """Return recovery codes for whoever set an app up, None when the code is wrong; raises the same."""
+    def enrolled(
+        self, identity: Identity, account: str, sealed: bytes, typed: str, finish_with: FinishWith
+    ) -> list[str] | None:
+        """Return recovery codes for whoever set an app up, None when the code is wrong; raises the same.
+
+        `finish_with` keeps the app together with the end of the step, and raises what keeps it from that.
+        """
         codes: list[str] = []
 
         def enrol(who: Identity) -> bool:
-            codes.extend(self._factors.enrol(who, sealed, typed) or ())
+            codes.extend(finish_with(lambda: self._factors.enrol(who, sealed, typed)) or ())
             return bool(codes)
 
         if not self._checked(self._bucket(identity, account), identity, account, enrol):

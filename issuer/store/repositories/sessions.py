@@ -81,6 +81,16 @@ class Sessions:
         now = self._clock.now()
         return session if session.expires_at > now and session.idle_expires_at > now else None
 
+    def hold(self, id_hash: bytes) -> bool:
+        """Tell whether a session lives, within a transaction; then nobody ends it before that one ends."""
+        now = self._clock.now()
+        this = and_(
+            sessions.c.id_hash == id_hash, sessions.c.expires_at > now, sessions.c.idle_expires_at > now
+        )
+        with self._database.write() as connection:
+            found = connection.execute(select(sessions.c.id_hash).where(this).with_for_update(read=True))
+            return found.first() is not None
+
     def touch(self, id_hash: bytes, seen_at: float, idle_expires_at: float) -> None:
         """Note that a session was used."""
         values = {"seen_at": seen_at, "idle_expires_at": idle_expires_at}
