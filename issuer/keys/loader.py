@@ -1,16 +1,18 @@
 """Looks at the key directory, and parses what is new there: every key once.
 
-What cannot be read is logged, once, and what was known of it before is kept.
+A file that cannot be read is logged, once, and what was known of it before is kept. A directory that cannot
+be read says nothing of any key.
 """
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from issuer.keys import files
 from issuer.keys.files import KeyFile, Stamp
 from issuer.keys.material import kind_of, publish
-from issuer.keys.model import KeyRingError, SigningKey
+from issuer.keys.model import KeyRingError, KeysUnknownError, SigningKey
 from issuer.keys.parsing import parse_pem
 
 logger = logging.getLogger(__name__)
@@ -37,20 +39,25 @@ class Loader:
         self._complaints: dict[str, str] = {}
 
     def look(self) -> tuple[LoadedKey, ...] | None:
-        """Return all keys when something has changed, None when nothing has or it cannot be read."""
+        """Return all keys when something has changed, None when nothing has.
+
+        Raises:
+            KeysUnknownError: the directory cannot be read.
+        """
         try:
             return self._look()
         except FileNotFoundError:
             if self._loaded:
-                self._complain(".", "the directory is gone")
+                self._give_up("the directory is gone")
         except OSError as error:
-            self._complain(".", f"the directory cannot be read: {error.strerror}")
+            self._give_up(f"the directory cannot be read: {error.strerror}")
         return None
 
     def _look(self) -> tuple[LoadedKey, ...] | None:
         for _ in range(ATTEMPTS):
             before = files.scan(self._directory)
-            self._complaints.pop(".", None)
+            if self._complaints.pop(".", None):
+                logger.warning("Key ring: %s: the directory can be read again.", self._directory)
             if before == self._seen:
                 return None
             loaded, complete = self._read(before)
@@ -59,8 +66,7 @@ class Loader:
                 self._seen = before if complete else None
                 self._loaded = loaded
                 return tuple(key for _, key in loaded.values())
-        self._complain(".", "the directory keeps changing while it is read")
-        return None
+        return self._give_up("the directory keeps changing while it is read")
 
     def _read(self, stamps: dict[str, Stamp]) -> tuple[dict[str, tuple[Stamp, LoadedKey]], bool]:
         """Return the keys, and whether every file could be opened (if not, it is tried again next time)."""
@@ -97,10 +103,12 @@ class Loader:
             raise KeyRingError("it holds another key than before: a kid never names two keys")
         return LoadedKey(record, SigningKey(record.kid, private, public))
 
-    def _complain(self, subject: str, text: str) -> None:
+    def _give_up(self, text: str) -> NoReturn:
+        self._complain(".", text, "In two seconds no key is used any more, until it can be read.")
+        raise KeysUnknownError(f"{self._directory}: {text}")
+
+    def _complain(self, subject: str, text: str, then: str = "What was known before stays in use.") -> None:
         """Log once what is wrong, not at every look."""
         if self._complaints.get(subject) != text:
             self._complaints[subject] = text
-            logger.error(
-                "Key ring: %s: %s. What was known before stays in use.", self._directory / subject, text
-            )
+            logger.error("Key ring: %s: %s. %s", self._directory / subject, text, then)

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from issuer.errors import UnavailableError
+
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 Kty = Literal["RSA", "EC", "OKP"]
 
@@ -19,6 +21,12 @@ the clocks of machines may differ by a minute."""
 
 class KeyRingError(Exception):
     """A key cannot be had, read or changed; the message says what to do, and never holds key material."""
+
+
+class KeysUnknownError(UnavailableError, KeyRingError):
+    """The key directory has not been read for too long: which keys still count is unknown."""
+
+    code = "keys_unknown"
 
 
 class KeyState(StrEnum):

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from issuer.keys.loader import LoadedKey, Loader
 from issuer.keys.material import default_kind, secret_of
-from issuer.keys.model import KeyRingError, KeyState, Kty, PublicKey, SigningKey
+from issuer.keys.model import KeyRingError, KeyState, KeysUnknownError, Kty, PublicKey, SigningKey
 from issuer.runtime import about_to_block
 from issuer.world import Clock
 
@@ -18,6 +19,8 @@ LOOK_EVERY = 1.0
 """Seconds between looks at the directory while nothing unknown is asked for."""
 BOUND = 2.0
 """Seconds after which what a look found counts no more: whoever needs a key then waits for the next look."""
+LONGEST_WAIT = 5.0
+"""Seconds for which a thread waits for the look of another."""
 
 _ORDER = (KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED)
 
@@ -47,7 +50,8 @@ class KeyRing:
     """The keys of a directory, which other processes may change at any time.
 
     `retention` is how many seconds a retired key stays published: the longest lifetime of any token plus
-    `RETENTION_MARGIN`.
+    `RETENTION_MARGIN`. Every look-up raises `KeysUnknownError` when the directory was last read `BOUND` ago
+    or earlier: a key that was removed counts no more, whatever keeps us from seeing that.
     """
 
     def __init__(self, directory: Path, clock: Clock, *, retention: float) -> None:
@@ -128,38 +132,49 @@ class KeyRing:
     def _current(self) -> _Snapshot:
         """Return what was known at most `BOUND` ago; now and then one thread looks first.
 
-        The others wait for it only when what is known is too old: a key that was removed signs no longer,
-        however long a look takes, or nobody asked.
+        The others wait for it only when what is known is too old, and not without end: a key that was removed
+        signs no longer, however long a look takes, or nobody asked.
         """
         asked_at = self._clock.monotonic()
-        if asked_at - self._seen_at >= LOOK_EVERY and self._may_look(wait=asked_at - self._seen_at >= BOUND):
+        age = asked_at - self._seen_at
+        if age >= LOOK_EVERY and self._may_look(wait=age >= BOUND):
             try:
                 if self._seen_at < asked_at:
                     self._look()
             finally:
                 self._looking.release()
-        return self._snapshot
+        return self._known_at(asked_at)
 
     def _may_look(self, wait: bool) -> bool:
         if self._looking.acquire(blocking=False):
             return True
         if wait:
             about_to_block()
-            self._looking.acquire()
+            wait = self._looking.acquire(timeout=LONGEST_WAIT)
         return wait
 
     def _latest(self) -> _Snapshot:
-        """Return what the directory has now."""
-        with self._looking:
-            self._look()
+        """Return what the directory has now, or, while it cannot be read, what it had at most `BOUND` ago."""
+        asked_at = self._clock.monotonic()
+        if self._may_look(wait=True):
+            try:
+                self._look()
+            finally:
+                self._looking.release()
+        return self._known_at(asked_at)
+
+    def _known_at(self, asked_at: float) -> _Snapshot:
+        if (age := asked_at - self._seen_at) >= BOUND:
+            raise KeysUnknownError(f"the key directory {self._directory} has not been read for {age:.0f} s")
         return self._snapshot
 
     def _look(self) -> None:
         began = self._clock.monotonic()
-        loaded = self._loader.look()
-        if loaded is not None:
-            self._snapshot = _Snapshot.of(loaded)
-        self._seen_at = began
+        with suppress(KeysUnknownError):
+            loaded = self._loader.look()
+            if loaded is not None:
+                self._snapshot = _Snapshot.of(loaded)
+            self._seen_at = began
 
 
 def family_for(algorithm: str) -> Kty:

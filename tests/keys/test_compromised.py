@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from issuer.keys import files
+from issuer.keys import ring as ring_module
+from issuer.keys.model import KeysUnknownError
 from issuer.keys.ring import BOUND, LOOK_EVERY
 from tests.faults.gates import Gate
 from tests.keys.conftest import Ring
@@ -70,3 +72,24 @@ def test_who_comes_while_a_late_look_is_slow_waits_for_it(
         finally:
             gate.open()
         assert leaked not in {found.result().kid for found in [looking, *others]}
+
+
+def test_nobody_waits_without_end_for_the_look_of_another(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring.generate()
+    worker = ring.open()
+    gate = Gate()
+    monkeypatch.setattr(files, "scan", gate.before(files.scan))
+    monkeypatch.setattr(ring_module, "LONGEST_WAIT", 0.05)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            ring.clock.advance(BOUND)
+            looking = pool.submit(worker.signing_key, "jitsi", "EdDSA")
+            gate.wait_for_somebody()
+            for look_up in (lambda: worker.signing_key("jitsi", "EdDSA"), worker.public_keys):
+                with pytest.raises(KeysUnknownError):
+                    look_up()
+        finally:
+            gate.open()
+        assert worker.signing_key("jitsi", "EdDSA") == looking.result()

@@ -3,12 +3,15 @@
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from issuer.keys import KeyRing, KeyRingError, KeyState, PrivateKey, files, loader
+from issuer.keys.model import KeysUnknownError
 from issuer.keys.parsing import parse_pem
+from issuer.keys.ring import BOUND
 from tests.keys.conftest import Ring
 
 
@@ -190,14 +193,31 @@ def test_a_copied_file_is_not_taken(ring: Ring, caplog: pytest.LogCaptureFixture
     assert "must not be renamed or copied" in caplog.text
 
 
-def test_a_directory_that_vanishes_keeps_the_keys(ring: Ring, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_of_a_directory_that_vanishes_are_unknown_after_the_bound(
+    ring: Ring, caplog: pytest.LogCaptureFixture
+) -> None:
     active, _ = ring.generate()
     worker = ring.open()
     moved = ring.path.rename(ring.path.with_name("elsewhere"))
-    ring.clock.advance(5)
+    ring.clock.advance(BOUND * 0.9)
     assert worker.signing_key("jitsi", "EdDSA").kid == active.kid
-    assert "the directory is gone" in caplog.text
+    assert "the directory is gone. In two seconds no key is used any more" in caplog.text
+    assert len(worker.public_keys()) == 2
+    ring.clock.advance(BOUND * 0.1)
+    look_ups: list[Callable[[], object]] = [
+        lambda: worker.signing_key("jitsi", "EdDSA"),
+        lambda: worker.by_kid(active.kid),
+        lambda: worker.by_kid_sha256(active.kid_sha256, "jitsi"),
+        lambda: worker.secrets("jitsi", b"purpose"),
+        lambda: worker.derived(b"purpose"),
+        worker.jwks,
+    ]
+    for look_up in look_ups:
+        with pytest.raises(KeysUnknownError, match="has not been read for 2 s"):
+            look_up()
     moved.rename(ring.path)
+    assert worker.signing_key("jitsi", "EdDSA").kid == active.kid
+    assert "can be read again" in caplog.text
     assert worker.by_kid(ring.generate(use="oidc")[0].kid) is not None
 
 
