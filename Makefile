@@ -10,6 +10,9 @@ PROVIDER := var/oidc-provider
 PROVIDER_STAMP := $(PROVIDER)/.installed
 RELYING := var/openid-client
 RELYING_STAMP := $(RELYING)/.installed
+JITSI := var/jitsi-client
+JITSI_SOURCES := $(addprefix tests/modules/jitsi/client/,package.json package-lock.json bundle.mjs address.ts page.ts)
+JITSI_STAMP := $(JITSI)/.installed
 JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
@@ -30,13 +33,13 @@ run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
 check: lint ## Lint, and run the tests that start no other program (two minutes)
 	$(PYTEST) -q -m "not server and not slow and not real"
 
-test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run every test but those of `make real`
+test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages ## Run every test but those of `make real`
 	$(PYTEST) --durations 20
 
-real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages pythons ## Run the long tests
+real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages pythons ## Run the long tests
 	$(PYTEST) -m real --durations 20
 
-accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
+accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept
 
 lint: $(DEV_STAMP) ## Check style, types, limits and import directions
@@ -101,6 +104,14 @@ $(RELYING_STAMP): tests/modules/oidc/relying/package.json tests/modules/oidc/rel
 	@mkdir -p $(RELYING)
 	cp $^ $(RELYING)
 	npm ci --prefix $(RELYING) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# The client's own dependencies are replaced by nothing, but for those that `bundle.mjs` takes.
+$(JITSI_STAMP): $(JITSI_SOURCES) | debian-packages
+	@mkdir -p $(JITSI)
+	cp $(wordlist 1,2,$^) $(JITSI)
+	npm ci --prefix $(JITSI) --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent
+	node tests/modules/jitsi/client/bundle.mjs $(JITSI)
 	@touch $@
 
 $(PROVIDER_STAMP): tests/openid/package.json tests/openid/package-lock.json | debian-packages

@@ -1,4 +1,4 @@
-"""A long-lived node process: how a browser reads an address, and what Jitsi's client makes of it.
+"""A long-lived node process: how a browser reads an address, and what Jitsi's own client makes of it.
 
 with Node() as node:
     node.url_parse("https://meet.example.com/a/../b")["pathname"]   # "/b"
@@ -58,6 +58,29 @@ class Node:
     def jitsi_fragment(self, fragment: str) -> dict[str, Any]:
         """Return the parameters that Jitsi's client reads from a fragment (with its #)."""
         return cast("dict[str, Any]", self._call("jitsi_fragment", fragment))
+
+    def jitsi_read(self, address: str) -> dict[str, Any]:
+        """Return what Jitsi's client makes of an address: `room`, `safe`, `tenant`, `jwt`, `settings`."""
+        return cast("dict[str, Any]", self._call("jitsi_read", address))
+
+    def jitsi_sign_in(self, pattern: str, address: str, **asked: object) -> str:
+        """Return where Jitsi's client goes for a token from an address, with this `tokenAuthUrl`.
+
+        `asked` may have `options` (as in `{"audioMuted": True}`), `refreshToken` and `app` ("electron").
+        """
+        return cast("str", self._call("jitsi_sign_in", {"tokenAuthUrl": pattern, "href": address, **asked}))
+
+    def jitsi_asks_again(self, pattern: str, address: str) -> bool:
+        """Tell whether Jitsi's client, loading an address, goes for a new token before it does anything."""
+        return cast("bool", self._call("jitsi_asks_again", {"tokenAuthUrl": pattern, "href": address}))
+
+    def jitsi_safe_room(self, room: str) -> str:
+        """Return the conference of a room, as its backend is told (`getBackendSafeRoomName`)."""
+        return cast("str", self._call("jitsi_safe_room", room))
+
+    def jitsi_faults(self, token: str) -> list[dict[str, Any]]:
+        """Return what Jitsi's client finds wrong with a token (`validateJwt`), as its keys."""
+        return cast("list[dict[str, Any]]", self._call("jitsi_faults", token))
 
     def _call(self, name: str, argument: object) -> object:
         assert self.process.stdin

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from modules.jitsi.redirect import JitsiState
 from modules.jitsi.rooms import (
     LONGEST_LOCALPART,
+    ROOM_PLACEHOLDER,
     Room,
     RoomError,
     Tenant,
     agreed_room,
     agreed_tenant,
+    in_address_bar,
     parse_room,
     parse_tenant,
 )
@@ -55,21 +57,7 @@ def parse_meeting_request(
 
 def _room(rooms: Sequence[str], in_state: str | None) -> Room:
     """Return the room that every place names."""
-    asked = [parse_room(text) for text in rooms]
-    if in_state is None:
-        return agreed_room(asked)
-    stated = parse_room(in_state)
-    if asked and stated not in asked:
-        stated = _as_in_address_bar(in_state)
-    return agreed_room([*asked, stated])
-
-
-def _as_in_address_bar(text: str) -> Room:
-    """Read the state's room as Jitsi's client writes it: as it stands in the address bar, percent-encoded.
-
-    It only confirms a room that another place names; it never names one.
-    """
-    try:
-        return parse_room(unquote(text, errors="strict"))
-    except ValueError:
-        raise RoomError("disagree") from None
+    asked = [parse_room(text) for text in rooms if text != ROOM_PLACEHOLDER]
+    if in_state is not None:
+        asked.append(parse_room(in_address_bar(in_state)))
+    return agreed_room(asked)

@@ -10,13 +10,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.routing import BaseConverter
 
+from issuer.authentication.current_session import SignInRequiredError
 from issuer.check import Check
-from issuer.errors import ForbiddenError, Refusal
+from issuer.errors import ForbiddenError, Refusal, StepUpRequiredError
 from issuer.identity import Identity
 from issuer.issuance import Phases
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.store import Session
+from issuer.web.urls import requested
 from modules.jitsi.commands import verify
 from modules.jitsi.errors import MissingRoomError, RoomForbiddenError
 from modules.jitsi.errors import refusal as told
@@ -24,6 +26,7 @@ from modules.jitsi.meeting_request import parameters, parse_meeting_request
 from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings, state_phases
 from modules.jitsi.rooms import MeetingRequestError, clean_room
 from modules.jitsi.settings import JitsiSettings
+from modules.jitsi.state import without_refresh_token
 
 if TYPE_CHECKING:
     from modules.jitsi.matrix.exchange import MatrixTokenExchange
@@ -88,6 +91,12 @@ class JitsiModule(Module):
             return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
         except ForbiddenError as error:
             raise RoomForbiddenError(str(error)) from None
+        except (SignInRequiredError, StepUpRequiredError):
+            if not asked.state.has_secret:
+                raise
+            # The way through the sign-in pages would carry it along.
+            path, _, sent = requested(request).partition("?")
+            return redirect(f"{path}?{without_refresh_token(sent)}", 303)
 
     def begin(self) -> ResponseReturnValue:
         """Take what was typed on the portal's home, and drop what cannot be in a room's name."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
@@ -80,6 +80,8 @@ class JitsiState:
     ios: bool = False
     android: bool = False
     electron: bool = False
+    has_secret: bool = field(default=False, compare=False, repr=False)
+    """Whether there is a `refreshToken`, which is not kept."""
 
     @property
     def platform(self) -> Platform | None:

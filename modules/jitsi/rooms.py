@@ -1,16 +1,17 @@
 """Names of conferences and tenants, which strangers choose.
 
-Each has one normal form: percent-decoded once (by the parser of the query or the path, never here), put in
-Unicode NFKC, lower-cased. Rules, the issuance row, the claim and the path of the redirect all come from it. A
+Each has one normal form: percent-decoded once (by the parser of the query or the path, or `in_address_bar`),
+put in Unicode NFKC, lower-cased. Rules, the issuance row and the claim come from it. The path of the redirect
+keeps the capitals that people typed: Jitsi's client shows it as the title, and lower-cases it for itself. A
 name of which Jitsi's client might make something else is refused.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # What Jitsi's client drops from a path (jitsi-meet, react/features/base/util/uri.ts, _ROOM_EXCLUDE_PATTERN).
 DROPPED = frozenset(":?#[]@!$&'()*+,;=></\"")
@@ -20,6 +21,12 @@ PLAIN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 LONGEST_LOCALPART = 1023
 # RFC 1035 §2.3.4: Jitsi makes a tenant one label of a domain name.
 LONGEST_LABEL = 63
+# How many tenants stand in one another (`a/b/room`): Jitsi's client takes any path, people need a few.
+MOST_LABELS = 8
+# What Jitsi's `tokenAuthUrl` has for the room; a client that does not know it sends it as it is.
+ROOM_PLACEHOLDER = "{room}"
+SIGMA = "\N{GREEK CAPITAL LETTER SIGMA}"
+BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 # Browsers know newer emoji than Python. Emoji have neither case nor decompositions, whatever comes here.
 EMOJI = range(0x1F300, 0x1FB00)
 
@@ -52,16 +59,16 @@ class TenantError(MeetingRequestError):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A conference: its normal form, its `room` claim, and its segment of the path."""
+    """A conference: its normal form, its `room` claim, and its segment of the path, where capitals stay."""
 
     name: str
     claim: str
-    segment: str
+    segment: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant in its normal form, which is also its `sub` claim and its segment of the path."""
+    """A tenant in its normal form, also its `sub` claim and its path: Jitsi knows no capitals there."""
 
     name: str
 
@@ -73,22 +80,37 @@ def normal_form(text: str) -> str:
 
 def parse_room(text: str | None) -> Room:
     """Read the name of a room; raise RoomError when Jitsi cannot have a conference of that name."""
-    if text is None:
+    if text is None or text == ROOM_PLACEHOLDER:
         raise RoomError("missing")
     # Before NFKC, which takes quadratic time for many combining marks.
     if len(text) > LONGEST_LOCALPART:
         raise RoomError("too_long")
     if PLAIN.fullmatch(text):
         name = text.lower()
-        return Room(name, name, name)
-    name = normal_form(text)
+        return Room(name, name, text)
+    typed = unicodedata.normalize("NFKC", text)
+    name = typed.lower()
     if len(name) > LONGEST_LOCALPART:
         raise RoomError("too_long")
     _refuse_room(text, name)
-    segment = quote(name, safe="")
-    if len(segment) > LONGEST_LOCALPART:
+    claim = quote(name, safe="").lower()
+    if len(claim) > LONGEST_LOCALPART:
         raise RoomError("too_long")
-    return Room(name, segment.lower(), segment)
+    # How a capital sigma is lower-cased depends on its neighbours, and on whose Unicode it is.
+    return Room(name, claim, quote(name if SIGMA in typed else typed, safe=""))
+
+
+def in_address_bar(text: str) -> str:
+    """Return the name of a room that stands there percent-encoded, as in the address bar; decoded once.
+
+    Text that is no valid encoding stays as it is (jitsi-meet, base/util/uri.ts, `getBackendSafeRoomName`).
+    """
+    if BROKEN_ESCAPE.search(text):
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text
 
 
 def _refuse_room(text: str, name: str) -> None:
@@ -136,34 +158,35 @@ def _without_refused(text: str) -> str:
 def parse_tenant(text: str | None) -> Tenant | None:
     """Read the name of a tenant; None and an empty text mean that none is asked for.
 
-    Jitsi makes a label of a domain name of it, and its dots become "_": then two names would open the same
-    tenant, so only letters, digits, "-" and "_" are taken.
+    A tenant may stand in another: `a/b`. Jitsi makes a label of a domain name of it, and its dots become "_":
+    then two names would open the same tenant, so only letters, digits, "-" and "_" are taken.
     """
     if not text:
         return None
-    if len(text) > LONGEST_LABEL:
+    if len(text) > MOST_LABELS * (LONGEST_LABEL + 1):
         raise TenantError("too_long")
     name = normal_form(text)
-    if not re.fullmatch(r"[a-z0-9_-]+", name):
+    labels = name.split("/")
+    if not all(re.fullmatch(r"[a-z0-9_-]+", label) for label in labels):
         raise TenantError("forbidden_character")
-    if len(name) > LONGEST_LABEL:
+    if len(labels) > MOST_LABELS or max(map(len, labels)) > LONGEST_LABEL:
         raise TenantError("too_long")
     return Tenant(name)
 
 
 def agreed_room(rooms: Iterable[Room]) -> Room:
     """Return the one room that was asked for, however often; two different ones are refused."""
-    found = set(rooms)
+    found = list(dict.fromkeys(rooms))
     if not found:
         raise RoomError("missing")
     if len(found) > 1:
         raise RoomError("disagree")
-    return found.pop()
+    return found[0]
 
 
 def agreed_tenant(tenants: Iterable[Tenant | None]) -> Tenant | None:
     """Return the one tenant that was asked for, or None; two different ones are refused."""
-    found = {tenant for tenant in tenants if tenant}
+    found = list(dict.fromkeys(tenant for tenant in tenants if tenant))
     if len(found) > 1:
         raise TenantError("disagree")
-    return found.pop() if found else None
+    return found[0] if found else None

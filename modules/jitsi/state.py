@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import quote, unquote_plus
 
 from modules.jitsi.redirect import JitsiState, Json, Overrides, override_parameters
 from modules.jitsi.rooms import MeetingRequestError
@@ -12,6 +13,8 @@ LONGEST_FRAGMENT = 4096
 DEEPEST = 8
 # Jitsi's client reads names from the fragment as they stand, without decoding them.
 OVERRIDE_NAME = re.compile(r"(config|interfaceConfig|iceServers)\.[A-Za-z0-9_.-]{1,128}")
+# What `tokenAuthUrl` has for it; a client that is too old to know it sends it as it is.
+STATE_PLACEHOLDER = "{state}"
 OVERRIDE_PREFIXES = ("config.", "interfaceConfig.", "iceServers.")
 
 
@@ -23,6 +26,8 @@ class StateError(MeetingRequestError):
 
 def parse_state(text: str) -> JitsiState:
     """Read a state; keys that we do not know are left alone, for Jitsi adds some now and then."""
+    if text == STATE_PLACEHOLDER:
+        return JitsiState()
     if len(text) > LONGEST_STATE:
         raise StateError("too_long")
     found = _object_of(text)
@@ -35,7 +40,20 @@ def parse_state(text: str) -> JitsiState:
         ios=_flag_of(found, "ios"),
         android=_flag_of(found, "android"),
         electron=_flag_of(found, "electron"),
+        has_secret=bool(found.get("refreshToken")),
     )
+
+
+def without_refresh_token(query: str) -> str:
+    """Return a query, as it was sent, with no refresh token in its state: it is a secret of Jitsi's page."""
+    pieces = []
+    for piece in query.split("&"):
+        name, mark, value = piece.partition("=")
+        if unquote_plus(name) == "state":
+            found = _object_of(unquote_plus(value))
+            value = quote(json.dumps({key: found[key] for key in found if key != "refreshToken"}), safe="")
+        pieces.append(f"{name}{mark}{value}")
+    return "&".join(pieces)
 
 
 def _object_of(text: str) -> dict[str, Json]:

@@ -2,6 +2,17 @@
 
 # ruff: noqa: RUF001 - look-alikes are what these names are about
 
+from urllib.parse import quote
+
+
+def in_address_bar(name: str) -> str:
+    """Return a name as it stands in the address bar, and so in Jitsi's `state`; half a character stays."""
+    try:
+        return quote(name, safe="")
+    except UnicodeEncodeError:
+        return name
+
+
 ACCEPTED = {
     "room": "room",
     "Room": "room",

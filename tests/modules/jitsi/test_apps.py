@@ -12,12 +12,12 @@ from tests.modules.jitsi.meetings import faults, instance, token_in
 from tests.pages.harness import serving
 
 LINKS = {
-    "ios": ("org.jitsi.meet://meet.example.com/my%20room", ""),
+    "ios": ("org.jitsi.meet://meet.example.com/My%20Room", ""),
     "android": (
-        "intent://meet.example.com/my%20room",
+        "intent://meet.example.com/My%20Room",
         "#Intent;scheme=org.jitsi.meet;package=org.jitsi.meet;end",
     ),
-    "electron": ("jitsi-meet://meet.example.com/my%20room", ""),
+    "electron": ("jitsi-meet://meet.example.com/My%20Room", ""),
 }
 
 
@@ -57,7 +57,7 @@ def test_the_page_offers_the_app(gateway: LocalGateway, open_page: OpenPage, pla
     assert app.startswith(f"{start}?jwt=")
     assert app.endswith(end)
     assert f"https:{app.partition(':')[2].removesuffix(end)}" == browser
-    assert browser.startswith("https://meet.example.com/my%20room?jwt=")
+    assert browser.startswith("https://meet.example.com/My%20Room?jwt=")
     assert faults(gateway, token_in(browser), "my%20room") == []
     assert "config.x=" in browser
     assert "<" not in browser

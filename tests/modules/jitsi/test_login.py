@@ -81,7 +81,7 @@ def test_raw_characters_survive_in_effect(gateway: LocalGateway) -> None:
 def test_a_session_needs_no_interaction(client: FlaskClient) -> None:
     answer = client.get("/jitsi/login?room=My+Room")
     assert answer.status_code == 302
-    assert answer.location == f"{SERVER}/my%20room?jwt={token_of(answer)}"
+    assert answer.location == f"{SERVER}/My%20Room?jwt={token_of(answer)}"
     assert answer.data == b""
     assert answer.headers["Cache-Control"] == "no-store"
 

@@ -8,11 +8,13 @@ from modules.jitsi.meeting_request import parse_meeting_request
 from modules.jitsi.redirect import JitsiState
 from modules.jitsi.rooms import MeetingRequestError, RoomError, TenantError
 from modules.jitsi.state import StateError
-from tests.modules.jitsi.names import ACCEPTED, REFUSED
+from tests.modules.jitsi.names import ACCEPTED, REFUSED, in_address_bar
 
 
-def state(**content: object) -> list[str]:
-    return [json.dumps(content)]
+def state(room: str | None = None, **content: object) -> list[str]:
+    """A state as Jitsi's client makes it: the room stands there as in the address bar."""
+    named = {} if room is None else {"room": in_address_bar(room)}
+    return [json.dumps({**named, **content})]
 
 
 @pytest.mark.parametrize("text", ACCEPTED)
@@ -42,18 +44,42 @@ def test_the_same_in_another_spelling_agrees() -> None:
     )
 
 
-def test_state_may_confirm_a_room_as_it_stands_in_the_address_bar() -> None:
-    """Jitsi's client puts the room into `state` still percent-encoded (functions.any.ts)."""
-    asked = parse_meeting_request(["My Röom"], states=state(room="My%20R%C3%B6om", roomSafe="my%20r%c3%b6om"))
-    assert asked.room.claim == "my%20r%c3%b6om"
+@pytest.mark.parametrize(
+    ("stands", "claim"),
+    [
+        ("My%20R%C3%B6om", "my%20r%c3%b6om"),
+        ("My Röom", "my%20r%c3%b6om"),
+        ("100%25", "100%25"),
+        ("100%", "100%25"),
+        ("a%20b%", "a%2520b%25"),
+        ("a%FF", "a%25ff"),
+        ("%2541", "%2541"),
+    ],
+)
+def test_state_names_a_room_as_it_stands_in_the_address_bar(stands: str, claim: str) -> None:
+    """Jitsi's client puts the room into `state` still percent-encoded (functions.any.ts), decodes it once;
+    what is no valid encoding stays as it is (uri.ts, `getBackendSafeRoomName`)."""
+    asked = parse_meeting_request([], states=[json.dumps({"room": stands, "roomSafe": "other"})])
+    assert asked.room.claim == claim
 
 
-def test_a_room_that_only_state_names_is_not_decoded_again() -> None:
-    assert parse_meeting_request([], states=state(room="a%20b")).room.name == "a%20b"
-    assert parse_meeting_request([], states=state(room="%2A")).room.claim == "%252a"
+def test_what_an_old_client_does_not_fill_in_is_not_there() -> None:
+    """A literal `{state}` is absent, a literal `{room}` is a missing room."""
+    assert parse_meeting_request(["a"], states=["{state}"]).state == JitsiState()
+    assert parse_meeting_request(["{room}"], states=state("a")).room.name == "a"
+    for states in ([], ["{state}"], ["{}"]):
+        with pytest.raises(RoomError) as caught:
+            parse_meeting_request(["{room}"], states=states)
+        assert caught.value.reason == "missing"
 
 
-@pytest.mark.parametrize("other", ["b", "%62", "%2A", "%FF", "%2E%2E", "%", "a%2520b"])
+def test_tenants_stand_in_one_another() -> None:
+    asked = parse_meeting_request(["r"], ["A/b"], state("r", tenant="a/B"))
+    assert asked.tenant
+    assert asked.tenant.name == "a/b"
+
+
+@pytest.mark.parametrize("other", ["b", "%61", "%FF", "%", "a%20b"])
 def test_two_different_rooms_are_refused(other: str) -> None:
     with pytest.raises(RoomError) as caught:
         parse_meeting_request(["a"], states=state(room=other))

@@ -11,14 +11,14 @@ from werkzeug.test import TestResponse
 
 from tests.gateway import BuildGateway, LocalGateway
 from tests.modules.jitsi.meetings import claims_of, faults, instance, token_of
-from tests.modules.jitsi.names import ACCEPTED, REFUSED
+from tests.modules.jitsi.names import ACCEPTED, REFUSED, in_address_bar
 from tests.node import Node
 
 
 def routes(name: str) -> dict[str, str]:
     """Return every address that asks for a room, as a browser sends it."""
     encoded = quote(name, safe="", errors="surrogatepass")
-    state = quote(json.dumps({"room": name}), safe="")
+    state = quote(json.dumps({"room": in_address_bar(name)}), safe="")
     return {
         "query": f"/jitsi/login?room={encoded}",
         "path": f"/jitsi/login/{encoded}",

@@ -58,7 +58,7 @@ def check_place(node: Node, server: str, url: str, asked: MeetingRequest) -> Non
         assert parsed[part] == base[part]
     segments = parsed["pathname"].split("/")[1:]
     expected = [part for part in base["pathname"].split("/") if part]
-    expected += [asked.tenant.name] if asked.tenant else []
+    expected += asked.tenant.name.split("/") if asked.tenant else []
     assert segments == [*expected, asked.room.segment]
     assert node.jitsi_room_of_path(parsed["pathname"]) == asked.room.claim
 
@@ -91,15 +91,15 @@ def check_app_link(node: Node, server: str, platform: Platform, url: str, asked:
 def test_address_of_a_meeting() -> None:
     room, tenant = parse_room("My Room"), parse_tenant("Acme")
     overrides = (("config.startWithAudioMuted", True), ("config.subject", "a&b"))
-    assert meeting_url(SERVERS[0], room, None, "a.b.c") == "https://meet.example.com/my%20room?jwt=a.b.c"
+    assert meeting_url(SERVERS[0], room, None, "a.b.c") == "https://meet.example.com/My%20Room?jwt=a.b.c"
     assert meeting_url(SERVERS[2], room, tenant, "a.b.c", token_in="fragment", overrides=overrides) == (
-        "https://example.com/a/video/acme/my%20room"
+        "https://example.com/a/video/acme/My%20Room"
         "#jwt=%22a.b.c%22&config.startWithAudioMuted=true&config.subject=%22a%5Cu0026b%22"
     )
     assert meeting_url(SERVERS[0], room, None, "a.b.c", overrides=overrides[:1]) == (
-        "https://meet.example.com/my%20room?jwt=a.b.c#config.startWithAudioMuted=true"
+        "https://meet.example.com/My%20Room?jwt=a.b.c#config.startWithAudioMuted=true"
     )
-    assert meeting_page(SERVERS[1], room, tenant) == "http://127.0.0.1:8443/acme/my%20room"
+    assert meeting_page(SERVERS[1], room, tenant) == "http://127.0.0.1:8443/acme/My%20Room"
 
 
 def test_links_of_the_apps() -> None:

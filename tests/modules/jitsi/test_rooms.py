@@ -13,6 +13,7 @@ from modules.jitsi.rooms import (
     RoomError,
     TenantError,
     clean_room,
+    in_address_bar,
     normal_form,
     parse_room,
     parse_tenant,
@@ -49,9 +50,11 @@ def test_forbidden_names_are_refused_with_their_reason(text: str, reason: str) -
     assert caught.value.reason == reason
 
 
-def test_no_name_is_missing() -> None:
+@pytest.mark.parametrize("text", [None, "{room}"])
+def test_no_name_is_missing(text: str | None) -> None:
+    """A client that does not fill in `{room}` sends it as it stands in its settings."""
     with pytest.raises(RoomError) as caught:
-        parse_room(None)
+        parse_room(text)
     assert caught.value.reason == "missing"
 
 
@@ -69,7 +72,7 @@ def test_every_character_among_letters(node: Node) -> None:
         if unicodedata.category(char) not in {"Cn", "Co", "Cs"} and (code % 64 == 0 or not _is_plain(char)):
             accepted += _rooms(f"Aσ{char}Σ")
     assert len(accepted) > 30_000
-    models = node.jitsi_rooms_of_paths([segment for segment, _ in accepted])
+    models = node.jitsi_rooms_of_paths([f"/{segment}" for segment, _ in accepted])
     assert [pair for pair, model in zip(accepted, models, strict=True) if pair[1] != model] == []
 
 
@@ -78,7 +81,7 @@ def test_characters_that_python_does_not_know_yet(node: Node) -> None:
     unknown = [chr(code) for code in range(0x20000) if unicodedata.category(chr(code)) == "Cn"]
     accepted = _rooms(*unknown)
     assert 0 < len(accepted) < len(unknown)
-    models = node.jitsi_rooms_of_paths([segment for segment, _ in accepted])
+    models = node.jitsi_rooms_of_paths([f"/{segment}" for segment, _ in accepted])
     assert models == [claim for _, claim in accepted]
 
 
@@ -117,6 +120,36 @@ def test_any_text_is_refused_or_means_the_same_to_jitsi(node: Node, text: str) -
     assert len(room.claim) <= 1023
 
 
+BAR = st.text(alphabet="aZÜΣ%2058CEc3af+é/ ", max_size=20) | st.text(max_size=20)
+
+
+@settings(deadline=None)
+@given(BAR)
+def test_a_room_of_the_address_bar_is_refused_or_means_the_same_to_jitsi(node: Node, text: str) -> None:
+    """Jitsi's `state` has the room as it stands in the address bar (functions.any.ts)."""
+    try:
+        room = parse_room(in_address_bar(text))
+    except RoomError:
+        return
+    assert room.claim == node.jitsi_safe_room(text)
+    assert node.jitsi_room_of_path(f"/{room.segment}") == room.claim
+
+
+@pytest.mark.parametrize(
+    ("typed", "segment"),
+    [
+        ("My Room", "My%20Room"),
+        ("STANDUP", "STANDUP"),
+        ("Übung", "%C3%9Cbung"),
+        ("ΣΟΦΟΣ", "%CF%83%CE%BF%CF%86%CE%BF%CF%82"),
+    ],
+)
+def test_the_path_keeps_the_capitals_that_mean_the_same_everywhere(typed: str, segment: str) -> None:
+    """The case of the room in the *path* stays as people typed it (Jitsi shows it as title)."""
+    assert parse_room(typed).segment == segment
+    assert parse_room(typed) == parse_room(typed.lower())
+
+
 @pytest.mark.parametrize(
     ("typed", "cleaned"),
     [
@@ -144,7 +177,8 @@ def test_a_cleaned_name_is_accepted_or_nothing_could_be_left_of_it(text: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [("Acme", "acme"), ("a_b-9", "a_b-9"), ("ＡＣＭＥ", "acme"), ("a" * 63, "a" * 63)]
+    ("text", "name"),
+    [("Acme", "acme"), ("a_b-9", "a_b-9"), ("ＡＣＭＥ", "acme"), ("a" * 63, "a" * 63), ("A/b", "a/b")],
 )
 def test_tenant_has_one_normal_form(text: str, name: str) -> None:
     tenant = parse_tenant(text)
@@ -158,7 +192,28 @@ def test_no_tenant(text: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["*", "[a]", "a.b", "..", "a/b", "ü", " ", "a b", "%2e", "a\n", "\ud800", "a" * 64, "\ufdfa"]
+    "text",
+    [
+        "*",
+        "[a]",
+        "a.b",
+        "..",
+        "/a",
+        "a/",
+        "a//b",
+        "a/..",
+        "a/../b",
+        "a／／b",
+        "/".join("abcdefghi"),
+        "ü",
+        " ",
+        "a b",
+        "%2e",
+        "a\n",
+        "\ud800",
+        "a" * 64,
+        "\ufdfa",
+    ],
 )
 def test_other_tenants_are_refused(text: str) -> None:
     with pytest.raises(TenantError):
@@ -166,11 +221,11 @@ def test_other_tenants_are_refused(text: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.text(max_size=80))
+@given(st.text(max_size=80) | st.text(alphabet="aZ9-_/.%", max_size=80))
 def test_any_tenant_is_refused_or_harmless(text: str) -> None:
     try:
         tenant = parse_tenant(text)
     except TenantError:
         return
     assert tenant is None or parse_tenant(tenant.name) == tenant
-    assert tenant is None or quote(tenant.name, safe="") == tenant.name
+    assert tenant is None or (quote(tenant.name) == tenant.name and "" not in tenant.name.split("/"))
