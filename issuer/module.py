@@ -228,6 +228,10 @@ class Module(ABC):
         """Return what operators must hear at every start: dangerous options that are on."""
         return ()
 
+    def notes(self) -> Iterable[str]:
+        """Return what the other side must be told of this instance: `issuer check` shows it."""
+        return ()
+
     def commands(self) -> Iterable[click.Command]:
         """Return commands for the `issuer` command line."""
         return ()

@@ -25,8 +25,13 @@ def check(shell: Shell) -> None:
     failed = run_checks(item for item in house.checks() if item.offline)
     instances = ", ".join(f"{name} ({m.name} at {m.settings.path})" for name, m in house.modules.items())
     good = f"ok   configuration; modules: {instances or 'none'}"
-    click.echo("the configuration has faults" if failed else good)
-    sys.exit(1 if failed else 0)
+    if failed:
+        click.echo("the configuration has faults")
+        sys.exit(1)
+    for name, module in house.modules.items():
+        for note in module.notes():
+            click.echo(f"note {name}: {note}")
+    click.echo(good)
 
 
 def run_checks(checks: Iterable[Check]) -> int:

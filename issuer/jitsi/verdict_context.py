@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from issuer.jitsi.features import unknown_feature
 from issuer.jitsi.verdict_parts import Finding, Json, fault, fine, seen, texts
 from issuer.jitsi.xmltext import forbidden_in_xml
 
@@ -17,7 +18,12 @@ def judge_context(claims: dict[str, Json]) -> list[Finding]:
     context = claims["context"]
     if not isinstance(context, dict):
         return [fault("context", f"it is {seen(context)}; it must be an object, or absent")]
-    mistakes = [*_wrong_kinds(context), *_wrong_user(context.get("user")), *_wrong_text(context)]
+    mistakes = [
+        *_wrong_kinds(context),
+        *_wrong_user(context.get("user")),
+        *_wrong_features(context.get("features")),
+        *_wrong_text(context),
+    ]
     return [fault("context", text) for text in mistakes] or [fine("context", "as Jitsi's plugins take it")]
 
 
@@ -44,6 +50,15 @@ def _wrong_user(user: Json) -> Iterator[str]:
             yield f"user has the name {seen(name)}; spaces, colons and the like break XML"
         if not isinstance(value, str | bool):
             yield f"user.{seen(name)} is {seen(value)}; it must be a string, true or false"
+
+
+def _wrong_features(features: Json) -> Iterator[str]:
+    """Yield what is in `features` and allows nothing."""
+    for name, value in features.items() if isinstance(features, dict) else ():
+        if text := unknown_feature(name):
+            yield f"features has {seen(name)}: {text}"
+        elif not isinstance(value, bool) and value not in ("true", "false"):
+            yield f"features.{name} is {seen(value)}; only true and false count, as such or as text"
 
 
 def _wrong_text(context: dict[str, Json]) -> Iterator[str]:

@@ -39,6 +39,8 @@ class Option:
     text: str
     secret: bool
     example: str
+    recommended: str = ""
+    """TOML that a new file has instead of the default, "" when that is best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,10 @@ def _option(name: str, field: FieldInfo) -> Option:
     kind = _kind(field)
     default = None if field.is_required() else toml(field.default, kind)
     example = toml(field.examples[0]) if field.examples else default or ""
-    return Option(name, kind, default, " ".join((field.description or "").split()), secret, example)
+    extra = field.json_schema_extra
+    recommended = toml(extra["recommended"]) if isinstance(extra, dict) and "recommended" in extra else ""
+    text = " ".join((field.description or "").split())
+    return Option(name, kind, default, text, secret, example, recommended)
 
 
 def _kind(field: FieldInfo) -> str:

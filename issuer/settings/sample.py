@@ -59,6 +59,8 @@ def _option(
     value = given.get(option.name, option.example) or '""'
     if option.secret and active and fresh_secret and not option.example:
         return [comment, f'{option.name} = "{fresh_secret()}"']
+    if option.recommended and active:
+        return [comment, f"{option.name} = {option.recommended}"]
     required = option.default is None or (option.name in given and option.name != "path")
     prefix = "" if active and required else "# "
     return [comment, f"{prefix}{option.name} = {value}"]

@@ -18,6 +18,10 @@ CLIENT_NAMES = {"hidden_from_recorder": "hidden-from-recorder"}
 FLAGS = frozenset(
     {"moderator", "lobby_bypass", "security_bypass", "lobby", "hidden_from_recorder", "lobby_autostart"}
 )
+LEFT_OUT_BY_NO = frozenset({"lobby"})
+"""Of `context.room`: what a "no" leaves out. `lobby: false` switches the lobby off for everybody."""
+NEVER = "false"
+"""The option, letter by letter, that writes it all the same."""
 LONGEST_TEXT = 300
 """Bytes of a text claim in JSON, so that the whole token stays below the 8 KB that Prosody takes."""
 
@@ -68,6 +72,8 @@ class Claims:
             if text := getattr(section, option):
                 expression = self._compiler.expression(f"{name}.{option}", text)
                 kind = flag_claim if option in FLAGS else text_claim
+                if name == "room" and option in LEFT_OUT_BY_NO and text.strip() != NEVER:
+                    kind = yes_claim
                 claims[CLIENT_NAMES.get(option, option)] = kind(expression)
         return claims
 
@@ -106,6 +112,11 @@ class Claims:
 def flag_claim(expression: Expression) -> Claim:
     """Return what gives a boolean claim, or None when the expression has no value."""
     return lambda scope: None if expression.value(scope) is None else expression.flag(scope)
+
+
+def yes_claim(expression: Expression) -> Claim:
+    """Return what gives `true`, or None."""
+    return lambda scope: expression.flag(scope) or None
 
 
 def text_claim(expression: Expression) -> Claim:

@@ -15,6 +15,7 @@ from issuer.check import Check
 from issuer.errors import ForbiddenError, Refusal, StepUpRequiredError
 from issuer.identity import Identity
 from issuer.issuance import Phases
+from issuer.jitsi.features import unknown_feature
 from issuer.keys import KeyRingError
 from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.store import Session
@@ -123,6 +124,17 @@ class JitsiModule(Module):
     def checks(self) -> Iterable[Check]:
         """Return the check of the signing key."""
         return [Check("signing key", self._check_key)]
+
+    def warnings(self) -> Iterable[str]:
+        """Return the features that Jitsi does not know."""
+        for name in self.settings.features or {}:
+            if text := unknown_feature(name):
+                yield f"features.{name}: {text}"
+
+    def notes(self) -> Iterable[str]:
+        """Return what Jitsi must be told of this instance."""
+        base = f"{self.gateway.settings.public_url.rstrip('/')}{self.settings.path}"
+        yield f"Jitsi's TOKEN_AUTH_URL is {base}/login?room={{room}}&state={{state}}"
 
     def _check_key(self) -> None:
         if self.settings.app_secret is not None:

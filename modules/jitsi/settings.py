@@ -69,9 +69,9 @@ class RoomClaims(Section):
     """Expressions for `context.room`."""
 
     lobby: str | None = None
-    """Yes turns the lobby on."""
+    """Yes turns the lobby on; a no says nothing. Only the literal "false" turns it off, for everybody."""
     lobby_autostart: str | None = None
-    """Yes turns the lobby on when the conference begins."""
+    """No keeps the lobby off where the plugin turns it on in every conference; absent means on."""
     password: str | None = None
     """The password of the conference."""
 
@@ -120,10 +120,15 @@ class JitsiSettings(ModuleSettings):
     """The `iss` claim; default: the public URL, with its final slash. Jitsi's `JWT_ACCEPTED_ISSUERS`."""
     domain: str = Field(default="*", min_length=1, max_length=253)
     """The `sub` claim when no tenant is asked for: `*`, or Prosody's XMPP domain where Jitsi verifies it."""
-    expiration: Duration = 300.0
-    """How long a token is good for entering."""
-    token_in: Literal["query", "fragment"] = "query"  # noqa: S105 - a place, not a token
-    """Where the token stands in the address of the meeting; `fragment` keeps it out of web server logs."""
+    expiration: Duration = Field(default=300.0, json_schema_extra={"recommended": "4h"})
+    """How long a token holds. After it, whose connection drops must sign in anew: the length of a meeting is
+    best, or Jitsi's own sign-in page, which renews it. The default is for old set-ups."""
+    token_in: Literal["query", "fragment"] = Field(
+        default="query",
+        json_schema_extra={"recommended": "fragment"},
+    )
+    """Where the token stands in the address of the meeting: `fragment` keeps it, which is good for hours, out
+    of web servers' logs. Old Jitsi reads `query` alone."""
     rooms: list[RoomRule] = Field(default=[])
     """Rules for some rooms, as a list of `[[modules.<instance>.rooms]]`."""
     wildcard_room: str | None = None
@@ -135,7 +140,7 @@ class JitsiSettings(ModuleSettings):
     tenant: str | None = None
     """Expression for `context.tenant`."""
     matrix: MatrixExchange = MatrixExchange()
-    features: dict[FeatureName, str] | None = Field(default=None, max_length=20)
+    features: dict[FeatureName, str] | None = Field(default=None, max_length=30)
     """Expressions for `context.features`: once there is one, only what says yes is allowed."""
 
     @field_validator("app_secret")

@@ -41,6 +41,7 @@ def test_init_writes_what_check_accepts(folder: Path) -> None:
     assert found.settings.public_url == "https://auth.example.com/"
     (jitsi,) = found.modules
     assert len(jitsi.settings.app_secret.get_secret_value()) == 64
+    assert (jitsi.settings.expiration, jitsi.settings.token_in) == (4 * 3600, "fragment")
     status, output = issuer("check")
     assert (status, output.splitlines()[-1]) == (0, "ok   configuration; modules: jitsi (jitsi at /jitsi)")
     assert not (folder / "data").exists(), "neither makes a database"

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -15,6 +15,9 @@ from issuer.jitsi.verdict import JitsiServer, judge_token
 from tests.docs.configurations import SECRET, application, close, whole
 from tests.docs.pages import ROOT, page
 from tests.fakes import FakeClock
+from tests.node import Node, node
+
+__all__ = ["node"]
 
 README = page("README.md")
 ORIGIN = "https://auth.example.com"
@@ -80,14 +83,14 @@ def jitsi(settings: dict[str, str], app: Flask) -> JitsiServer:
 
 @pytest.mark.parametrize(("algorithm", "settings"), [("HS256", HS256), ("RS256", RS256)])
 def test_jitsi_takes_the_token(
-    algorithm: str, settings: dict[str, str], tmp_path: Path, keys: Path, clock: FakeClock
+    algorithm: str, settings: dict[str, str], tmp_path: Path, keys: Path, clock: FakeClock, node: Node
 ) -> None:
     app = portal(tmp_path, keys, clock, algorithm)
-    asked = urlsplit(settings["TOKEN_AUTH_URL"].replace("{room}", quote("Team Meeting")))
+    address = node.jitsi_sign_in(settings["TOKEN_AUTH_URL"], "https://meet.example.com/Team%20Meeting")
+    asked = urlsplit(address)
     assert f"{asked.scheme}://{asked.netloc}" == ORIGIN
     answer = signed_in(app).get(f"{asked.path}?{asked.query}", base_url=ORIGIN)
-    token = parse_qs(urlsplit(answer.location).query)["jwt"][0]
-    findings = judge_token(token, jitsi(settings, app), clock.now())
+    findings = judge_token(node.jitsi_read(answer.location)["jwt"], jitsi(settings, app), clock.now())
     assert [finding for finding in findings if not finding.ok] == []
     close(app)
 
@@ -98,7 +101,7 @@ COMMON = {
     "JWT_APP_ID": "jitsi",
     "JWT_ACCEPTED_ISSUERS": "https://auth.example.com/",
     "JWT_ACCEPTED_AUDIENCES": "jitsi",
-    "TOKEN_AUTH_URL": "https://auth.example.com/jitsi/login?room={room}",
+    "TOKEN_AUTH_URL": "https://auth.example.com/jitsi/login?room={room}&state={state}",
 }
 SECRET_ONLY = {"JWT_APP_SECRET": "the value of `app_secret"}
 KEY_SERVER = {"JWT_ASAP_KEYSERVER": "https://auth.example.com/jitsi/asap"}

@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from issuer.identity import Attribute, Identity
+from issuer.jitsi.features import FEATURES
 from issuer.jitsi.xmltext import forbidden_in_xml
 from tests.gateway import BuildGateway, LocalGateway
 from tests.modules.jitsi.meetings import HS256, RS256, claims_of, faults, instance, person, token_of
+from tests.node import Node
 
 EVERYTHING: dict[str, Any] = {
     "user": {
@@ -112,7 +114,7 @@ def test_what_is_absent_is_left_out(build_gateway: BuildGateway) -> None:
     assert claims(gateway, empty)["context"] == {
         "user": {"affiliation": "member", "moderator": False, "lobby_bypass": False, "lobby": True}
         | {"hidden-from-recorder": True},
-        "room": {"lobby": False, "lobby_autostart": True},
+        "room": {"lobby_autostart": True},
         "features": {"recording": False, "livestreaming": False, "outbound-call": False},
     }
 
@@ -126,6 +128,76 @@ def test_no_context_but_the_user_when_nothing_is_asked_for(build_gateway: BuildG
 def test_an_affiliation_that_fails_is_member(build_gateway: BuildGateway, affiliation: str) -> None:
     gateway = build_gateway(instance(user={"affiliation": affiliation}), keys=())
     assert claims(gateway, person())["context"]["user"]["affiliation"] == "member"
+
+
+def test_a_no_of_one_person_does_not_switch_the_lobby_off_for_everybody(build_gateway: BuildGateway) -> None:
+    """`lobby = 'inGroup("owners")'`: nobody but an owner has the claim. `features` with a wrong name: `check`
+    names the right one.
+    """
+    gateway = build_gateway(instance(room={"lobby": 'inGroup("owners")'}), keys=())
+    assert claims(gateway, person(("owners",)))["context"]["room"] == {"lobby": True}
+    assert "room" not in claims(gateway, person(("staff",)))["context"]
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "found"),
+    [
+        ("lobby", "false", {"lobby": False}),
+        ("lobby", "true", {"lobby": True}),
+        ("lobby", "deny", None),
+        ("lobby", "1 == 2", None),
+        ("lobby", "absent", None),
+        ("lobby_autostart", 'inGroup("owners")', {"lobby_autostart": False}),
+        ("lobby_autostart", "false", {"lobby_autostart": False}),
+        ("lobby_autostart", "true", {"lobby_autostart": True}),
+        ("lobby_autostart", "absent", None),
+    ],
+)
+def test_what_a_no_writes_is_what_the_plugin_makes_of_it(
+    build_gateway: BuildGateway, option: str, text: str, found: dict[str, bool] | None
+) -> None:
+    """jitsi-contrib, mod_token_security_ondemand.lua: `lobby` false destroys the lobby, absent does nothing;
+    mod_token_lobby_autostart.lua: `lobby_autostart` false alone means off."""
+    gateway = build_gateway(instance(room={option: text}), keys=())
+    assert claims(gateway, person(("staff",)))["context"].get("room") == found
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("outbound_call", "outbound-call"),
+        ("screensharing", "screen-sharing"),
+        ("Recording", "recording"),
+        ("live-streaming", "livestreaming"),
+    ],
+)
+def test_a_feature_that_jitsi_does_not_know_is_named_with_the_right_one(
+    build_gateway: BuildGateway, name: str, right: str
+) -> None:
+    """`lobby = 'inGroup("owners")'`: nobody but an owner has the claim. `features` with a wrong name: `check`
+    names the right one.
+    """
+    gateway = build_gateway(instance(features={name: "1", "recording": "1"}), users={"dwho": ()}, keys=())
+    (warning,) = gateway.parts.warnings()
+    assert warning.startswith(f"modules.jitsi: features.{name}: ")
+    assert warning.endswith(f'did you mean "{right}"?')
+    token = token_of(gateway.sign_in("dwho").get("/jitsi/login?room=x"))
+    (fault,) = faults(gateway, token, "x")
+    assert right in fault
+
+
+def test_a_feature_that_is_like_no_other(build_gateway: BuildGateway) -> None:
+    gateway = build_gateway(instance(features={"xyz": "1"}), keys=())
+    assert "it knows branding, calendar" in next(iter(gateway.parts.warnings()))
+
+
+def test_the_client_knows_no_feature_that_we_do_not(build_gateway: BuildGateway, node: Node) -> None:
+    """The client's own list is in its `validateJwt`, which names each that it does not know."""
+    names = sorted(FEATURES)
+    gateway = build_gateway(instance(features=dict.fromkeys(names, "1")), users={"dwho": ()}, keys=())
+    token = token_of(gateway.sign_in("dwho").get("/jitsi/login?room=x"))
+    unknown = {fault["args"]["feature"] for fault in node.jitsi_faults(token) if "args" in fault}
+    assert unknown == {"live-translation-subscribe"}  # only the server knows it (mod_jitsi_permissions.lua)
 
 
 def test_a_wildcard_only_by_its_expression(build_gateway: BuildGateway) -> None:

@@ -4,6 +4,7 @@
 
 import json
 import logging
+import time
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -208,3 +209,23 @@ def test_a_refresh_token_goes_nowhere(
     assert "r3fr3sh" not in f"{clean}{away.location}{away.text}{meeting.location}{caplog.text}"
     data = gateway.parts.settings.data_dir
     assert not any(b"r3fr3sh" in file.read_bytes() for file in data.glob("issuer.db*"))
+
+
+@pytest.mark.parametrize("token_in", ["query", "fragment"])
+def test_loaded_again_after_exp_the_client_asks_for_a_new_token_by_itself(
+    build_gateway: BuildGateway, node: Node, token_in: str
+) -> None:
+    """What a person sees when they reload after `exp` is tried with the client's code and described."""
+    now = time.time()
+    for age, asks in ((60.0, False), (4 * 3600 + 1.0, True)):
+        gateway = build_gateway(instance(token_in=token_in, expiration="4h"), users={"dwho": ()}, keys=())
+        gateway.clock.time = now - age
+        client = gateway.sign_in("dwho")
+        state = json.dumps({"room": "Standup", "tenant": "acme", "config.subject": "Q&A"})
+        meeting = str(client.get("/jitsi/login", query_string={"state": state}).location)
+        assert node.jitsi_asks_again(FORMS["state"], meeting) is asks
+        assert node.jitsi_asks_again("", meeting) is False
+        again = urlsplit(node.jitsi_sign_in(FORMS["state"], meeting))
+        after = node.jitsi_read(str(client.get(f"{again.path}?{again.query}").location))
+        assert (after["tenant"], after["room"]) == ("acme", "Standup")
+        assert after["settings"] == {"config.subject": "Q&A"}

@@ -97,3 +97,26 @@ def test_a_token_from_the_shell_is_recorded(shell: Shell) -> None:
         rows = database.execute("SELECT uid, instance, room, address FROM issuances").fetchall()
     database.close()
     assert rows == [("dwho", "jitsi", "my room", None)]
+
+
+def test_check_says_what_jitsi_must_be_told(shell: Shell) -> None:
+    """`TOKEN_AUTH_URL` with `{state}` everywhere, `issuer check`'s hint too."""
+    done = shell.run("check")
+    assert done.exit_code == 0, done.output
+    assert (
+        "note jitsi: Jitsi's TOKEN_AUTH_URL is"
+        " https://auth.example.com/jitsi/login?room={room}&state={state}\n" in done.output
+    )
+    assert "https://auth.example.com/school/login?room={room}&state={state}\n" in done.output
+
+
+def test_check_and_verify_name_the_right_feature(shell: Shell) -> None:
+    with shell.file.open("a") as file:
+        file.write('\n[modules.jitsi.features]\noutbound_call = "1"\n')
+    done = shell.run("check")
+    assert done.exit_code == 0, done.output
+    assert "warn modules.jitsi: features.outbound_call: " in done.output
+    assert 'did you mean "outbound-call"?' in done.output
+    verdict = shell.run("verify", shell.token("--room", "x"), "--room", "x")
+    assert verdict.exit_code == 1
+    assert 'did you mean "outbound-call"?' in verdict.output
