@@ -229,6 +229,19 @@ class Issuance:
         self._judge(phases, scope)
         return scope
 
+    def might(self, phases: Phases, identity: Identity, address: str | None, missing: Iterable[str]) -> bool:
+        """Tell whether somebody could have a token, if the variables that are `missing` had values.
+
+        A stronger sign-in counts as if they had it. Nothing is recorded.
+        """
+        scope, rule = self._scope(phases, identity, address), phases.rule()
+        people = [identity, *(self._stronger(identity) if self._asks_how_strong(rule, identity) else ())]
+        return any(rule.might(replace(scope, identity=one), missing) for one in people)
+
+    @staticmethod
+    def _asks_how_strong(rule: Rule, identity: Identity) -> bool:
+        return bool({"authLevel", *identity.macros} & set(rule.program.variables))
+
     def _scope(self, phases: Phases, identity: Identity, address: str | None) -> Scope:
         request: dict[str, object] = {
             "ip": address or None,
@@ -249,7 +262,7 @@ class Issuance:
     def _ask_for_more(self, phases: Phases, scope: Scope) -> None:
         """Raise `StepUpRequiredError` when the rule would say yes, had the person signed in more strongly."""
         rule = phases.rule()
-        if not {"authLevel", *scope.identity.macros} & set(rule.program.variables):
+        if not self._asks_how_strong(rule, scope.identity):
             return
         for identity in self._stronger(scope.identity):
             if rule.judge(replace(scope, identity=identity)).allowed:

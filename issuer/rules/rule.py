@@ -201,6 +201,13 @@ class Rule:
         except FailureError as failure:
             return Decision(False, f"the rule failed: {failure}")
 
+    def might(self, scope: Scope, missing: Iterable[str]) -> bool:
+        """Tell whether it says yes, or could if variables that are `missing` in the scope had values."""
+        try:
+            return is_yes(self.program.run(scope))
+        except FailureError:
+            return not set(missing).isdisjoint(self.program.variables)
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:

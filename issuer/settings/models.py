@@ -92,8 +92,17 @@ class PortalSettings(Section):
 
     name: str = Field(default="Sign-in", min_length=1, max_length=60)
     """The name of your service, shown on every page."""
+    support: str = Field(default="", max_length=200)
+    """Whom people ask for help, on pages that refuse: a mail address, an address of a page, or words."""
     demo: bool = False
     """Say on every page that this is a demo, and refuse to listen on anything but loopback."""
+
+    @property
+    def support_link(self) -> str | None:
+        """Where a click on `support` leads, or None when it is words."""
+        if re.fullmatch(r"https?://[!-~]+", self.support):
+            return self.support
+        return f"mailto:{self.support}" if re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", self.support) else None
 
 
 class SessionSettings(Section):

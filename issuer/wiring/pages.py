@@ -111,7 +111,13 @@ def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: Login
     ErrorHandler(house.world.randomness, login_page, modules).register(app)
     language = Language(app, lambda request: LoginFlow.leading_to(request.args.get("next")).return_to)
     portal = house.settings.portal
-    site = {"name": portal.name, "demo": portal.demo, "second_factor": house.factors.on}
+    site = {
+        "name": portal.name,
+        "support": portal.support,
+        "support_link": portal.support_link,
+        "demo": portal.demo,
+        "second_factor": house.factors.on,
+    }
     app.context_processor(lambda: {"site": site, "person": current.person(), "lang": language.current()})
     server = house.settings.server
     app.wsgi_app = TrustedProxies(app.wsgi_app, server.trusted_proxies, server.forwarded_header)  # type: ignore[method-assign]

@@ -53,6 +53,15 @@ class RoomForbiddenError(ForbiddenError):
     remedy = _("Choose another room, or ask the people who run this service.")
 
 
+class NoRoomError(RoomForbiddenError):
+    """The rule said no, and it says no of every other room too."""
+
+    remedy = _(
+        "No other room will help. If you think that you should be able to meet here, ask the people who run"
+        " this service."
+    )
+
+
 BY_REASON: dict[str, type[GatewayError]] = {"missing": MissingRoomError, "disagree": DisagreeError}
 BY_KIND: dict[type[MeetingRequestError], type[GatewayError]] = {
     RoomError: BadRoomError,

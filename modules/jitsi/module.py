@@ -21,10 +21,10 @@ from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
 from issuer.store import Session
 from issuer.web.urls import requested
 from modules.jitsi.commands import verify
-from modules.jitsi.errors import MissingRoomError, RoomForbiddenError
+from modules.jitsi.errors import MissingRoomError, NoRoomError, RoomForbiddenError
 from modules.jitsi.errors import refusal as told
 from modules.jitsi.meeting_request import parameters, parse_meeting_request
-from modules.jitsi.phases import KEY_USE, JitsiPhases, Meetings, state_phases
+from modules.jitsi.phases import KEY_USE, VARIABLES, JitsiPhases, Meetings, SomeRoomPhases, state_phases
 from modules.jitsi.rooms import MeetingRequestError, clean_room
 from modules.jitsi.settings import JitsiSettings
 from modules.jitsi.state import without_refresh_token
@@ -91,7 +91,8 @@ class JitsiModule(Module):
         try:
             return self.gateway.issuance.respond(JitsiPhases(self._meetings, asked), self.gateway.address())
         except ForbiddenError as error:
-            raise RoomForbiddenError(str(error)) from None
+            kind = RoomForbiddenError if self._may_meet(self.gateway.require().identity) else NoRoomError
+            raise kind(str(error)) from None
         except (SignInRequiredError, StepUpRequiredError):
             if not asked.state.has_secret:
                 raise
@@ -155,8 +156,16 @@ class JitsiModule(Module):
             return self._exchange.refusal(refusal)
         return None
 
-    def tiles(self, session: Session) -> Iterable[Tile]:  # noqa: ARG002 - everybody sees it
-        """Return the "start a meeting" form."""
+    def _may_meet(self, identity: Identity) -> bool:
+        """Tell whether there could be a room that somebody may enter."""
+        might, address = self.gateway.issuance.might, self.gateway.address()
+        asked = (SomeRoomPhases(self._meetings, rule) for rule in self._meetings.rules())
+        return any(might(phases, identity, address, VARIABLES) for phases in asked)
+
+    def tiles(self, session: Session) -> Iterable[Tile]:
+        """Return the "start a meeting" form, to those whom a rule may allow a room."""
+        if not self._may_meet(session.identity):
+            return []
         form = TileForm(f"{self.settings.path}/start", "room", _("Name of the room"), _("Start or join"))
         return [
             Tile(_("Video meeting"), _("Start a meeting, or join one by its name."), form=form, icon="video")

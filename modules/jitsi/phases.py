@@ -1,6 +1,6 @@
 """Jitsi's own part of each phase of an issuance."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -45,6 +45,10 @@ class Meetings:
             if settings.app_secret is not None
             else RingSigner(gateway.keys, KEY_USE, settings.algorithm)
         )
+
+    def rules(self) -> Iterable[Rule]:
+        """Return every rule that may let somebody in: those of rooms, and the use rule."""
+        return [self._rule, *(rule for _, rule in self._room_rules)]
 
     def rule_for(self, room: str) -> Rule:
         """Return the rule of the first pattern that matches, else the use rule."""
@@ -126,6 +130,23 @@ def state_phases(meetings: Meetings, state: str) -> JitsiPhases:
     if not state.lstrip().startswith("{") or parse_state(state).room is None:
         return EveryRoomPhases(meetings)
     return JitsiPhases(meetings, parse_meeting_request([], states=[state]))
+
+
+class SomeRoomPhases(JitsiPhases):
+    """A token for a room that is not said yet: for asking a rule whether there could be one."""
+
+    def __init__(self, meetings: Meetings, rule: Rule) -> None:
+        """Ask this rule."""
+        super().__init__(meetings, MeetingRequest(EVERY_ROOM, None, JitsiState()))
+        self._some_rule = rule
+
+    def variables(self) -> dict[str, str]:
+        """Return neither room nor tenant."""
+        return {}
+
+    def rule(self) -> Rule:
+        """Return the rule that is asked."""
+        return self._some_rule
 
 
 class EveryRoomPhases(JitsiPhases):

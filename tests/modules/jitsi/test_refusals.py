@@ -56,7 +56,9 @@ def test_refusals_say_what_to_do(gateway: LocalGateway, caplog: pytest.LogCaptur
         answer = gateway.sign_in(uid).get("/jitsi/login", query_string={"room": room})
         assert answer.status_code == 403
         assert "You are not allowed to enter this room." in answer.text
-        assert "Choose another room, or ask the people who run this service." in answer.text
+        another = "Choose another room, or ask the people who run this service." in answer.text
+        assert another is (uid == "dwho")
+        assert ("No other room will help." in answer.text) is (uid == "stranger")
         assert "Location" not in answer.headers
     assert gateway.parts.store.issuances.search() == []
     events = audit_events(caplog)
