@@ -43,6 +43,18 @@ class ConfigurationError(Exception):
         self.option = option
 
 
+@dataclass(frozen=True, slots=True)
+class SignInPage:
+    """A sign-in page of the other side's own, which is a client of a provider here."""
+
+    modules: tuple[str, ...]
+    """The modules that it needs beside the one that it belongs to."""
+    sections: str
+    """TOML: what the configuration needs."""
+    told: str
+    """What goes into the configuration of the other side."""
+
+
 class ModuleSettings(Section):
     """Options that every issuer module has."""
 
@@ -157,6 +169,11 @@ class Module(ABC):
         """Keep what the instance is made of; raise `ConfigurationError` on contradictions."""
         self.settings = settings
         self.gateway = gateway
+
+    @classmethod
+    def sign_in_page(cls, public_url: str) -> "SignInPage | None":  # noqa: ARG003 - for those who override it
+        """Return what `issuer init --sign-in-page` adds, None when people sign in at the portal alone."""
+        return None
 
     @classmethod
     def tables(cls) -> Tables | None:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import issuer.keys as ring
 from issuer.cli import Shell
-from issuer.module import Module
+from issuer.module import Module, SignInPage
 from issuer.settings.models import Settings, TokenSettings
 from issuer.settings.sample import sample
 from issuer.settings.types import PublicUrl
@@ -47,8 +47,11 @@ def _public_url(_context: click.Context, _option: click.Parameter, value: str) -
     help="Where browsers reach it.",
 )
 @click.option("--module", "enabled", multiple=True, help="An issuer module to enable, as in jitsi.")
+@click.option(
+    "--sign-in-page", is_flag=True, help="Add the client of a module's own sign-in page, as Jitsi's."
+)
 @click.pass_obj
-def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...]) -> None:
+def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...], sign_in_page: bool) -> None:
     """Write a commented configuration FILE with fresh secrets, and make signing keys."""
     try:
         types = module_types()
@@ -58,9 +61,12 @@ def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...]) ->
         raise click.ClickException(
             f"there is no module {sorted(unknown)[0]!r}; installed are: {', '.join(types)}"
         )
+    pages = _sign_in_pages([types[name] for name in enabled], public_url) if sign_in_page else []
+    enabled += tuple(name for page in pages for name in page.modules if name not in enabled)
     models = {name: module.Settings for name, module in types.items() if module.in_sample}
     shell.give_up_root([file])
     text = sample(public_url, models, enabled, lambda: shell.randomness.bytes(SECRET_BYTES).hex())
+    text += "".join(f"\n{page.sections}" for page in pages)
     try:
         write_private(file, text)
     except OSError as error:
@@ -72,6 +78,15 @@ def init(shell: Shell, file: Path, public_url: str, enabled: tuple[str, ...]) ->
             make_keys(directory, use, shell.clock)
     except (ring.KeyRingError, OSError) as error:
         raise click.ClickException(f"no key could be made in {directory}: {error}") from None
+    for page in pages:
+        click.echo(f"\n{page.told}")
+
+
+def _sign_in_pages(types: list[type[Module]], public_url: str) -> list[SignInPage]:
+    found = [page for module in types if (page := module.sign_in_page(public_url))]
+    if not found:
+        raise click.ClickException("no module has a sign-in page of its own: name one, as in --module jitsi")
+    return found
 
 
 def make_keys(directory: Path, use: str, clock: Clock) -> None:

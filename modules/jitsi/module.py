@@ -17,7 +17,7 @@ from issuer.identity import Identity
 from issuer.issuance import Phases
 from issuer.jitsi.features import unknown_feature
 from issuer.keys import KeyRingError
-from issuer.module import ConfigurationError, Gateway, Module, Tile, TileForm
+from issuer.module import ConfigurationError, Gateway, Module, SignInPage, Tile, TileForm
 from issuer.store import Session
 from issuer.web.urls import requested
 from modules.jitsi.commands import verify
@@ -32,6 +32,25 @@ from modules.jitsi.state import without_refresh_token
 if TYPE_CHECKING:
     from modules.jitsi.matrix.exchange import MatrixTokenExchange
 
+CLIENT = """\
+# Jitsi's own sign-in page.
+[modules.oidc.clients.meet]
+kind = "jitsi"
+name = "Jitsi Meet"
+redirect_uris = ["https://meet.example.com/static/sso.html"]
+post_logout_redirect_uris = ["https://meet.example.com/static/logout.html"]
+trusted = true
+"""
+CONFIG_JS = """\
+For Jitsi's config.js (in Docker: custom-config.js). Replace meet.example.com, here and in the file, by yours:
+
+config.tokenAuthInline = true;
+config.sso = { tokenService: 'auth.example.com/oidc', clientId: 'meet' };
+config.tokenAuthUrl = 'https://auth.example.com/oidc/authorize?client_id=meet&response_type=code&scope=openid'
+    + '&state={state}&redirect_uri=https://meet.example.com/static/sso.html'
+    + '&code_challenge={code_challenge}&code_challenge_method=S256';
+config.tokenLogoutUrl = 'https://auth.example.com/oidc/logout?client_id=meet'
+    + '&post_logout_redirect_uri=https://meet.example.com/static/logout.html';"""
 PEM_TYPE = "application/x-pem-file"
 PEM_CACHE = "public, max-age=3600"
 CERTIFICATES_CACHE = "public, max-age=60"
@@ -64,6 +83,12 @@ class JitsiModule(Module):
         self._meetings = Meetings(settings, gateway)
         self._check_key()
         self._exchange = self._new_exchange() if settings.matrix.enabled else None
+
+    @classmethod
+    def sign_in_page(cls, public_url: str) -> SignInPage:
+        """Return the client of Jitsi's own sign-in page, and what goes into Jitsi's `config.js`."""
+        host = public_url.partition("://")[2].rstrip("/")
+        return SignInPage(("oidc",), CLIENT, CONFIG_JS.replace("auth.example.com", host))
 
     def blueprint(self) -> Blueprint:
         """Return `login`, `login/<room>`, `start`, `keys.json`, `asap/<hash>.pem`, and maybe `matrix`."""

@@ -47,6 +47,32 @@ def test_init_writes_what_check_accepts(folder: Path) -> None:
     assert not (folder / "data").exists(), "neither makes a database"
 
 
+def test_init_writes_jitsis_sign_in_page_as_the_documentation_has_it(folder: Path) -> None:
+    """`issuer init --module jitsi --sign-in-page` writes the client and prints what goes into Jitsi's
+    config."""
+    page = (Path(__file__).parents[2] / "docs" / "oidc-jitsi.md").read_text()
+    url = ("--public-url", "https://auth.example.com/")
+    status, output = issuer("init", "--module", "jitsi", "--sign-in-page", *url)
+    assert status == 0, output
+    assert output[output.index("config.tokenAuthInline") :] in page
+    assert output.count(" made (oidc, ") == 2
+    client = (folder / "issuer.toml").read_text().rpartition("[modules.oidc.clients.meet]")[2]
+    assert client in page
+    status, output = issuer("check")
+    assert (status, output.splitlines()[-1]) == (
+        0,
+        "ok   configuration; modules: jitsi (jitsi at /jitsi), oidc (oidc at /oidc)",
+    )
+    assert not any(line.startswith(("warn", "BAD")) for line in output.splitlines())
+
+
+def test_init_has_a_sign_in_page_for_jitsi_alone(folder: Path) -> None:
+    status, output = issuer("init", "--module", "livekit", "--sign-in-page")
+    assert status != 0
+    assert "no module has a sign-in page of its own" in output
+    assert not (folder / "issuer.toml").exists()
+
+
 def test_secrets_are_fresh(folder: Path) -> None:
     for name in ("a.toml", "b.toml"):
         assert issuer("init", name, "--module", "jitsi")[0] == 0

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
@@ -32,12 +31,12 @@ name = "Television"
 grant_types = ["{DEVICE_CODE}"]
 """
 """Clients that are not trusted: an application and a device."""
-STATE = json.dumps({"room": "My Room", "roomSafe": "my%20room", "tenant": "", "refreshToken": None})
+ROOM = "/acme/My%20Room#config.subject=%22Q%26A%22"
 
 
 @pytest.fixture(scope="module")
-def meeting() -> Iterator[JitsiPage]:
-    with jitsi_page() as running:
+def meeting(authority: Authority) -> Iterator[JitsiPage]:
+    with jitsi_page(authority) as running:
         yield running
 
 
@@ -54,64 +53,134 @@ def service(
     running.stop()
 
 
-def start(meeting: JitsiPage) -> str:
-    return f"{meeting.url}/#{quote(STATE)}"
-
-
 def sign_in(page: Page) -> None:
     page.get_by_label("User name").fill("dwho")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 
-def tokens_in(page: Page, where: str = "#tokens") -> dict[str, Any]:
-    shown = page.locator(where)
-    expect(shown).not_to_be_empty()
-    found: dict[str, Any] = json.loads(shown.inner_text())
+def tokens_in(page: Page) -> dict[str, Any]:
+    """The tokens that Jitsi's client has, once it has some."""
+    expect(page.locator("#tokens")).to_contain_text('"jwt":"')
+    found: dict[str, Any] = json.loads(page.locator("#tokens").inner_text())
     return found
 
 
-def check(service: Secure, tokens: dict[str, Any]) -> None:
-    """The access token passes `issuer verify`; the ID token is the client's."""
-    verdict = service.run("verify", tokens["access_token"], "--room", "My Room")
-    assert "BAD" not in verdict
-    assert claims_of(tokens["access_token"])["room"] == "my%20room"
-    assert claims_of(tokens["id_token"])["aud"] == "meet"
+def check(service: Secure, token: str) -> None:
+    """The token passes `issuer verify`, and is for the room of the address bar."""
+    assert "BAD" not in service.run("verify", token, "--room", "My Room")
+    claims = claims_of(token)
+    assert (claims["room"], claims["sub"]) == ("my%20room", "acme")
 
 
-def test_in_a_popup_the_opener_gets_the_tokens(
+def in_a_popup(page: Page, button: str, signs_in: bool) -> dict[str, Any]:
+    """Press a button of Jitsi's, and do what its popup asks for; the tokens that the client has then."""
+    before = page.locator("#tokens").inner_text()
+    with page.expect_popup() as popup:
+        page.get_by_role("button", name=button, exact=True).click()
+    with popup.value.expect_event("close"):
+        if signs_in:
+            sign_in(popup.value)
+    expect(page.locator("#tokens")).not_to_have_text(before)
+    return tokens_in(page)
+
+
+def signed_in(open_page: OpenPage, meeting: JitsiPage) -> tuple[Window, dict[str, Any]]:
+    window = open_page(meeting.url + ROOM, any_certificate=True)
+    return window, in_a_popup(window.page, "Sign in", signs_in=True)
+
+
+def test_in_a_popup_jitsis_client_gets_the_tokens(
     service: Secure, meeting: JitsiPage, open_page: OpenPage
 ) -> None:
     """Jitsi's page: a test page of our own that performs exactly the requests of the contract (popup and full
     page, refresh) in a real browser on another origin; the resulting access token passes `issuer verify`.
+
+    The sign-in page, built from the client's own functions, in a real Chromium on another origin: popup,
+    full page, silent renewal after the access token's end, sign-out in a hidden frame; with exactly the
+    configuration that docs/oidc-jitsi.md shows (the test reads it from the page).
     """
-    window = open_page(start(meeting), any_certificate=True)
-    with window.page.expect_popup() as popup:
-        window.page.locator("#popup").click()
-    with popup.value.expect_event("close"):
-        sign_in(popup.value)
-    tokens = tokens_in(window.page)
-    check(service, tokens)
-    assert tokens["state"] == STATE
-    assert claims_of(tokens["id_token"])["nonce"] == tokens["nonce"]
+    window, tokens = signed_in(open_page, meeting)
+    check(service, tokens["jwt"])
+    assert claims_of(tokens["idToken"])["aud"] == "meet"
+    assert tokens["refreshToken"]
+    expect(window.page.locator("#connected")).to_have_text(tokens["jwt"])
     assert window.problems == []
 
 
-def test_with_the_whole_page_and_a_refresh(service: Secure, meeting: JitsiPage, open_page: OpenPage) -> None:
+def test_after_the_end_of_the_access_token_it_is_renewed_silently(
+    service: Secure, meeting: JitsiPage, open_page: OpenPage
+) -> None:
+    """The sign-in page, built from the client's own functions, in a real Chromium on another origin: popup,
+    full page, silent renewal after the access token's end, sign-out in a hidden frame; with exactly the
+    configuration that docs/oidc-jitsi.md shows (the test reads it from the page).
+    """
+    window, tokens = signed_in(open_page, meeting)
+    page = window.page
+    page.get_by_role("button", name="Load again").click()
+    expect(page.locator("#asked")).to_have_text("false")
+    page.clock.set_fixed_time((claims_of(tokens["jwt"])["exp"] + 1) * 1000)
+    renewed = in_a_popup(page, "Load again", signs_in=False)
+    check(service, renewed["jwt"])
+    assert renewed["refreshToken"] != tokens["refreshToken"]
+    again = in_a_popup(page, "Load again", signs_in=False)
+    check(service, again["jwt"])
+    assert len({found["jwt"] for found in (tokens, renewed, again)}) == 3
+    assert window.problems == []
+
+
+def test_where_there_are_no_windows_the_whole_page_signs_in(
+    service: Secure, meeting: JitsiPage, open_page: OpenPage
+) -> None:
     """Jitsi's page: a test page of our own that performs exactly the requests of the contract (popup and full
     page, refresh) in a real browser on another origin; the resulting access token passes `issuer verify`.
+
+    The sign-in page, built from the client's own functions, in a real Chromium on another origin: popup,
+    full page, silent renewal after the access token's end, sign-out in a hidden frame; with exactly the
+    configuration that docs/oidc-jitsi.md shows (the test reads it from the page).
     """
-    window = open_page(start(meeting), any_certificate=True)
-    window.page.locator("#page").click()
-    sign_in(window.page)
-    tokens = tokens_in(window.page)
-    check(service, tokens)
-    assert tokens["state"] == STATE
-    window.page.locator("#refresh").click()
-    refreshed = tokens_in(window.page, "#refreshed")
-    check(service, refreshed)
-    assert refreshed["refresh_token"] != tokens["refresh_token"]
+    window = open_page(meeting.url + ROOM, any_certificate=True)
+    page = window.page
+    # As in the browser of an app, which opens no second window.
+    page.evaluate("() => { window.open = url => { location.href = url; return window; }; }")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    sign_in(page)
+    tokens = tokens_in(page)
+    check(service, tokens["jwt"])
+    place = json.loads(page.locator("#place").inner_text())
+    assert (place["room"], place["tenant"]) == ("my%20room", "acme")
+    assert "config.subject=Q%26A" in place["hash"]
+    assert "config.startWithAudioMuted=true" in place["hash"]
     assert window.problems == []
+
+
+def test_sign_out_in_a_hidden_frame(service: Secure, meeting: JitsiPage, open_page: OpenPage) -> None:
+    """The sign-in page, built from the client's own functions, in a real Chromium on another origin: popup,
+    full page, silent renewal after the access token's end, sign-out in a hidden frame; with exactly the
+    configuration that docs/oidc-jitsi.md shows (the test reads it from the page).
+    """
+    window, tokens = signed_in(open_page, meeting)
+    window.page.get_by_role("button", name="Sign out").click()
+    expect(window.page.locator("#tokens")).not_to_contain_text('"jwt":"')
+    assert window.page.frames == [window.page.main_frame]
+    window.page.goto(f"{service.url}/")
+    expect(window.page.get_by_label("Password")).to_be_visible()
+    spent = requests.post(
+        f"{service.url}/oidc/token",
+        data={"grant_type": "refresh_token", "refresh_token": tokens["refreshToken"], "client_id": "meet"},
+        verify=str(service.authority.path),
+        timeout=30,
+    )
+    assert spent.json()["error"] == "invalid_grant"
+    assert window.problems == []
+
+
+def test_the_page_says_nothing_that_the_client_does_not_read() -> None:
+    """The client appends `&nonce=` itself, and knows no `{nonce}`; `ssoService` is not read."""
+    (js,) = PAGE.blocks("js")
+    assert "nonce" not in js
+    assert "ssoService" not in js
+    assert "config.tokenAuthInline = true;" in js
 
 
 LOOKS = [(1280, False), (390, True)]
