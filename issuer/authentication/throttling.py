@@ -3,7 +3,7 @@
 import hashlib
 import ipaddress
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from issuer.authentication.identities.resolver import normal_login
@@ -12,7 +12,12 @@ from issuer.errors import TooManyRequestsError
 from issuer.observability import audit
 from issuer.observability.metrics import Metrics
 from issuer.settings.models import SignInSettings
-from issuer.store import AttemptPolicy, Attempts
+from issuer.store import AttemptPolicy, Attempts, Limit, Quota
+
+NETWORKS = 10
+"""How many networks must guess at one account, as fast as each may, before all others wait too."""
+SITE = 48
+"""Bits that the IPv6 addresses of one customer share at the most (RFC 6177 §2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +26,15 @@ class Attempt:
 
     _attempts: Attempts
     _bucket: str
-    _address: str
+    _limits: Mapping[str, Limit]
 
     def succeed(self) -> None:
-        """Forget the failures of what was guessed at; of the address, only this attempt is taken back."""
-        self._attempts.succeed(self._bucket, self._address)
+        """Forget what failed here; of all else, only this attempt is taken back."""
+        self._attempts.take_back(self._limits, cleared=self._bucket)
 
     def take_back(self) -> None:
         """Let it be as if it had not been: it was neither right nor wrong."""
-        self._attempts.release(self._bucket, self._address)
+        self._attempts.take_back(self._limits)
 
 
 class SignInThrottle:
@@ -45,8 +50,11 @@ class SignInThrottle:
         """Keep where failures are counted, how many are free, and what the log calls an account."""
         self._log_name = log_name
         self._attempts = attempts
-        self._settings = settings
         self._metrics = metrics
+        self._of_one = _policy(settings, settings.account_attempts)
+        self._of_address = _policy(settings, settings.address_attempts)
+        span = settings.forget_after
+        self._of_all = Quota(NETWORKS * self._of_one.most(span), span)
 
     def begin(self, bucket: str, account: str, visitor: Visitor) -> Attempt:
         """Count an attempt on what a bucket stands for; `account` is whose it is.
@@ -54,33 +62,55 @@ class SignInThrottle:
         Raises:
             TooManyRequestsError: there were too many failures.
         """
-        address = address_bucket(visitor.address)
-        free = {bucket: self._settings.account_attempts, address: self._settings.address_attempts}
-        policies = {name: self._policy(number) for name, number in free.items()}
-        pause = self._attempts.reserve_all(policies)
+        return self._begin(bucket, {bucket: self._of_one}, account, visitor)
+
+    def begin_as_stranger(self, account: str, visitor: Visitor) -> Attempt:
+        """Count an attempt on an account by a browser that it does not know.
+
+        It pauses the visitor's network first; all of them only when many networks guess.
+
+        Raises:
+            TooManyRequestsError: there were too many failures.
+        """
+        whole = account_bucket(account)
+        bucket = f"{whole}|{network(visitor.address)}"
+        return self._begin(bucket, {bucket: self._of_one, whole: self._of_all}, account, visitor)
+
+    def _begin(self, bucket: str, limits: Mapping[str, Limit], account: str, visitor: Visitor) -> Attempt:
+        limits = {**limits, address_bucket(visitor.address): self._of_address}
+        pause = self._attempts.reserve_all(limits)
         if pause is not None:
-            limit = pause.bucket.partition(":")[0]
+            limit = "everywhere" if limits[pause.bucket] is self._of_all else pause.bucket.partition(":")[0]
             audit.sign_in_paused(limit, self._log_name(account), visitor.address, pause.seconds)
             self._metrics.sign_in("paused")
             wait = math.ceil(pause.seconds)
             raise TooManyRequestsError(f"sign-in paused by the limit of its {limit}", wait)
-        return Attempt(self._attempts, bucket, address)
+        return Attempt(self._attempts, bucket, limits)
 
-    def _policy(self, free: int) -> AttemptPolicy:
-        settings = self._settings
-        return AttemptPolicy(free, settings.first_wait, settings.longest_wait, settings.forget_after)
+
+def _policy(settings: SignInSettings, free: int) -> AttemptPolicy:
+    return AttemptPolicy(free, settings.first_wait, settings.longest_wait, settings.forget_after)
+
+
+def network(address: str) -> str:
+    """Return whose attempts on one account are counted together: an IPv4 address, or a site of IPv6."""
+    return _network(address, SITE)
 
 
 def address_bucket(address: str) -> str:
-    """Return the bucket of an address; one IPv6 customer has a /64 network (RFC 6177)."""
+    """Return the bucket of an address; one IPv6 customer has at least a /64 network (RFC 6177)."""
+    return f"address:{_network(address, 64)}"
+
+
+def _network(address: str, bits: int) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return "address:unknown"
+        return "unknown"
     if parsed.version == 6:
         mapped = parsed.ipv4_mapped
-        return f"address:{mapped or ipaddress.ip_network((parsed, 64), strict=False)}"
-    return f"address:{parsed}"
+        return str(mapped or ipaddress.ip_network((parsed, bits), strict=False))
+    return str(parsed)
 
 
 def account_key(login: str) -> str:
@@ -93,5 +123,5 @@ def account_key(login: str) -> str:
 
 
 def account_bucket(account: str) -> str:
-    """Return the bucket of failures that a stranger's attempts on an account are counted in."""
+    """Return the bucket of an account: what browsers that it does not know fail at, from anywhere."""
     return f"account:{account}"

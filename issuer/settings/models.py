@@ -124,7 +124,8 @@ class SignInSettings(Section):
     """How people sign in: which backends are offered, and the protection of the form against guessing."""
 
     account_attempts: int = Field(default=5, ge=1)
-    """Wrong passwords for one account before its sign-in pauses; known browsers are spared."""
+    """Wrong passwords for one account before its sign-in pauses for the network that they came from (IPv6:
+    one /48). Other networks, and known browsers, are spared."""
     address_attempts: int = Field(default=30, ge=1)
     """Wrong passwords from one address (IPv6: one /64 network) before its sign-in pauses."""
     first_wait: Duration = 10.0

@@ -27,7 +27,7 @@ from issuer.store.errors import (
 )
 from issuer.store.fast.connections import Statement
 from issuer.store.fast.group_commit import Redemption, Rows
-from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers, Pause, Quota
+from issuer.store.repositories.attempts import AttemptPolicy, Attempts, KnownBrowsers, Limit, Pause, Quota
 from issuer.store.repositories.claims import UidClaim, UidClaims
 from issuer.store.repositories.issuances import Filter, IssuanceRow, Issuances, RoomUse
 from issuer.store.repositories.pending_steps import PendingStep, PendingSteps
@@ -54,6 +54,7 @@ __all__ = [
     "IssuanceRow",
     "Issuances",
     "KnownBrowsers",
+    "Limit",
     "OutdatedError",
     "Pause",
     "PendingStep",

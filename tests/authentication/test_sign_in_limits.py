@@ -1,16 +1,20 @@
 """Guessing is slowed down, tells nothing, and locks nobody out."""
 
+import heapq
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from issuer.authentication.throttling import account_key, address_bucket
+from issuer.authentication.throttling import account_key, address_bucket, network
 from issuer.backends.local import LocalUsers
 from issuer.crypto.passwords import Passwords
 from issuer.errors import UnavailableError
+from issuer.store import AttemptPolicy
 from tests.authentication.conftest import USERS
 from tests.gateway import BuildGateway, LocalGateway
 
@@ -151,16 +155,91 @@ def test_a_right_password_clears_the_count_of_the_account(gateway: LocalGateway)
         assert attempt(gateway, "dwho", "wrong").status_code == 401
 
 
-def lock(gateway: LocalGateway, login: str = "dwho") -> None:
+HERE, ELSEWHERE = "192.0.2.1", "203.0.113.9"
+
+
+def lock(gateway: LocalGateway, login: str = "dwho", address: str = HERE) -> None:
+    """Guess until a network is paused, for browsers that are not known."""
     for _ in range(5):
-        attempt(gateway, login, "wrong", address="203.0.113.9")
-    wait_of(attempt(gateway, login, login, address="203.0.113.9"))
+        attempt(gateway, login, "wrong", address=address)
+    wait_of(attempt(gateway, login, login, address=address))
+
+
+def test_a_stranger_elsewhere_does_not_pause_a_fresh_browser(gateway: LocalGateway) -> None:
+    lock(gateway, address=ELSEWHERE)
+    assert attempt(gateway, "dwho", "dwho").status_code == 303
+    assert wait_of(attempt(gateway, "dwho", "dwho", address=ELSEWHERE)) == 10, "which clears nothing for them"
+
+
+def guess_for(gateway: LocalGateway, addresses: list[str], seconds: float) -> int:
+    """Guess at one account from some addresses for so long, as fast as each may; return how often."""
+    clock, guesses = gateway.clock, 0
+    end, turns = clock.now() + seconds, [(clock.now(), address) for address in addresses]
+    heapq.heapify(turns)
+    while turns[0][0] <= end:
+        at, address = heapq.heappop(turns)
+        clock.advance(max(0.0, at - clock.now()))
+        answer = attempt(gateway, "dwho", "wrong", address=address)
+        guesses += answer.status_code == 401
+        wait = int(answer.headers.get("Retry-After", 0))
+        heapq.heappush(turns, (clock.now() + wait, address))
+    return guesses
+
+
+@pytest.mark.parametrize("waits", [{}, {"first_wait": "1s", "longest_wait": "5m"}])
+def test_nine_networks_that_guess_all_day_pause_nobody_else(
+    build_gateway: BuildGateway, waits: dict[str, str]
+) -> None:
+    """However patient they are, and whatever the pauses are: the limit of all follows from them."""
+    gateway = build_gateway({"sign_in": {**waits, "address_attempts": 1000}}, users=USERS)
+    addresses = [f"203.0.113.{number}" for number in range(9)]
+    assert guess_for(gateway, addresses, 4 * 3600) > 9 * 16
+    assert attempt(gateway, "dwho", "dwho").status_code == 303
+
+
+def test_many_networks_pause_fresh_browsers_evenly_and_known_ones_never(
+    gateway: LocalGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = gateway.client()
+    attempt(gateway, "dwho", "dwho", known)
+    for number in range(28):
+        for _ in range(5):
+            assert attempt(gateway, "dwho", "wrong", address=f"203.0.113.{number}").status_code == 401
+    wait = wait_of(attempt(gateway, "dwho", "dwho"))
+    assert wait == 26, "3,600 seconds for 140 attempts"
+    paused = [r.msg for r in caplog.records if isinstance(r.msg, dict) and r.msg["event"] == "sign_in_paused"]
+    assert paused[-1]["limit"] == "everywhere"
+    assert attempt(gateway, "dwho", "dwho", known).status_code == 303
+    assert attempt(gateway, "rtyler", "rtyler").status_code == 303
+    gateway.clock.advance(wait)
+    assert attempt(gateway, "dwho", "dwho").status_code == 303
+    assert attempt(gateway, "dwho", "dwho").status_code == 303, "a right one takes its own back"
+    for address in ("198.51.100.1", "198.51.100.2"):
+        last = attempt(gateway, "dwho", "wrong", address=address)
+    assert last.status_code == 429
+    LocalUsers(gateway.parts.services).set_password("dwho", "correct horse")
+    assert attempt(gateway, "dwho", "correct horse").status_code == 303
+
+
+@given(
+    free=st.integers(1, 20),
+    first=st.floats(0.5, 100),
+    longest=st.floats(100, 5000),
+    span=st.floats(1, 20_000),
+)
+def test_the_most_attempts_of_one_network(free: int, first: float, longest: float, span: float) -> None:
+    policy, row, now, count = AttemptPolicy(free, first, longest, span), (0, 0.0, 0.0), 0.0, 0
+    while now < span:
+        row = policy.counted(row, now)
+        now, count = now + policy.wait(row[1], now), count + 1
+    assert policy.most(span) - 1 <= count <= policy.most(span)
 
 
 def test_a_stranger_cannot_lock_out_a_browser_that_signed_in_before(gateway: LocalGateway) -> None:
     known = gateway.client()
     attempt(gateway, "dwho", "dwho", known)
     lock(gateway)
+    assert attempt(gateway, "dwho", "dwho").status_code == 429, "but a fresh one in the stranger's network"
     assert attempt(gateway, "dwho", "dwho", known).status_code == 303
     lock(gateway)
     assert attempt(gateway, "DWHO ", "dwho", known).status_code == 303
@@ -224,6 +303,22 @@ def test_a_right_password_takes_back_its_own_attempt_from_the_address(build_gate
         assert attempt(gateway, "dwho", "dwho").status_code == 303
     assert attempt(gateway, "nobody2", "wrong").status_code == 401
     assert attempt(gateway, "dwho", "dwho").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("2001:db8:0:1::1", "2001:db8:0:ffff::1", True),
+        ("2001:db8:1::1", "2001:db8:2::1", False),
+        ("", "unix", True),
+    ],
+)
+def test_a_site_of_ipv6_is_one_network_where_one_account_is_guessed_at(
+    one: str, other: str, same: bool
+) -> None:
+    assert (network(one) == network(other)) is same
 
 
 @pytest.mark.parametrize(

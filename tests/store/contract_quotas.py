@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from issuer.store import Pause, Quota, Store
+from issuer.store import AttemptPolicy, Pause, Quota, Store
 from tests.fakes import FakeClock
 
 TEN = Quota(10, 100.0)
@@ -31,6 +31,29 @@ class QuotasContract:
         assert store.purge() == 0
         clock.advance(1)
         assert store.purge() == 1
+
+    def test_what_was_used_can_be_given_back(self, store: Store) -> None:
+        policy = AttemptPolicy(free=2, first_wait=50.0, longest_wait=50.0, forget_after=1000.0)
+        limits = {"whole": TEN, "whole|part": policy}
+        assert [store.attempts.reserve_all(limits) for _ in range(2)] == [None, None]
+        assert store.attempts.reserve_all(limits) == Pause("whole|part", 50.0)
+        store.attempts.take_back(limits)
+        assert store.attempts.spend({"whole": TEN}, 10) == Pause("whole", 10.0), "one of two is used"
+        assert store.attempts.reserve_all(limits) is None
+        store.attempts.take_back(limits, cleared="whole|part")
+        assert [store.attempts.reserve_all(limits) for _ in range(2)] == [None, None]
+        assert store.attempts.spend({"whole": TEN}, 8) == Pause("whole", 10.0)
+        assert store.attempts.spend({"whole": TEN}, 7) is None
+
+    def test_who_clears_a_bucket_clears_its_parts(self, store: Store) -> None:
+        names = ("whole", "whole|one", "whole|two", "other", "other|one")
+        for name in names:
+            store.attempts.spend({name: TEN}, 10)
+        store.attempts.clear("whole")
+        full = [name for name in names if store.attempts.spend({name: TEN}, 1)]
+        assert full == ["other", "other|one"]
+        store.attempts.clear("other|one")
+        assert store.attempts.spend({"other": TEN}, 1)
 
     def test_many_at_once_use_no_more_than_there_is(self, store: Store) -> None:
         with ThreadPoolExecutor(8) as threads:

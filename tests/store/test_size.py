@@ -1,5 +1,7 @@
 """How large the store is, what it gives back, and how long a quota lets somebody wait."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -8,7 +10,6 @@ from issuer.observability.metrics import PrometheusMetrics
 from issuer.store import Quota, Store
 from issuer.store.housekeeping import INTERVAL, PAUSE, Housekeeper
 from issuer.store.purge import SPARE_PAGES
-from issuer.store.repositories.attempts import _waits
 from tests.fakes import FakeClock
 from tests.store.samples import session
 
@@ -68,6 +69,7 @@ def test_the_metrics_say_how_large_it_is() -> None:
 
 @given(st.floats(0, 1e6), st.floats(0.01, 9.9))
 def test_whoever_waits_as_told_may_go_on(used: float, cost: float) -> None:
-    wait = _waits(1000.0 + used % 100.0, 1000.0, TEN, cost)
+    quota = replace(TEN, cost=cost)
+    wait = quota.wait(1000.0 + used % 100.0, 1000.0)
     assert 0.0 <= wait <= 100.0
-    assert _waits(1000.0 + used % 100.0, 1000.0 + wait + 1e-6, TEN, cost) <= 1e-3
+    assert quota.wait(1000.0 + used % 100.0, 1000.0 + wait + 1e-6) <= 1e-3

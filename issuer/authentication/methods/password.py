@@ -1,7 +1,7 @@
 """Sign-in with a login and a password: limits first, then the form backends in order.
 
-An account's limit counts only strangers: a browser that holds the cookie of an earlier successful sign-in to
-that account has a limit of its own, so that nobody can lock anybody out.
+An account's limit counts only strangers, and each network of theirs by itself: a browser that holds the
+cookie of an earlier successful sign-in to that account has a limit of its own.
 """
 
 import base64
@@ -21,7 +21,7 @@ from issuer.authentication.flow import LoginFlow, SignInCompletion
 from issuer.authentication.identities.resolver import IdentityResolver
 from issuer.authentication.methods.offer import MethodOffers
 from issuer.authentication.sessions import Visitor
-from issuer.authentication.throttling import SignInThrottle, account_bucket, account_key
+from issuer.authentication.throttling import Attempt, SignInThrottle, account_key
 from issuer.backend import BackendServices, FormBackend
 from issuer.errors import TooManyRequestsError, UnavailableError
 from issuer.identity import Identity
@@ -89,7 +89,7 @@ class PasswordSignIn:
         """
         login = typed.login
         account = account_key(login)
-        attempt = self.limits.begin(self._account_bucket(account, browser), account, visitor)
+        attempt = self._begin(account, browser, visitor)
         try:
             identity = self._authenticate(typed, backends)
         except UnavailableError as error:
@@ -123,10 +123,10 @@ class PasswordSignIn:
             raise PartlyUnavailableError(str(unavailable)) if refused else unavailable
         return None
 
-    def _account_bucket(self, account: str, browser: str | None) -> str:
+    def _begin(self, account: str, browser: str | None, visitor: Visitor) -> Attempt:
         if browser and self._store.browsers.knows(hash_token(browser), account):
-            return f"browser:{hash_token(browser).hex()}:{account}"
-        return account_bucket(account)
+            return self.limits.begin(f"browser:{hash_token(browser).hex()}:{account}", account, visitor)
+        return self.limits.begin_as_stranger(account, visitor)
 
     def signed_in_since(self, moment: float, account: str, browser: str | None) -> bool:
         """Tell whether a browser signed in to an account at that moment or later (seconds since 1970)."""

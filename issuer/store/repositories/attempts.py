@@ -1,10 +1,11 @@
 """Failed sign-ins, counted per bucket: an account, an address, a browser; and what strangers may store.
 
-A bucket's name is kept as its SHA-256: people type passwords where their name belongs.
+A bucket's name is kept as its SHA-256: people type passwords where their name belongs. A bucket can be part
+of another, by a `|` in its name: whoever clears that one clears all its parts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -18,8 +19,15 @@ from issuer.store.tables import attempts, known_browsers
 from issuer.world import Clock
 
 MOST_DOUBLINGS = 60
+PREFIX = 16
+"""Bytes of a key that a bucket shares with its parts."""
+NEW = ("new_count", "new_blocked_until", "new_forget_at")
 NOTHING: ColumnElement[int] = literal_column("0")
 ONE: ColumnElement[int] = literal_column("1")
+
+
+Counted = tuple[int, float, float]
+"""What a row says: how many attempts, until when the bucket waits, when it is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,23 @@ class AttemptPolicy:
     longest_wait: float
     forget_after: float
 
+    def wait(self, blocked_until: float, now: float) -> float:
+        """Return for how many seconds a bucket waits."""
+        return max(0.0, blocked_until - now)
+
+    def counted(self, row: Counted, now: float) -> Counted:
+        """Return the row after one more attempt."""
+        count = 1 if row[2] <= now else row[0] + 1
+        blocked_until = now + self.wait_after(count)
+        return count, blocked_until, max(now + self.forget_after, blocked_until)
+
+    def most(self, span: float) -> int:
+        """Return how many attempts are possible within so many seconds."""
+        count, waited = self.free, 0.0
+        while (wait := self.wait_after(count)) < self.longest_wait and waited + wait <= span:
+            count, waited = count + 1, waited + wait
+        return count + int((span - waited) // self.longest_wait)
+
     def wait_after(self, count: int) -> float:
         """Return how long to wait after so many attempts: each one more doubles it."""
         if count < self.free:
@@ -40,10 +65,36 @@ class AttemptPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How much may be used within a window of so many seconds; what is used comes back evenly."""
+    """How much may be used within a window of so many seconds; what is used comes back evenly.
+
+    A bucket is one number: the moment at which all that was used has come back.
+    """
 
     limit: float
     window: float
+    cost: float = 1.0
+    """How much is used at a time."""
+
+    @property
+    def _span(self) -> float:
+        return self.cost * self.window / self.limit
+
+    def wait(self, full_at: float, now: float) -> float:
+        """Return how many seconds it takes until a bucket has so much left; 0.0 when it has."""
+        return max(0.0, max(full_at, now) + self._span - now - self.window)
+
+    def counted(self, row: Counted, now: float) -> Counted:
+        """Return the row after so much more is used."""
+        full_at = max(row[1], now) + self._span
+        return 0, full_at, full_at
+
+    @property
+    def back(self) -> dict[str, float]:
+        """Return what gives back what was used once."""
+        return {"back": self._span}
+
+
+Limit = AttemptPolicy | Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,119 +112,99 @@ class Attempts:
         self._database = database
         self._clock = clock
         row, this = attempts.c, attempts.c.bucket_hash == bindparam("key")
-        put: dict[str, Any] = {
-            name: bindparam(f"new_{name}") for name in ("count", "blocked_until", "forget_at")
-        }
+        put: dict[str, Any] = {name.removeprefix("new_"): bindparam(name) for name in NEW}
         less = {"count": row["count"] - ONE, "blocked_until": NOTHING}
+        back = {name: row[name] - bindparam("back") for name in ("blocked_until", "forget_at")}
         statement = database.statement
         self._take = statement(_insert_or_lock(database.engine.dialect))
         self._wait = statement(select(row.blocked_until).where(this))
         self._put = statement(update(attempts).where(this).values(put))
         self._less = statement(update(attempts).where(this, row["count"] > NOTHING).values(less))
+        self._back = statement(update(attempts).where(this).values(back))
         self._delete = statement(delete(attempts).where(this))
+        parts = row.bucket_hash.between(bindparam("first"), bindparam("last"))
+        self._clear = statement(delete(attempts).where(parts))
 
     def reserve(self, bucket: str, policy: AttemptPolicy) -> float:
         """Count an attempt and return 0.0 if it may go on; else count nothing, return the seconds to wait."""
         waits = self.reserve_all({bucket: policy})
         return waits.seconds if waits else 0.0
 
-    def reserve_all(self, policies: Mapping[str, AttemptPolicy]) -> Pause | None:
+    def reserve_all(self, limits: Mapping[str, Limit]) -> Pause | None:
         """Count an attempt in each bucket and return None if it may go on; else count nothing, say why.
 
         Exact, however many threads and processes ask at once: no two attempts take the same place.
         """
-        buckets = {digest(bucket): bucket for bucket in policies}
+        buckets = {_key(bucket): bucket for bucket in limits}
         for key, bucket in buckets.items():
-            if (wait := self._wait_of(key)) > 0.0:
+            if (wait := self._wait_of(key, limits[bucket])) > 0.0:
                 return Pause(bucket, wait)
 
         def count(cursor: Any) -> Pause | None:
             now = self._clock.now()
             rows = {key: self._row(cursor, key) for key in sorted(buckets)}  # in one order: no deadlock
-            for key, (_, blocked_until, _) in rows.items():
-                if blocked_until > now:
-                    return Pause(buckets[key], blocked_until - now)
             for key, row in rows.items():
-                self._count(cursor, key, row, policies[buckets[key]], now)
+                if (wait := limits[buckets[key]].wait(row[1], now)) > 0.0:
+                    return Pause(buckets[key], wait)
+            for key, row in rows.items():
+                new = zip(NEW, limits[buckets[key]].counted(row, now), strict=True)
+                self._put.run(cursor, {"key": key, **dict(new)})
             return None
 
         return self._database.transact(count)
 
     def spend(self, quotas: Mapping[str, Quota], cost: float) -> Pause | None:
-        """Use so much of every bucket's quota and return None; where it is used up, use nothing, say why.
+        """Use so much of every bucket's quota and return None; where it is used up, use nothing, say why."""
+        return self.reserve_all({bucket: replace(quota, cost=cost) for bucket, quota in quotas.items()})
 
-        A bucket is one number: the moment at which all that was used has come back.
-        """
-        buckets = {digest(bucket): (bucket, quota) for bucket, quota in quotas.items()}
-        for key, (bucket, quota) in buckets.items():
-            row = self._database.kept.first(self._wait, {"key": key})
-            if row and (wait := _waits(row[0], self._clock.now(), quota, cost)) > 0.0:
-                return Pause(bucket, wait)
-
-        def use(cursor: Any) -> Pause | None:
-            now = self._clock.now()
-            rows = {key: self._row(cursor, key)[1] for key in sorted(buckets)}
-            for key, full_at in rows.items():
-                bucket, quota = buckets[key]
-                if (wait := _waits(full_at, now, quota, cost)) > 0.0:
-                    return Pause(bucket, wait)
-            for key, full_at in rows.items():
-                quota = buckets[key][1]
-                at = max(full_at, now) + cost * quota.window / quota.limit
-                self._put.run(
-                    cursor, {"key": key, "new_count": 0, "new_blocked_until": at, "new_forget_at": at}
-                )
-            return None
-
-        return self._database.transact(use)
-
-    def _wait_of(self, key: bytes) -> float:
+    def _wait_of(self, key: bytes, limit: Limit) -> float:
         """Look before the write: an attacker who is blocked costs a read, and nobody's turn to write."""
         row = self._database.kept.first(self._wait, {"key": key})
-        return max(0.0, row[0] - self._clock.now()) if row else 0.0
+        return limit.wait(row[0], self._clock.now()) if row else 0.0
 
-    def _row(self, cursor: Any, key: bytes) -> tuple[int, float, float]:
+    def _row(self, cursor: Any, key: bytes) -> Counted:
         self._take.run(cursor, {"key": key})
         ((count, blocked_until, forget_at),) = cursor.fetchall()
         return count, blocked_until, forget_at
 
-    def _count(
-        self, cursor: Any, key: bytes, row: tuple[int, float, float], policy: AttemptPolicy, now: float
-    ) -> None:
-        count = 1 if row[2] <= now else row[0] + 1
-        blocked_until = now + policy.wait_after(count)
-        values = {
-            "new_count": count,
-            "new_blocked_until": blocked_until,
-            "new_forget_at": max(now + policy.forget_after, blocked_until),
-        }
-        self._put.run(cursor, {"key": key, **values})
-
     def release(self, *buckets: str) -> None:
         """Take back one attempt of each that was no failure, and the wait that it began."""
-        self._settle(dict.fromkeys(buckets, self._less))
+        self._settle({_key(bucket): (self._less, {}) for bucket in buckets})
+
+    def take_back(self, limits: Mapping[str, Limit], cleared: str | None = None) -> None:
+        """Take back one attempt of each that was no failure, and forget every attempt of one, at once."""
+        changes = {_key(bucket): self._undo(limit) for bucket, limit in limits.items()}
+        if cleared is not None:
+            changes[_key(cleared)] = self._delete, {}
+        self._settle(changes)
+
+    def _undo(self, limit: Limit) -> "_Undo":
+        return (self._back, limit.back) if isinstance(limit, Quota) else (self._less, {})
 
     def clear(self, bucket: str) -> None:
-        """Forget every attempt of a bucket."""
-        self._settle({bucket: self._delete})
+        """Forget every attempt of a bucket and of its parts."""
+        key = _key(bucket)
+        whole = key[:PREFIX]
+        bounds = {"first": whole + bytes(PREFIX), "last": whole + b"\xff" * PREFIX}
+        if "|" in bucket:
+            bounds = dict.fromkeys(bounds, key)
+        self._database.transact(lambda cursor: self._clear.run(cursor, bounds))
 
-    def succeed(self, cleared: str, released: str) -> None:
-        """Clear one bucket, and release another, at once."""
-        self._settle({released: self._less, cleared: self._delete})
-
-    def _settle(self, changes: Mapping[str, Statement]) -> None:
-        ordered = sorted(((digest(bucket), change) for bucket, change in changes.items()), key=itemgetter(0))
-
+    def _settle(self, changes: Mapping[bytes, "_Undo"]) -> None:
         def settle(cursor: Any) -> None:
-            for key, change in ordered:
-                change.run(cursor, {"key": key})
+            for key, (statement, values) in sorted(changes.items(), key=itemgetter(0)):
+                statement.run(cursor, {"key": key, **values})
 
         self._database.transact(settle)
 
 
-def _waits(full_at: float, now: float, quota: Quota, cost: float) -> float:
-    """Return how many seconds it takes until a quota has so much left; 0.0 when it has."""
-    return max(0.0, max(full_at, now) + cost * quota.window / quota.limit - now - quota.window)
+_Undo = tuple[Statement, Mapping[str, float]]
+
+
+def _key(bucket: str) -> bytes:
+    """Return the hash of a bucket's name; of a part's, half is the hash of the whole."""
+    whole, is_part, part = bucket.partition("|")
+    return digest(whole)[:PREFIX] + digest(part)[:PREFIX] if is_part else digest(whole)
 
 
 def _insert_or_lock(dialect: Dialect) -> ReturningInsert[tuple[int, float, float]]:
