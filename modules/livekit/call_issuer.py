@@ -1,26 +1,19 @@
 """What all issuances of an instance to Matrix users share."""
 
-import math
-
 from issuer.authentication.throttling import address_bucket
 from issuer.identity import Identity
 from issuer.matrix import Homeservers, NoClientApiError
 from issuer.matrix.answers import BadJsonError, LimitExceededError, UnauthorizedError
-from issuer.matrix.openid_caller import OpenIdCaller
+from issuer.matrix.openid_caller import OpenIdCaller, OpenIdRecord
 from issuer.module import Gateway
 from issuer.rules import Scope, compile_expression, compile_rule
 from issuer.signing import SecretSigner, Signer
-from issuer.store import Quota
 from issuer.upstream import TooManyCallsError, UpstreamError
 from modules.livekit.bodies import CallRequest
 from modules.livekit.delegation.delegation import Delegation
 from modules.livekit.rooms import Rooms
 from modules.livekit.settings import ALGORITHM, LiveKitSettings
 from modules.livekit.variables import EVERY_VARIABLE
-
-OF_HOMESERVER = Quota(15_000, 600.0)
-"""Tokens, in so many seconds, for users of one homeserver that the settings do not name."""
-OF_ADDRESS = Quota(3000, 600.0)
 
 
 class CallIssuer:
@@ -43,6 +36,7 @@ class CallIssuer:
             insecure=settings.insecure_skip_verify_tls,
         )
         self._caller = OpenIdCaller(self.homeservers)
+        self._record = OpenIdRecord(gateway.store.attempts, gateway.instance)
         self.rooms = Rooms(settings, gateway.upstream, gateway.clock)
         self.signer: Signer = SecretSigner(ALGORITHM, settings.api_secret)
         self.delegation = Delegation(settings, gateway, self.homeservers)
@@ -58,16 +52,9 @@ class CallIssuer:
         if asked.claimed_user_id not in {None, identity.uid}:
             raise UnauthorizedError(f"the OpenID token is {identity.uid}'s, who claims to be somebody else")
         if asked.server_name not in (self.settings.full_access_homeservers or ()):
-            self._count(asked.server_name)
+            address = address_bucket(self.gateway.address() or "")
+            self._record.count(identity.uid, asked.server_name, address)
         return identity
-
-    def _count(self, server_name: str) -> None:
-        """Bound what users of a homeserver that is not named in the settings write into the record."""
-        name = f"record:{self.gateway.instance}"
-        quotas = {f"{name}:{address_bucket(self.gateway.address() or '')}": OF_ADDRESS}
-        pause = self.gateway.store.attempts.spend({**quotas, f"{name}:{server_name}": OF_HOMESERVER}, 1.0)
-        if pause is not None:
-            raise LimitExceededError(f"too many tokens for users of {server_name}", math.ceil(pause.seconds))
 
     def find_api(self, server_name: str) -> None:
         """Make sure that delayed events can be restarted at a homeserver.

@@ -96,6 +96,10 @@ def test_what_can_never_be_right_is_refused_with_the_same_words(
     assert "do not match" in answer.text
     assert "do not match" in wrong.text
     assert len(counter.hashes) == 1, "it does not tell whether there is such a user: none is looked for"
+    for _ in range(40):
+        assert attempt(gateway, login, password).status_code == 401
+    gateway.clock.advance(10**6)
+    assert gateway.parts.store.purge() == 3, "those of the wrong one"
 
 
 @pytest.mark.parametrize("login", ["dwho", "DWho", "  dwho ", "\uff44\uff37\uff48\uff4f", "dwho\u3000"])
@@ -354,6 +358,8 @@ def test_a_busy_server_counts_no_failure(gateway: LocalGateway, monkeypatch: pyt
         for _ in range(40):
             answer = attempt(gateway, "dwho", "dwho")
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    gateway.clock.advance(10**6)
+    assert gateway.parts.store.purge() == 0, "nor does it leave a row"
     assert attempt(gateway, "dwho", "dwho").status_code == 303
 
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from issuer.store import AttemptPolicy, Pause, Quota, Store
+from issuer.store import AttemptPolicy, Limit, Pause, Quota, Store
 from tests.fakes import FakeClock
 
 TEN = Quota(10, 100.0)
@@ -34,7 +34,7 @@ class QuotasContract:
 
     def test_what_was_used_can_be_given_back(self, store: Store) -> None:
         policy = AttemptPolicy(free=2, first_wait=50.0, longest_wait=50.0, forget_after=1000.0)
-        limits = {"whole": TEN, "whole|part": policy}
+        limits: dict[str, Limit] = {"whole": TEN, "whole|part": policy}
         assert [store.attempts.reserve_all(limits) for _ in range(2)] == [None, None]
         assert store.attempts.reserve_all(limits) == Pause("whole|part", 50.0)
         store.attempts.take_back(limits)
@@ -44,6 +44,16 @@ class QuotasContract:
         assert [store.attempts.reserve_all(limits) for _ in range(2)] == [None, None]
         assert store.attempts.spend({"whole": TEN}, 8) == Pause("whole", 10.0)
         assert store.attempts.spend({"whole": TEN}, 7) is None
+
+    def test_what_is_taken_back_leaves_no_row(self, store: Store, clock: FakeClock) -> None:
+        policy = AttemptPolicy(free=2, first_wait=50.0, longest_wait=50.0, forget_after=1000.0)
+        for number in range(5):
+            assert (
+                store.attempts.reserve_all({"b": policy, f"{number}": policy, f"quota {number}": TEN}) is None
+            )
+            store.attempts.take_back({"b": policy, f"{number}": policy, f"quota {number}": TEN})
+        clock.advance(10**6)
+        assert store.purge() == 0
 
     def test_who_clears_a_bucket_clears_its_parts(self, store: Store) -> None:
         names = ("whole", "whole|one", "whole|two", "other", "other|one")

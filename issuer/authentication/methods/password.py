@@ -52,6 +52,11 @@ class Typed:
             password if len(password) <= LONGEST_PASSWORD else "",
         )
 
+    @property
+    def can_be_right(self) -> bool:
+        """Tell whether it can be somebody's; what cannot is no guess, and leaves no row."""
+        return bool(self.login.strip() and self.password) and "\0" not in self.login + self.password
+
 
 class PartlyUnavailableError(UnavailableError):
     """A backend cannot tell, and another says no: that counts, or an outage would let people guess freely."""
@@ -89,6 +94,9 @@ class PasswordSignIn:
         """
         login = typed.login
         account = account_key(login)
+        if not typed.can_be_right:
+            self._failed(account, visitor)
+            return None
         attempt = self._begin(account, browser, visitor)
         try:
             identity = self._authenticate(typed, backends)
@@ -97,16 +105,17 @@ class PasswordSignIn:
                 attempt.take_back()
             raise
         if identity is None:
-            audit.sign_in_failed(self._log_name(account), visitor.address)
-            self._metrics.sign_in("failed")
+            self._failed(account, visitor)
             return None
         attempt.succeed()
         return self._resolver.resolve(identity)
 
+    def _failed(self, account: str, visitor: Visitor) -> None:
+        audit.sign_in_failed(self._log_name(account), visitor.address)
+        self._metrics.sign_in("failed")
+
     def _authenticate(self, typed: Typed, backends: Iterable[FormBackend]) -> Identity | None:
         """Try one backend after the other; while one is unavailable, nobody hears that they are wrong."""
-        if not typed.login.strip() or not typed.password or "\0" in typed.login + typed.password:
-            return None
         unavailable: UnavailableError | None = None
         refused = False
         for backend in backends:

@@ -75,23 +75,19 @@ class Quota:
     cost: float = 1.0
     """How much is used at a time."""
 
-    @property
-    def _span(self) -> float:
-        return self.cost * self.window / self.limit
-
     def wait(self, full_at: float, now: float) -> float:
         """Return how many seconds it takes until a bucket has so much left; 0.0 when it has."""
-        return max(0.0, max(full_at, now) + self._span - now - self.window)
+        return max(0.0, max(full_at, now) + self.back - now - self.window)
 
     def counted(self, row: Counted, now: float) -> Counted:
         """Return the row after so much more is used."""
-        full_at = max(row[1], now) + self._span
+        full_at = max(row[1], now) + self.back
         return 0, full_at, full_at
 
     @property
-    def back(self) -> dict[str, float]:
-        """Return what gives back what was used once."""
-        return {"back": self._span}
+    def back(self) -> float:
+        """Return in how many seconds what is used at a time comes back."""
+        return self.cost * self.window / self.limit
 
 
 Limit = AttemptPolicy | Quota
@@ -119,8 +115,11 @@ class Attempts:
         self._take = statement(_insert_or_lock(database.engine.dialect))
         self._wait = statement(select(row.blocked_until).where(this))
         self._put = statement(update(attempts).where(this).values(put))
-        self._less = statement(update(attempts).where(this, row["count"] > NOTHING).values(less))
+        self._less = statement(update(attempts).where(this, row["count"] > ONE).values(less))
+        self._last = statement(delete(attempts).where(this, row["count"] <= ONE))
         self._back = statement(update(attempts).where(this).values(back))
+        whole_again = back["blocked_until"] <= bindparam("now")
+        self._whole = statement(delete(attempts).where(this, whole_again))
         self._delete = statement(delete(attempts).where(this))
         parts = row.bucket_hash.between(bindparam("first"), bindparam("last"))
         self._clear = statement(delete(attempts).where(parts))
@@ -169,17 +168,24 @@ class Attempts:
 
     def release(self, *buckets: str) -> None:
         """Take back one attempt of each that was no failure, and the wait that it began."""
-        self._settle({_key(bucket): (self._less, {}) for bucket in buckets})
+        self._settle({_key(bucket): self._one_less for bucket in buckets})
 
     def take_back(self, limits: Mapping[str, Limit], cleared: str | None = None) -> None:
         """Take back one attempt of each that was no failure, and forget every attempt of one, at once."""
         changes = {_key(bucket): self._undo(limit) for bucket, limit in limits.items()}
         if cleared is not None:
-            changes[_key(cleared)] = self._delete, {}
+            changes[_key(cleared)] = (self._delete,), {}
         self._settle(changes)
 
     def _undo(self, limit: Limit) -> "_Undo":
-        return (self._back, limit.back) if isinstance(limit, Quota) else (self._less, {})
+        if isinstance(limit, Quota):
+            return (self._whole, self._back), {"back": limit.back, "now": self._clock.now()}
+        return self._one_less
+
+    @property
+    def _one_less(self) -> "_Undo":
+        """What was the only attempt leaves no row: who is taken back fills no store."""
+        return (self._last, self._less), {}
 
     def clear(self, bucket: str) -> None:
         """Forget every attempt of a bucket and of its parts."""
@@ -192,13 +198,14 @@ class Attempts:
 
     def _settle(self, changes: Mapping[bytes, "_Undo"]) -> None:
         def settle(cursor: Any) -> None:
-            for key, (statement, values) in sorted(changes.items(), key=itemgetter(0)):
-                statement.run(cursor, {"key": key, **values})
+            for key, (statements, values) in sorted(changes.items(), key=itemgetter(0)):
+                for statement in statements:
+                    statement.run(cursor, {"key": key, **values})
 
         self._database.transact(settle)
 
 
-_Undo = tuple[Statement, Mapping[str, float]]
+_Undo = tuple[tuple[Statement, ...], Mapping[str, float]]
 
 
 def _key(bucket: str) -> bytes:

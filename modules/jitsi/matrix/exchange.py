@@ -86,6 +86,10 @@ class MatrixPhases(JitsiPhases):
         """Return the rule for Matrix users."""
         return self._exchange.rule
 
+    def prepare(self, scope: Scope) -> None:
+        """Bound what one user, address or homeserver writes into the record."""
+        self._exchange.members.count(scope.identity.uid, self._wish.server_name)
+
     def claims(self, scope: Scope) -> dict[str, Any]:
         """Return Jitsi's claims, for this one conference."""
         return self._exchange.claims.all(scope, self._asked.room, None)

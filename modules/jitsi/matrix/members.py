@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from issuer.authentication.throttling import address_bucket
 from issuer.identity import Identity
 from issuer.matrix import Homeservers
 from issuer.matrix.answers import LimitExceededError, MatrixError
 from issuer.matrix.membership import ANY, Memberships, Standing
-from issuer.matrix.openid_caller import OpenIdCaller, request_variables
+from issuer.matrix.openid_caller import OpenIdCaller, OpenIdRecord, request_variables
 from issuer.matrix.profiles import Profile, Profiles
 from issuer.module import Gateway
 from issuer.upstream import TooManyCallsError, UpstreamError
@@ -31,8 +32,11 @@ class RoomMembers:
 
     def __init__(self, gateway: Gateway) -> None:
         matrix = gateway.settings.matrix
-        listed = [name for name in matrix.homeservers if name != ANY]
-        self._caller = OpenIdCaller(Homeservers(gateway.upstream, gateway.clock, listed=listed, overrides={}))
+        self._listed = [name for name in matrix.homeservers if name != ANY]
+        homeservers = Homeservers(gateway.upstream, gateway.clock, listed=self._listed, overrides={})
+        self._caller = OpenIdCaller(homeservers)
+        self._record = OpenIdRecord(gateway.store.attempts, gateway.instance)
+        self._address = gateway.address
         self._memberships = Memberships(matrix, gateway.upstream, gateway.clock)
         self._profiles = Profiles(matrix, gateway.upstream)
 
@@ -48,6 +52,15 @@ class RoomMembers:
         standing = self._standing(identity.uid, wish.room_id)
         profile = self._profiles.of(identity.uid) if standing.is_member else None
         return replace(identity, claims={"standing": standing, "profile": profile})
+
+    def count(self, user_id: str, server_name: str) -> None:
+        """Count a token of somebody's; a homeserver that is configured has no limit for all of its users.
+
+        Raises:
+            LimitExceededError: there were too many.
+        """
+        stranger = "" if server_name in self._listed else server_name
+        self._record.count(user_id, stranger, address_bucket(self._address() or ""))
 
     def _standing(self, user_id: str, room_id: str) -> Standing:
         try:

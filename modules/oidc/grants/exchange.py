@@ -14,9 +14,10 @@ from authlib.oauth2.rfc6749.grants import BaseGrant, TokenEndpointMixin
 from issuer.bearer import TokenRefusedError
 from issuer.identity import Identity
 from issuer.matrix import Homeservers
-from issuer.matrix.answers import MatrixError
-from issuer.matrix.openid_caller import OpenIdCaller
+from issuer.matrix.answers import LimitExceededError, MatrixError
+from issuer.matrix.openid_caller import OpenIdCaller, OpenIdRecord
 from modules.oidc.clients.authentication import METHODS
+from modules.oidc.endpoints.storage import StorageFullError
 from modules.oidc.grants.base import Answer, InvalidTargetError, Issuing
 from modules.oidc.grants.client_credentials import BACKEND as CLIENT
 from modules.oidc.grants.client_credentials import OF_PEOPLE
@@ -121,6 +122,9 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):
             raise InvalidGrantError("This homeserver is not known here.")
         try:
             identity = OpenIdCaller(homeservers(self.provider)).identity(server_name, token)
+            OpenIdRecord(self.provider.gateway.store.attempts, self.provider.instance).count(identity.uid)
+        except LimitExceededError as error:
+            raise StorageFullError(int(error.headers["Retry-After"])) from None
         except MatrixError:
             raise InvalidGrantError("The homeserver does not know the subject_token.") from None
         scope = tuple(word for word in self.asker.settings.scopes if word not in OF_PEOPLE)

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from issuer.matrix import openid_caller
 from issuer.settings.problems import ConfigError
+from issuer.store import Quota
 from tests.gateway import BuildGateway, LocalGateway
 from tests.json_values import JSON, TEXT
 from tests.modules.matrix.stub import ADMIN_TOKEN, ROOM, Home
@@ -41,7 +43,7 @@ def home(authority: Authority) -> Iterator[Home]:
 def build(build_gateway: BuildGateway, home: Home, authority: Authority) -> Build:
     """Builds a gateway whose Jitsi instance answers Matrix users: `build({"rule": "1"}, domain="x")`."""
 
-    def build(matrix: Mapping[str, Any] | None = None, **changes: Any) -> LocalGateway:
+    def build(matrix: Mapping[str, Any] | None = None, named: bool = True, **changes: Any) -> LocalGateway:
         jitsi = {
             "server_url": "https://meet.example.com",
             "app_id": "jitsi",
@@ -52,8 +54,12 @@ def build(build_gateway: BuildGateway, home: Home, authority: Authority) -> Buil
         server = {"url": home.url, "access_token": ADMIN_TOKEN}
         data = {
             "modules": {"jitsi": jitsi},
-            "matrix": {"homeservers": {home.name: server}},
-            "upstream": {"ca_file": str(authority.path), "connect_timeout": "1s"},
+            "matrix": {"homeservers": {home.name if named else "*": server}},
+            "upstream": {
+                "ca_file": str(authority.path),
+                "connect_timeout": "1s",
+                "allow_private_networks": True,
+            },
         }
         return build_gateway(data, keys=())
 
@@ -91,6 +97,35 @@ def errcode(answer: TestResponse) -> tuple[int, str]:
     assert answer.json
     assert set(answer.json) == {"errcode", "error"}
     return answer.status_code, answer.json["errcode"]
+
+
+@pytest.mark.parametrize(
+    ("quota", "named", "expected"),
+    [
+        ("OF_USER", True, 429),
+        ("OF_HOMESERVER", True, 200),
+        ("OF_ADDRESS", True, 200),
+        ("OF_USER", False, 429),
+        ("OF_HOMESERVER", False, 429),
+        ("OF_ADDRESS", False, 429),
+    ],
+)
+def test_what_matrix_users_write_into_the_record_has_a_quota(
+    build: Build, home: Home, monkeypatch: pytest.MonkeyPatch, quota: str, named: bool, expected: int
+) -> None:
+    monkeypatch.setattr(openid_caller, quota, Quota(2, 600.0))
+    gateway = build(named=named)
+    refused = ask(gateway, home, "mallory")
+    assert refused.status_code == 403, "whoever gets no token uses nothing up"
+    assert [ask(gateway, home).status_code for _ in range(3)] == [200, 200, expected]
+    if expected == 429:
+        answer = ask(gateway, home)
+        assert (errcode(answer)[1], answer.headers["Retry-After"]) == ("M_LIMIT_EXCEEDED", "300")
+        others = ask(gateway, home, "bob").status_code
+        assert others == (200 if quota == "OF_USER" else 429)
+        assert len(gateway.parts.store.issuances.search(limit=100)) == 2 + (others == 200)
+        gateway.clock.advance(300)
+        assert ask(gateway, home).status_code == 200
 
 
 def test_a_member_gets_a_token_for_the_conference_of_the_room(build: Build, home: Home) -> None:

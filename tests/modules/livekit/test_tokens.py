@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
+from issuer.matrix import openid_caller
 from issuer.store import Quota
-from modules.livekit import call_issuer
 from modules.livekit.names import digest, room_name
 from tests.modules.livekit.calls import ROOM, SLOT, Call, claims_of, errcode
 from tests.modules.livekit.conftest import BuildCall
@@ -89,11 +89,11 @@ def test_the_list_is_matched_exactly(build_call: BuildCall) -> None:
     assert call.counted == (1, 1)
 
 
-@pytest.mark.parametrize("quota", ["OF_HOMESERVER", "OF_ADDRESS"])
+@pytest.mark.parametrize("quota", ["OF_HOMESERVER", "OF_ADDRESS", "OF_USER"])
 def test_users_of_homeservers_that_are_not_named_have_a_quota(
     build_call: BuildCall, monkeypatch: pytest.MonkeyPatch, quota: str
 ) -> None:
-    monkeypatch.setattr(call_issuer, quota, Quota(2, 600.0))
+    monkeypatch.setattr(openid_caller, quota, Quota(2, 600.0))
     for listed, expected in (([], 429), (["*"], 429), (None, 200)):
         call = build_call(**({} if listed is None else {"full_access_homeservers": listed}))
         assert [call.get_token().status_code for _ in range(3)] == [200, 200, expected]

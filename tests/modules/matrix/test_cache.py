@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import func, inspect, select, text
 
+from issuer.store import Store
 from tests.modules.matrix.calls import answered
 from tests.modules.matrix.conftest import BuildCaller, BuildStubbed
 from tests.modules.matrix.stub import ADMIN_TOKEN, Home
@@ -26,6 +28,25 @@ def test_members_are_remembered(build_stubbed: BuildStubbed, stubbed: Home) -> N
     assert answered(caller.post(IN_ROOM, body(stubbed)))["results"]["room_membership"]
     caller.gateway.clock.advance(0.5)
     assert not answered(caller.post(IN_ROOM, body(stubbed)))["results"]["room_membership"]
+
+
+def test_nothing_is_stored(build_stubbed: BuildStubbed, stubbed: Home) -> None:
+    """Whoever asks fills no store, so they have no quota."""
+    caller = build_stubbed()
+    store = caller.gateway.parts.store
+    with store.database.read() as connection:
+        tables = inspect(connection).get_table_names()
+    before = {table: rows_of(store, table) for table in tables}
+    assert {"issuances", "attempts"} <= before.keys()
+    for _ in range(3):
+        assert answered(caller.post(IN_ROOM, body(stubbed)))["results"]["room_membership"]
+        assert not answered(caller.post(IN_ROOM, body(stubbed, token="invented")))["results"]["user"]
+    assert {table: rows_of(store, table) for table in tables} == before
+
+
+def rows_of(store: Store, table: str) -> int:
+    with store.database.read() as connection:
+        return int(connection.scalar(select(func.count()).select_from(text(table))) or 0)
 
 
 def test_nothing_is_remembered(build_stubbed: BuildStubbed, stubbed: Home) -> None:

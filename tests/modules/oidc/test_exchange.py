@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from issuer.matrix import openid_caller
+from issuer.store import Quota
 from modules.oidc.grants.exchange import ACCESS_TOKEN, MATRIX_OPENID
 from modules.oidc.settings import TOKEN_EXCHANGE
 from tests.modules.livekit.calls import Homeserver, upstream_options
@@ -74,7 +76,10 @@ def test_only_those_may_exchange_it_whom_it_is_meant_for(provider: Provider) -> 
 
 
 def test_a_matrix_openid_token_becomes_a_token_of_ours(
-    make_provider: MakeProvider, authority: Authority, homeserver: Homeserver
+    make_provider: MakeProvider,
+    authority: Authority,
+    homeserver: Homeserver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     homeserver.subs["alice-token"] = homeserver.user
     provider = make_provider(
@@ -87,5 +92,11 @@ def test_a_matrix_openid_token_becomes_a_token_of_ours(
     claims = claims_of(found["access_token"])
     assert (claims["sub"], claims["aud"], claims["scope"]) == (homeserver.user, API, "read")
     assert exchange(provider, "wiki", "invented", **form)["error"] == "invalid_grant"
+    monkeypatch.setattr(openid_caller, "OF_USER", Quota(1, 600.0))
+    provider.gateway.clock.advance(600)
+    assert exchange(provider, "wiki", "alice-token", **form)["token_type"] == "Bearer"
+    answer = provider.post("/token", "wiki", grant_type=TOKEN_EXCHANGE, subject_token="alice-token", **form)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "600")
+    assert answer.get_json()["error"] == "temporarily_unavailable"
     other = {**form, "matrix_server_name": "evil.example"}
     assert exchange(provider, "wiki", "alice-token", **other)["error"] == "invalid_grant"
