@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import re
 import sys
+import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import issuer
@@ -102,6 +103,7 @@ class SpiedPattern:
 
     def __init__(self, pattern: re.Pattern[str], spy: "Spy", where: str) -> None:
         self._pattern, self._spy, self._where = pattern, spy, where
+        self._bound = COOKIES if "cookies" in where else LIBRARY
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._pattern, name)
@@ -109,27 +111,21 @@ class SpiedPattern:
             return found
 
         def call(*args: Any, **named: Any) -> Any:
-            bound = COOKIES if "cookies" in self._where else LIBRARY
-            self._spy.judge(f"{self._where} {name}", args, bound)
+            if _longest((*args, *named.values())) > self._bound:
+                self._spy.found.add((f"{self._where} {name}", self._bound))
             return found(*args, **named)
 
         return call
 
 
 class Spy:
-    """Notes every function that is given more than its bound, by our source or through it."""
+    """Notes every function that is given more than its bound, by our source or through it, on any thread."""
 
     def __init__(self) -> None:
         self.found: set[tuple[str, int]] = set()
         self.seen: set[str] = set()
         """What was watched at work at all."""
-
-    def judge(self, what: str, values: Any, bound: int) -> None:
-        """Note the texts among some values that are longer than a bound."""
-        self.seen.add(what)
-        for value in values:
-            if isinstance(value, str | bytes) and len(value) > bound:
-                self.found.add((what, bound))
+        self._ours: dict[CodeType, bool] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -140,17 +136,34 @@ class Spy:
         finally:
             sys.setprofile(None)
 
+    @contextmanager
+    def watching_new_threads(self) -> Iterator[None]:
+        """Watch every thread that begins meanwhile, to its end."""
+        threading.setprofile(self._profile)
+        try:
+            yield
+        finally:
+            threading.setprofile(None)
+
     def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
-        if event == "c_call":
-            owner, name = getattr(arg, "__self__", None), arg.__name__
-            if isinstance(owner, str | bytes) and name in METHODS and _is_ours(frame):
-                bound = COOKIES if "cookies" in _where(frame) else LIBRARY
-                self.judge(f"{_where(frame)} {name}", [owner], bound)
-        elif event == "call" and not _is_ours(frame) and frame.f_back and _is_ours(frame.f_back):
+        """Called for every call of everything: so it is quick where there is nothing to see."""
+        if event == "call":
             code = frame.f_code
-            given = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
-            bound = BOUNDS.get(code.co_name, LIBRARY)
-            self.judge(f"{_where(frame.f_back)} -> {code.co_name}", given, bound)
+            if code not in self._ours:
+                self._ours[code] = code.co_filename.startswith(OURS)
+            back = frame.f_back
+            if back is not None and not self._ours[code] and self._ours.get(back.f_code):
+                self._judge_call(code, frame, back)
+        elif event == "c_call" and self._ours.get(frame.f_code) and arg.__name__ in METHODS:
+            owner = arg.__self__
+            if isinstance(owner, str | bytes) and len(owner) > LIBRARY:
+                self.found.add((f"{_where(frame)} {arg.__name__}", LIBRARY))
+
+    def _judge_call(self, code: CodeType, frame: FrameType, back: FrameType) -> None:
+        self.seen.add(code.co_name)
+        given = map(frame.f_locals.get, code.co_varnames[: code.co_argcount])
+        if _longest(given) > (bound := BOUNDS.get(code.co_name, LIBRARY)):
+            self.found.add((f"{_where(back)} -> {code.co_name}", bound))
 
     def replace(self, put: Callable[[Any, str, Any], None]) -> None:
         """Put spies in the place of what Python does not tell about."""
@@ -170,17 +183,19 @@ class Spy:
     def _spied(self, real: Callable[..., Any], name: str, bound: int) -> Callable[..., Any]:
         def call(*args: Any, **named: Any) -> Any:
             caller = sys._getframe(1)
-            if _is_ours(caller):
+            if caller.f_code.co_filename.startswith(OURS):
                 # The SFU signs the hash of a body: that is looked at first.
-                whole = caller.f_code.co_filename.endswith("webhooks.py")
-                self.judge(f"{_where(caller)} {name}", args, WHOLE if whole else bound)
+                most = WHOLE if caller.f_code.co_filename.endswith("webhooks.py") else bound
+                self.seen.add(name)
+                if _longest((*args, *named.values())) > most:
+                    self.found.add((f"{_where(caller)} {name}", most))
             return real(*args, **named)
 
         return call
 
 
-def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(OURS)
+def _longest(values: Iterable[Any]) -> int:
+    return max((len(value) for value in values if isinstance(value, str | bytes)), default=0)
 
 
 def _where(frame: FrameType) -> str:
