@@ -51,6 +51,12 @@ secret = "{CLIENT_SECRET}"
 redirect_uris = ["{REDIRECT}"]
 trusted = true
 
+[modules.oidc.clients.rotating]
+secret = "{CLIENT_SECRET}"
+redirect_uris = ["{REDIRECT}"]
+trusted = true
+refresh_token_rotation = true
+
 [modules.oidc.clients.notes]
 secret = "{CLIENT_SECRET}"
 redirect_uris = ["{REDIRECT}"]
@@ -143,9 +149,9 @@ class House(Service):
         answer = self.authorize(session, client_id)
         return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))["code"]
 
-    def exchange(self, code: str) -> requests.Response:
+    def exchange(self, code: str, client_id: str = "wiki") -> requests.Response:
         """Exchange a code."""
-        return self.token(grant_type="authorization_code", code=code, code_verifier=VERIFIER)
+        return self.token(client_id, grant_type="authorization_code", code=code, code_verifier=VERIFIER)
 
     def refresh(self, token: str, client_id: str = "wiki") -> requests.Response:
         """Exchange a refresh token."""

@@ -109,24 +109,25 @@ class Code(Kind):
 
 class Refresh(Kind):
     words = "UPDATE oidc_refresh_tokens"
-    after_kill: ClassVar = {400}  # it counts once (RFC 9700 §4.14.2): the person signs in to the client anew
+    client_id = "wiki"
 
     def prepare(self) -> None:
-        self.browser = self.signed_in()
-        self.first = self.house.exchange(self.house.code(self.browser)).json()
+        code = self.house.code(self.signed_in(), self.client_id)
+        self.first = self.house.exchange(code, self.client_id).json()
 
     def act(self) -> requests.Response:
-        self.answer = self.house.refresh(self.first["refresh_token"])
+        self.answer = self.house.refresh(self.first["refresh_token"], self.client_id)
         return self.answer
 
     def check(self, last: int, *, died_after: bool) -> None:
-        if died_after:
-            self.answer = self.house.exchange(self.house.code(self.browser))
-        else:
-            assert self.house.is_good(self.first["access_token"])
         body = self.answer.json()
+        assert self.house.is_good(self.first["access_token"])
         assert self.house.is_good(body["access_token"])
-        assert self.house.refresh(body["refresh_token"]).status_code == 200
+        assert self.house.refresh(body["refresh_token"], self.client_id).status_code == 200
+
+
+class RotatingRefresh(Refresh):
+    client_id = "rotating"
 
 
 class Device(Kind):
@@ -309,6 +310,7 @@ KINDS: dict[str, type[Kind]] = {
     "issuance": IssuedToken,
     "code": Code,
     "refresh": Refresh,
+    "refresh that rotates": RotatingRefresh,
     "device": Device,
     "session end": SessionEnd,
     "consent": Consent,
