@@ -25,6 +25,7 @@ WIKI: dict[str, Any] = {
     "scopes": ["openid", "profile", "email", "groups", "read"],
     "resources": [API],
 }
+ONCE = {"refresh_token_rotation": True, "refresh_token_grace": "0"}
 GONE = "http://127.0.0.1:9/logout"
 """Where a client was that should hear of a sign-out."""
 
@@ -35,7 +36,7 @@ def provider_options(folder: Path, server_name: str) -> dict[str, Any]:
     for name, private in (("robot.json", True), ("robot-public.json", False)):
         (folder / name).write_text(json.dumps({"keys": [key.as_dict(private=private)]}))
     robot = {"jwks_file": "robot-public.json", "grant_types": ["client_credentials"], "scopes": ["read"]}
-    clients = {"wiki": {**WIKI, "backchannel_logout_uri": GONE}, "robot": robot, **device.TV}
+    clients = {"wiki": {**WIKI, **ONCE, "backchannel_logout_uri": GONE}, "robot": robot, **device.TV}
     return {"clients": clients, "matrix_homeservers": [server_name]}
 
 
