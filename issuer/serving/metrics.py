@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from issuer.serving.children import Ready
+from issuer.serving.children import Parent
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -39,19 +39,19 @@ class Exporter:
         self._listener = listener
         self._directory = directory
 
-    def __call__(self, ready: Ready) -> None:
+    def __call__(self, parent: Parent) -> None:
         """Answer until the process is ended."""
         from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415 - only when metrics are on
         from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._directory))  # type: ignore[no-untyped-call]
-        server = WSGIServer(("", 0), _QuietHandler, bind_and_activate=False)
+        server = _ExporterServer(parent)
         server.socket = self._listener
         server.server_name, server.server_port = self._listener.getsockname()[:2]
         server.setup_environ()
         server.set_app(make_wsgi_app(registry))
-        ready()
+        parent.ready()
         server.serve_forever()
 
     def forget(self, process: int) -> None:
@@ -59,6 +59,16 @@ class Exporter:
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
 
         mark_process_dead(process, str(self._directory))  # type: ignore[no-untyped-call]
+
+
+class _ExporterServer(WSGIServer):
+    def __init__(self, parent: Parent) -> None:
+        super().__init__(("", 0), _QuietHandler, bind_and_activate=False)
+        self._parent = parent
+
+    def service_actions(self) -> None:
+        """Answer the parent, twice a second, between two requests."""
+        self._parent.answer()
 
 
 class _QuietHandler(WSGIRequestHandler):

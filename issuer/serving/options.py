@@ -32,6 +32,8 @@ class ServeOptions:
     read."""
     stop_seconds: float = 10.0
     """Seconds that requests in flight get to finish when the server stops."""
+    answer_seconds: float = 20.0
+    """Seconds without an answer to the parent after which a process is killed and replaced."""
 
 
 class StartError(Exception):

@@ -51,7 +51,8 @@ def serve(
                 exporter_listeners = _listen(stack, options.metrics_bind, 1)
                 roles = _with_exporter(stack, roles, exporter_listeners[0])
                 listeners = [*listeners, *exporter_listeners]
-            supervisor = Supervisor(roles, clock or SystemClock(), options.stop_seconds)
+            seconds = options.stop_seconds, options.answer_seconds
+            supervisor = Supervisor(roles, clock or SystemClock(), *seconds)
             supervisor.run(lambda: _ready(options, on_ready), lambda: close_all(listeners))
     except StartError as error:
         _log.error("cannot start: %s", error)

@@ -1,4 +1,4 @@
-"""Keeps processes running: replaces the dead, stops them all together."""
+"""Keeps processes running: replaces the dead and those that do not answer, stops them all together."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
 
-from issuer.serving.children import STOP_SIGNALS, Child, Ready
+from issuer.serving.children import STOP_SIGNALS, Child, Parent
 from issuer.serving.options import StartError
 from issuer.world import Clock
 
@@ -19,6 +19,13 @@ STEADY = 5.0
 """Seconds after which a process counts as having worked."""
 LONGEST_PAUSE = 2.0
 """Seconds between two attempts to replace a process that ends again and again."""
+QUESTIONS = 4
+"""Questions in a row without an answer after which a process is replaced. They are counted, and not seconds:
+after a stop of the whole group (Ctrl-Z) nobody is late."""
+REFUSED = (
+    "the system refuses a new process: {}. Raise the limit of processes (TasksMax= and LimitNPROC= of a"
+    " systemd unit, pids_limit of a container), of open files, or of memory"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class Role:
     """Something that one process does for as long as the server runs."""
 
     name: str
-    run: Callable[[Ready], None]
+    run: Callable[[Parent], None]
     buried: Callable[[int], None] = lambda _pid: None
     """Called with the process id of each one that died."""
 
@@ -35,16 +42,25 @@ class Post:
     """The place of one process: it is filled again whenever it becomes empty."""
 
     def __init__(self, role: Role, clock: Clock) -> None:
-        self._role = role
+        self.role = role
+        self.child: Child | None = None
+        self.due = 0.0
         self._clock = clock
+        self._since = 0.0
         self._deaths = 0
-        self.fill()
 
     def fill(self) -> None:
-        """Start a process."""
-        self.due: float | None = None
+        """Start a process.
+
+        Raises:
+            StartError: when the system refuses one; the next attempt is due some seconds later.
+        """
         self._since = self._clock.monotonic()
-        self.child = Child(self._role.name, self._role.run)
+        self.due = self._since + LONGEST_PAUSE
+        try:
+            self.child = Child(self.role.name, self.role.run)
+        except OSError as error:
+            raise StartError(f"{self.role.name}: {REFUSED.format(error.strerror)}") from None
 
     def vacate(self) -> None:
         """Bury the dead process and decide when the next one starts."""
@@ -52,18 +68,22 @@ class Post:
         self._deaths = self._deaths + 1 if now - self._since < STEADY else 0
         pause = min(0.1 * 2**self._deaths, LONGEST_PAUSE) if self._deaths > 1 else 0.0
         self.due = now + pause
-        self._role.buried(self.child.process.pid or 0)
-        self.child.close()
+        if self.child:
+            self.role.buried(self.child.process.pid or 0)
+            self.child.close()
+        self.child = None
 
 
 class Supervisor:
     """Runs one process for each role until SIGTERM or SIGINT."""
 
-    def __init__(self, roles: list[Role], clock: Clock, stop_seconds: float) -> None:
-        self._roles = roles
+    def __init__(self, roles: list[Role], clock: Clock, stop_seconds: float, answer_seconds: float) -> None:
+        """Prepare; nothing starts yet. A process that is silent for `answer_seconds` is replaced."""
         self._clock = clock
         self._stop_seconds = stop_seconds
-        self._posts: list[Post] = []
+        self._answer_seconds = answer_seconds
+        self._posts = [Post(role, clock) for role in roles]
+        self._ask_at = 0.0
         self._stopping = False
         self._wake, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -71,12 +91,12 @@ class Supervisor:
         """Start everything, call `on_ready`, replace the dead; at the stop signal `on_stop`, then end all.
 
         Raises:
-            StartError: when a process ends before all were ready for the first time.
+            StartError: when a process ends before all were ready for the first time, or the system
+                refuses one.
         """
         before = {number: signal.signal(number, self._on_signal) for number in STOP_SIGNALS}
         signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
         try:
-            self._posts = [Post(role, self._clock) for role in self._roles]
             self._start()
             if not self._stopping:
                 on_ready()
@@ -94,35 +114,60 @@ class Supervisor:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
+    def _children(self) -> list[Child]:
+        return [post.child for post in self._posts if post.child]
+
     def _start(self) -> None:
-        while not self._stopping and not all(post.child.ready for post in self._posts):
-            self._sleep()
-            for child in [post.child for post in self._posts]:
+        for post in self._posts:
+            post.fill()
+        while not self._stopping and not all(child.ready for child in self._children()):
+            self._sleep(None)
+            for child in self._children():
                 if ended := child.ended():
                     raise StartError(f"{ended} while it started\n{child.error}".rstrip())
 
     def _watch(self) -> None:
-        self._sleep()
+        dues = [self._ask_at, *(post.due for post in self._posts if not post.child)]
+        self._sleep(min(dues))
+        asks = self._ask_at <= self._clock.monotonic()
+        if asks:
+            self._ask_at = self._clock.monotonic() + self._answer_seconds / QUESTIONS
         for post in self._posts:
-            if post.due is None and (ended := post.child.ended()):
-                _log.error("%s", f"{ended} and is replaced\n{post.child.error}".rstrip())
-                post.vacate()
-            if post.due is not None and post.due <= self._clock.monotonic():
-                post.fill()
+            if post.child:
+                self._look_at(post, post.child, asks=asks)
+            if not post.child and post.due <= self._clock.monotonic():
+                self._refill(post)
 
-    def _sleep(self) -> None:
-        """Wait until something happens: a report, a death, a signal, or the time to fill a post."""
-        filled = [post.child for post in self._posts if post.due is None]
-        events: list[Any] = [self._wake, *(child.process.sentinel for child in filled)]
-        events += [child.reports for child in filled if not child.reports.closed]
-        dues = [post.due - self._clock.monotonic() for post in self._posts if post.due is not None]
-        if self._wake in wait(events, max(0.0, min(dues)) if dues else None):
+    def _look_at(self, post: Post, child: Child, *, asks: bool) -> None:
+        if asks and child.unanswered >= QUESTIONS:
+            # at once: the engine of one whose interpreter hangs still takes connections from its successor
+            _log.error("%s has not answered for %g s and is killed", child, self._answer_seconds)
+            child.process.kill()
+            child.process.join()
+        if ended := child.ended():
+            _log.error("%s", f"{ended} and is replaced\n{child.error}".rstrip())
+            post.vacate()
+        elif asks and child.ready:
+            child.ask()
+
+    def _refill(self, post: Post) -> None:
+        try:
+            post.fill()
+        except StartError as error:
+            _log.error("%s", error)
+
+    def _sleep(self, due: float | None) -> None:
+        """Wait until something happens: a report, a death, a signal, or it is `due`."""
+        children = self._children()
+        events: list[Any] = [self._wake, *(child.process.sentinel for child in children)]
+        events += [child.reports for child in children if not child.reports.closed]
+        if self._wake in wait(events, None if due is None else max(0.0, due - self._clock.monotonic())):
             os.read(self._wake, 4096)
-        for child in filled:
+        for child in children:
             child.listen()
 
     def _end(self) -> None:
-        living = [post.child.process for post in self._posts if post.due is None]
+        living = [child.process for child in self._children()]
         for process in living:
             process.terminate()
         deadline = self._clock.monotonic() + self._stop_seconds

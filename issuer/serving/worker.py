@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import granian._granian
 from granian.http import HTTP1Settings
 
-from issuer.serving.children import Ready
+from issuer.serving.children import Parent
 from issuer.serving.dispatch import Dispatcher
 from issuer.serving.listen import BACKLOG
 from issuer.serving.options import ServeOptions
@@ -54,7 +54,7 @@ class Worker:
         self._on_stop = on_stop
         self._options = options
 
-    def __call__(self, ready: Ready) -> None:
+    def __call__(self, parent: Parent) -> None:
         """Serve until SIGTERM; then finish what is in flight."""
         for number, listener in enumerate(self._listeners):
             if number != self._number:
@@ -62,11 +62,11 @@ class Worker:
         app = self._load_app()
         _spare_the_collector()
         try:
-            self._serve(app, ready)
+            self._serve(app, parent)
         finally:
             self._on_stop(app)
 
-    def _serve(self, app: "WSGIApplication", ready: Ready) -> None:
+    def _serve(self, app: "WSGIApplication", parent: Parent) -> None:
         loop = ArrivalLoop()
         asyncio.set_event_loop(loop)
         finished = asyncio.Event()
@@ -75,7 +75,8 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         dispatcher = Dispatcher(app, self._options, loop)
         self._engine().serve_str(_scheduler(loop, dispatcher), loop, stop)
-        ready()
+        loop.add_reader(parent, parent.answer)
+        parent.ready()
         loop.run_until_complete(finished.wait())
         loop.close()
 

@@ -1,5 +1,6 @@
 """The server under test: `python -m tests.serving.program '{"bind": …}'` with a small Flask application."""
 
+import errno
 import json
 import logging
 import os
@@ -34,6 +35,10 @@ def load_app() -> Flask:
     def slow(seconds: float) -> str:
         time.sleep(seconds)
         return "slow"
+
+    @app.get("/never")
+    def never() -> str:
+        return str(sum(range(10**15)))  # one call, and no other thread of this process runs any more
 
     @app.get("/fail")
     def fail() -> Response:
@@ -100,6 +105,18 @@ def load_broken() -> Flask:
     raise ValueError("the store is on fire")
 
 
+def refuse_forks(allowed: int, remedy: Path) -> None:
+    """Let the system refuse processes after so many, until a file is there."""
+    fork, left = os.fork, iter(range(allowed))
+
+    def limited() -> int:
+        if next(left, None) is None and not remedy.exists():
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    os.fork = limited
+
+
 LOADERS = {"plain": load_app, "counting": load_counting, "broken": load_broken}
 
 
@@ -107,6 +124,8 @@ def main() -> int:
     logging.basicConfig(level="INFO", format="%(message)s")
     given = json.loads(sys.argv[1])
     loader, stopped = LOADERS[given.pop("app", "plain")], given.pop("stopped", None)
+    if "forks" in given:
+        refuse_forks(given.pop("forks"), Path(given.pop("remedy")))
     for name in ("tls_certificate", "tls_key"):
         given[name] = Path(given[name]) if given.get(name) else None
     return serve(
