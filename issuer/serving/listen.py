@@ -8,8 +8,19 @@ from issuer.serving.options import StartError
 from issuer.settings.types import bind_parts
 
 BACKLOG = 1024
+STALLED_SECONDS = 30
+"""Seconds after which the kernel ends a connection whose peer takes nothing of what is sent: it is gone, or
+it never reads."""
+UNSENT_BYTES = 131072
+"""Bytes for one connection that may wait in the kernel for a peer who does not read."""
 EVERY_ADDRESS = "::"
 """Every address of this machine, of IPv4 too (RFC 3493 §5.3)."""
+INHERITED = {
+    socket.TCP_NODELAY: 1,
+    socket.TCP_USER_TIMEOUT: STALLED_SECONDS * 1000,
+    socket.TCP_NOTSENT_LOWAT: UNSENT_BYTES,
+}
+"""Options that accepted connections have from their listener."""
 
 
 def open_listeners(bind: str, count: int) -> list[socket.socket]:
@@ -53,7 +64,8 @@ def _listen(family: int, address: Any, *, shared: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for option, value in INHERITED.items():
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
         if address[0] == EVERY_ADDRESS:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if shared:
