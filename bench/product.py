@@ -59,6 +59,7 @@ class Product:
         directory.mkdir()
         self.port = free_port()
         self.sessions = sessions
+        self._tls = "tls_certificate" in configuration
         self._log = directory / "log"
         self._file = directory / "issuer.toml"
         self._database = directory / "data" / "issuer.db"
@@ -82,13 +83,12 @@ class Product:
             multiply(database, row.id_hash, self.sessions)
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}{path}"
 
     def running(self, *command: str) -> AbstractContextManager[psutil.Process]:
         """Serve until the end of the block, with `issuer` or with another command."""
-        return running(
-            [*(command or [str(ISSUER)]), "--config", str(self._file), "serve"], self.port, self._log
-        )
+        arguments = [*(command or [str(ISSUER)]), "--config", str(self._file), "serve"]
+        return running(arguments, self.port, self._log, tls=self._tls)
 
     def issuances(self) -> int:
         """Return how many tokens the store has on record."""
@@ -99,11 +99,11 @@ class Product:
         """Make sure that what is measured is a login: a redirect to the meeting, with a token."""
         for instance in ("rs", "hs"):
             cookie = f"issuer_session={session_id(self.sessions - 1)}"
-            answer = get(self.port, f"/{instance}/login?room=board", cookie)
+            answer = get(self.port, f"/{instance}/login?room=board", cookie, tls=self._tls)
             location = answer.headers["Location"] or ""
             if answer.status != 302 or not location.startswith("https://meet.example.com/board?jwt="):
                 raise RuntimeError(f"no login: {answer.status} {location}; see {self._log}")
-        pem = get(self.port, self.pem_path)
+        pem = get(self.port, self.pem_path, tls=self._tls)
         if pem.status != 200:
             raise RuntimeError(f"no key: {pem.status}")
 

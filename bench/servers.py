@@ -5,6 +5,7 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import psutil
 
 ISSUER = Path(sys.executable).with_name("issuer")
 PATIENCE = 30.0
+ANY_CERTIFICATE = ssl._create_unverified_context()
 
 
 def free_port() -> int:
@@ -23,18 +25,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def get(port: int, path: str, cookie: str = "") -> http.client.HTTPResponse:
+def get(port: int, path: str, cookie: str = "", *, tls: bool = False) -> http.client.HTTPResponse:
     """Return the answer to one request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    if tls:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=ANY_CERTIFICATE)
     connection.request("GET", path, headers={"Cookie": cookie, "Connection": "close"})
     return connection.getresponse()
 
 
-def wait_for_answer(port: int, path: str) -> None:
+def wait_for_answer(port: int, path: str, *, tls: bool = False) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError):
-            get(port, path)
+            get(port, path, tls=tls)
             return
         if time.monotonic() > deadline:
             raise TimeoutError(f"no answer on port {port} within {PATIENCE:g} s")
@@ -42,13 +46,13 @@ def wait_for_answer(port: int, path: str) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, log: Path) -> Iterator[psutil.Process]:
+def running(command: list[str], port: int, log: Path, *, tls: bool = False) -> Iterator[psutil.Process]:
     """Run a server until the end of the block; its log goes to a file."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ISSUER_")}
     with log.open("ab") as errors:
         process = subprocess.Popen(command, stderr=errors, env=environ)
     try:
-        wait_for_answer(port, "/healthz")
+        wait_for_answer(port, "/healthz", tls=tls)
         yield psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)

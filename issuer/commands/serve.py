@@ -30,6 +30,8 @@ def options_of(configuration: "Configuration") -> ServeOptions:
         threads=server.threads,
         tls_certificate=server.tls_certificate,
         tls_key=server.tls_key,
+        trusted_proxies=server.trusted_proxies,
+        connections_per_address=server.connections_per_address,
         metrics_bind=server.metrics_bind,
         apart=(HEALTHZ, READYZ),
     )

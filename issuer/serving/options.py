@@ -1,6 +1,8 @@
 """What `serve` can be told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 
@@ -18,6 +20,10 @@ class ServeOptions:
     """PEM file with the certificate chain; given together with `tls_key`."""
     tls_key: Path | None = None
     """PEM file with the certificate's private key."""
+    trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
+    """Networks whose connections are not counted."""
+    connections_per_address: int = 256
+    """Connections that one address, or one /64 network of IPv6, may have to each worker."""
     metrics_bind: str | None = None
     """`host:port` for the Prometheus exporter; None for no exporter."""
     body_limit: int = 65536

@@ -3,10 +3,13 @@
 import contextlib
 import logging
 import socket
-import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from issuer.serving.children import Parent
+from issuer.serving.connections.inner import inner_listeners
+from issuer.serving.connections.tls import TlsFront, tls_context
 from issuer.serving.listen import close_all, open_listeners
 from issuer.serving.metrics import Exporter, counters
 from issuer.serving.options import ServeOptions, StartError
@@ -41,16 +44,8 @@ def serve(
     """
     try:
         with contextlib.ExitStack() as stack:
-            _check_tls(options)
-            listeners = _listen(stack, options.bind, options.workers)
-            roles = [
-                Role(f"worker-{number + 1}", Worker(number, listeners, load_app, on_stop, options))
-                for number in range(options.workers)
-            ]
-            if options.metrics_bind:
-                exporter_listeners = _listen(stack, options.metrics_bind, 1)
-                roles = _with_exporter(stack, roles, exporter_listeners[0])
-                listeners = [*listeners, *exporter_listeners]
+            listeners: list[socket.socket] = []
+            roles = _roles(stack, listeners, options, load_app, on_stop)
             seconds = options.stop_seconds, options.answer_seconds
             supervisor = Supervisor(roles, clock or SystemClock(), *seconds)
             supervisor.run(lambda: _ready(options, on_ready), lambda: close_all(listeners))
@@ -61,16 +56,56 @@ def serve(
     return 0
 
 
-def _listen(stack: contextlib.ExitStack, bind: str, count: int) -> list[socket.socket]:
-    listeners = open_listeners(bind, count)
-    stack.callback(close_all, listeners)
-    return listeners
+def _roles(
+    stack: contextlib.ExitStack,
+    listeners: list[socket.socket],
+    options: ServeOptions,
+    load_app: Callable[[], "WSGIApplication"],
+    on_stop: Callable[["WSGIApplication"], None],
+) -> list[Role]:
+    """Open `listeners`, and return who does what with them."""
+
+    def role(name: str, run: Callable[[Parent], None], listener: socket.socket) -> Role:
+        return Role(name, _keeping(listener, listeners, run))
+
+    doors = _listen(stack, listeners, options.bind, options.workers)
+    roles: list[Role] = []
+    if options.tls_certificate and options.tls_key:
+        context, inner = tls_context(options), stack.enter_context(inner_listeners(options.workers))
+        listeners += inner
+        for number, (door, behind) in enumerate(zip(doors, inner, strict=True), 1):
+            front = TlsFront(door, behind.getsockname(), context, options)
+            roles.append(role(f"tls-{number}", front, door))
+        doors = inner
+    for number, door in enumerate(doors, 1):
+        roles.append(role(f"worker-{number}", Worker(number, door, load_app, on_stop, options), door))
+    if options.metrics_bind:
+        (door,) = _listen(stack, listeners, options.metrics_bind, 1)
+        exporter = Exporter(door, stack.enter_context(counters()))
+        roles = [replace(one, buried=exporter.forget) for one in roles]
+        roles.append(role("metrics", exporter, door))
+    return roles
 
 
-def _with_exporter(stack: contextlib.ExitStack, workers: list[Role], listener: socket.socket) -> list[Role]:
-    exporter = Exporter(listener, stack.enter_context(counters()))
-    counted = [Role(role.name, role.run, exporter.forget) for role in workers]
-    return [*counted, Role("metrics", exporter)]
+def _listen(
+    stack: contextlib.ExitStack, listeners: list[socket.socket], bind: str, count: int
+) -> list[socket.socket]:
+    opened = open_listeners(bind, count)
+    stack.callback(close_all, opened)
+    listeners += opened
+    return opened
+
+
+def _keeping(
+    kept: socket.socket, listeners: list[socket.socket], run: Callable[[Parent], None]
+) -> Callable[[Parent], None]:
+    """Return what runs in a process that has one of the listeners alone."""
+
+    def keep_and_run(parent: Parent) -> None:
+        close_all([listener for listener in listeners if listener is not kept])
+        run(parent)
+
+    return keep_and_run
 
 
 def _ready(options: ServeOptions, on_ready: Callable[[], None]) -> None:
@@ -79,13 +114,3 @@ def _ready(options: ServeOptions, on_ready: Callable[[], None]) -> None:
     if options.metrics_bind:
         _log.info("metrics on http://%s/metrics", options.metrics_bind)
     on_ready()
-
-
-def _check_tls(options: ServeOptions) -> None:
-    if not options.tls_certificate or not options.tls_key:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_certificate, options.tls_key)
-    except OSError as error:
-        files = f"{options.tls_certificate} and {options.tls_key}"
-        raise StartError(f"{files} are no usable certificate and key: {error}") from None

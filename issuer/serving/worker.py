@@ -7,17 +7,19 @@ a deadline, and its process manager gives up when a worker dies twice within sec
 
 import asyncio
 import gc
-import resource
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import granian._granian
 from granian.http import HTTP1Settings
 
 from issuer.serving.children import Parent
-from issuer.serving.dispatch import Dispatcher
+from issuer.serving.connections.crowd import CONNECTIONS, open_files
+from issuer.serving.connections.inner import client_of
+from issuer.serving.connections.warden import Warden
+from issuer.serving.dispatch import Dispatcher, Request
 from issuer.serving.listen import BACKLOG
 from issuer.serving.options import ServeOptions
 from issuer.serving.request_bodies import ArrivalLoop
@@ -31,7 +33,7 @@ HEADER_SECONDS = 75
 """Seconds in which the header of a request must have arrived. An idle connection ends after as long: that is
 longer than the 60 seconds for which nginx keeps one to reuse it."""
 HEADER_BYTES = 65536
-CONNECTIONS = 4096
+NO_TLS: tuple[Any, ...] = (False, None, None, None, "tls1.2", None, [], False)
 GARBAGE = 10_000
 """New objects before the collector looks through them: those of some ten requests."""
 
@@ -42,23 +44,22 @@ class Worker:
     def __init__(
         self,
         number: int,
-        listeners: Sequence[socket.socket],
+        listener: socket.socket,
         load_app: Callable[[], "WSGIApplication"],
         on_stop: Callable[["WSGIApplication"], None],
         options: ServeOptions,
     ) -> None:
-        """Prepare worker `number`, counted from 0, which listens on the listener of that number."""
+        """Prepare worker `number`; on `listener` come clients, or the process that speaks TLS with them."""
         self._number = number
-        self._listeners = listeners
+        self._listener = listener
         self._load_app = load_app
         self._on_stop = on_stop
         self._options = options
+        self._most = CONNECTIONS
 
     def __call__(self, parent: Parent) -> None:
         """Serve until SIGTERM; then finish what is in flight."""
-        for number, listener in enumerate(self._listeners):
-            if number != self._number:
-                listener.close()
+        self._most = min(CONNECTIONS, open_files() // 2)
         app = self._load_app()
         _spare_the_collector()
         try:
@@ -74,31 +75,50 @@ class Worker:
         stop.add_cb(lambda: loop.call_soon_threadsafe(finished.set))
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         dispatcher = Dispatcher(app, self._options, loop)
-        self._engine().serve_str(_scheduler(loop, dispatcher), loop, stop)
+        self._serve_with(dispatcher, loop, stop)
         loop.add_reader(parent, parent.answer)
         parent.ready()
         loop.run_until_complete(finished.wait())
         loop.close()
 
-    def _engine(self) -> Any:
-        descriptor = self._listeners[self._number].detach()
+    def _serve_with(self, dispatcher: Dispatcher, loop: asyncio.AbstractEventLoop, stop: Any) -> None:
+        address, is_behind_tls = self._listener.getsockname(), self._listener.family == socket.AF_UNIX
+        worker = self._engine(is_unix=is_behind_tls)
+        scheduler = engine.CallbackScheduler(loop, None, None, None, None)
+        if is_behind_tls:
+            scheduler._schedule_fn = lambda request: dispatcher.schedule(_from_tls(request))
+            worker.serve_str_uds(scheduler, loop, stop)
+        else:
+            scheduler._schedule_fn = dispatcher.schedule
+            Warden(loop, address, self._most, self._options).watch()
+            worker.serve_str(scheduler, loop, stop)
+
+    def _engine(self, *, is_unix: bool) -> Any:
         return engine.ASGIWorker(
-            self._number + 1,
-            (None, engine.SocketHolder(descriptor, False, BACKLOG)),
+            self._number,
+            (None, engine.SocketHolder(self._listener.detach(), is_unix, BACKLOG)),
             None,  # no pipe for Granian's own metrics
             1,  # threads of the HTTP engine
             1,  # threads for its files, of which we serve none
             1,  # threads that call our scheduler: while it asks for a body, none can come
             30,  # seconds until such a thread ends
-            _connections(),
+            self._most,
             "1",  # HTTP/1.1 alone, as reverse proxies speak it
             HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEADER_BYTES),
             None,
             False,  # no WebSockets
             None,
-            *_tls(self._options),
+            *NO_TLS,
             (None, None),
         )
+
+
+def _from_tls(request: Request) -> Request:
+    """Let a request be one of the client who speaks TLS, and not of the process that speaks it with them."""
+    request.scope["client"] = client_of(request.scope["client"][0])
+    request.scope["server"] = ("localhost", "443")  # `public_url` says what it is
+    request.scope["scheme"] = "https"
+    return request
 
 
 def _spare_the_collector() -> None:
@@ -106,23 +126,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-
-
-def _scheduler(loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher) -> Any:
-    scheduler = engine.CallbackScheduler(loop, None, None, None, None)
-    scheduler._schedule_fn = dispatcher.schedule
-    return scheduler
-
-
-def _tls(options: ServeOptions) -> tuple[Any, ...]:
-    certificate, key = options.tls_certificate, options.tls_key
-    if not certificate or not key:
-        return (False, None, None, None, "tls1.2", None, [], False)
-    return (True, str(certificate), str(key), None, "tls1.2", None, [], False)
-
-
-def _connections() -> int:
-    """Allow as many open files as the system does, and keep half of them for connections."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return min(CONNECTIONS, most // 2)

@@ -52,6 +52,9 @@ class ServerSettings(Section):
     forwarded_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
     """The one header in which the reverse proxies write the client's address; the other is dropped unread.
     `Forwarded` is that of RFC 7239."""
+    connections_per_address: int = Field(default=256, ge=1)
+    """Connections that one address (IPv6: one /64 network) may have to each worker; for one more, the
+    one that was silent for longest is closed. Those of `trusted_proxies` are not counted."""
     metrics_bind: Bind | None = None
     """Address and port for `/metrics` (Prometheus); off when absent. Do not open it to the public."""
 

@@ -1,3 +1,4 @@
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,3 +16,12 @@ def log(tmp_path: Path) -> Path:
 def server(log: Path, programs: None) -> Iterator[Server]:
     with running(log) as started:
         yield started
+
+
+@pytest.fixture
+def files(tmp_path: Path, programs: None) -> dict[str, str]:
+    certificate, key = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return {"tls_certificate": certificate, "tls_key": key}

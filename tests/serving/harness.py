@@ -21,8 +21,8 @@ def free_port() -> int:
         return port
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE
+def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "this did not become true in time"
         time.sleep(0.02)

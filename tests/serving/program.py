@@ -4,8 +4,11 @@ import errno
 import json
 import logging
 import os
+import resource
 import sys
 import time
+from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
@@ -36,10 +39,6 @@ def load_app() -> Flask:
         time.sleep(seconds)
         return "slow"
 
-    @app.get("/never")
-    def never() -> str:
-        return str(sum(range(10**15)))  # one call, and no other thread of this process runs any more
-
     @app.get("/fail")
     def fail() -> Response:
         return Response(_failing())
@@ -52,6 +51,7 @@ def load_app() -> Flask:
     def imported(module: str) -> str:
         return str(module in sys.modules)
 
+    _add_burdens(app)
     _add_deferrals(app)
 
     @app.route("/environ", defaults={"rest": ""})
@@ -60,6 +60,27 @@ def load_app() -> Flask:
         return {key: value for key, value in request.environ.items() if isinstance(value, str)}
 
     return app
+
+
+def _add_burdens(app: Flask) -> None:
+    @app.get("/bytes/<int:count>")
+    def some_bytes(count: int) -> bytes:
+        return bytes(count)
+
+    @app.get("/hoard")
+    def hoard() -> str:
+        kept = []
+        with suppress(OSError):
+            while True:
+                kept.append(os.open(os.devnull, os.O_RDONLY))
+        time.sleep(1.5)  # while the connections of this process are looked at
+        for descriptor in kept:
+            os.close(descriptor)
+        return "none is left"
+
+    @app.get("/never")
+    def never() -> str:
+        return str(sum(range(10**15)))  # one call, and no other thread of this process runs any more
 
 
 def _add_deferrals(app: Flask) -> None:
@@ -126,6 +147,9 @@ def main() -> int:
     loader, stopped = LOADERS[given.pop("app", "plain")], given.pop("stopped", None)
     if "forks" in given:
         refuse_forks(given.pop("forks"), Path(given.pop("remedy")))
+    if files := given.pop("files", None):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    given["trusted_proxies"] = [ip_network(network) for network in given.get("trusted_proxies", [])]
     for name in ("tls_certificate", "tls_key"):
         given[name] = Path(given[name]) if given.get(name) else None
     return serve(

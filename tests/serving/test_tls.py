@@ -12,15 +12,6 @@ from tests.serving.harness import DEADLINE, Server, running
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, str]:
-    certificate, key = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([*command, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return {"tls_certificate": certificate, "tls_key": key}
-
-
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_https(log: Path, files: dict[str, str], version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cafile=files["tls_certificate"])

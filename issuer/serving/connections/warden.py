@@ -1,0 +1,115 @@
+"""The connections that Granian's engine has accepted, seen from outside.
+
+The engine bounds how many there are, and gives no handle for whose they are. Each has a descriptor of this
+process, and the kernel knows when something was last sent and received on it. So who has to go is looked for
+once a second, and shut down; the engine finds it closed, as if the client had gone.
+"""
+
+import asyncio
+import resource
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from issuer.serving.connections.crowd import Neighbourhoods
+from issuer.serving.options import ServeOptions
+
+LOOK_EVERY = 1.0
+DESCRIPTORS = Path("/proc/self/fd")
+FULL, RELIEVED = 7 / 8, 3 / 4
+"""Shares of what the engine takes: beyond the first, those who were silent for longest go, down to the
+second."""
+SENT, RECEIVED, BYTES = 44, 52, 104
+"""Where struct tcp_info (linux/tcp.h) has the milliseconds since something was sent and received, and how
+much of it is read."""
+
+
+class Accepted(NamedTuple):
+    """A connection of the engine's."""
+
+    silent: int
+    """Milliseconds since something was sent or received."""
+    descriptor: int
+    peer: tuple[str, int]
+
+
+class Warden:
+    """Shuts down the connections that are too many."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, address: tuple[str, int], most: int, options: ServeOptions
+    ) -> None:
+        """Look at those that were made to `address`, of which the engine takes `most`."""
+        self._loop = loop
+        self._port = address[1]
+        self._most = most
+        self._each = options.connections_per_address
+        self._neighbourhoods = Neighbourhoods(options.trusted_proxies)
+
+    def watch(self) -> None:
+        """Look once a second, as long as the loop runs."""
+        self._loop.call_later(LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        self.watch()
+        try:
+            descriptors = [int(entry.name) for entry in DESCRIPTORS.iterdir()]
+        except OSError:  # not one is left
+            self._relieve(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]), starved=True)
+        else:
+            if len(descriptors) > min(self._each, self._most * FULL):
+                self._relieve(descriptors, starved=False)
+
+    def _relieve(self, descriptors: Sequence[int], *, starved: bool) -> None:
+        near: dict[str, list[Accepted]] = {}
+        for accepted in self._accepted(descriptors):
+            if (neighbour := self._neighbourhoods.of(accepted.peer[0])) is not None:
+                near.setdefault(neighbour, []).append(accepted)
+        for neighbours in near.values():
+            neighbours.sort()
+            _shut(neighbours[self._each :])
+        everybody = sorted(one for neighbours in near.values() for one in neighbours[: self._each])
+        if starved:
+            _shut(everybody[int(len(everybody) * RELIEVED) :])
+        elif len(everybody) > self._most * FULL:
+            _shut(everybody[int(self._most * RELIEVED) :])
+
+    def _accepted(self, descriptors: Iterable[int]) -> Iterator[Accepted]:
+        for descriptor in descriptors:
+            with suppress(OSError), borrowed(descriptor) as connection:
+                if connection.family in {socket.AF_INET, socket.AF_INET6} and self._is_ours(connection):
+                    yield Accepted(silence(connection), descriptor, connection.getpeername()[:2])
+
+    def _is_ours(self, connection: socket.socket) -> bool:
+        return bool(connection.getsockname()[1] == self._port)
+
+
+def _shut(accepted: Iterable[Accepted]) -> None:
+    for one in accepted:
+        with suppress(OSError), borrowed(one.descriptor) as connection:
+            if connection.getpeername()[:2] == one.peer:  # and not what has the number meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def borrowed(descriptor: int) -> Iterator[socket.socket]:
+    """Look at a descriptor of somebody else's as a socket, and leave it open.
+
+    Raises:
+        OSError: when it is none.
+    """
+    connection = socket.socket(fileno=descriptor)
+    try:
+        yield connection
+    finally:
+        connection.detach()
+
+
+def silence(connection: socket.socket) -> int:
+    """Return for how many milliseconds nothing was sent or received."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES)
+    sent, received = (int.from_bytes(info[at : at + 4], sys.byteorder) for at in (SENT, RECEIVED))
+    return min(sent, received)
