@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import delegation, livekit, matrix, oidc, openid, people, tls
+from bench import delegation, livekit, matrix, oidc, openid, people, postgresql, tls
 from bench import directory as ldap
 from bench.figures import Figure, asap, hs256, many_sessions, memory, rs256, start
 from bench.load import LoadError, require_wrk
@@ -17,7 +17,18 @@ from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
 OF_JITSI = ("start", "memory", "rs256", "hs256", "asap", "sessions")
-NAMES = (*OF_JITSI, "livekit-token", "livekit", "delegation", "ldap", "openid", "matrix", "oidc", "tls")
+NAMES = (
+    *OF_JITSI,
+    "livekit-token",
+    "livekit",
+    "delegation",
+    "ldap",
+    "openid",
+    "matrix",
+    "oidc",
+    "postgresql",
+    "tls",
+)
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
@@ -38,6 +49,8 @@ def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
         yield from matrix.figures(directory)
     if "oidc" in wanted:
         yield from oidc.figures(directory)
+    if "postgresql" in wanted:
+        yield from postgresql.figures(directory)
     if "tls" in wanted:
         yield from tls.figures(directory)
 

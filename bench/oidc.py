@@ -117,7 +117,7 @@ def each_once(url: str) -> Callable[[], Result]:
     return send
 
 
-def prepare(shell: Shell) -> None:
+def prepare(shell: Shell, each: int = EACH) -> None:
     """Make keys, codes and refresh tokens."""
     directory, retention = shell.key_directory(), ring.RETENTION_MARGIN
     make_keys(directory, "oidc", shell.clock)
@@ -128,7 +128,7 @@ def prepare(shell: Shell) -> None:
     rows: list[dict[str, Any]] = []
     tokens: list[dict[str, Any]] = []
     for client in ("rs256", "es256"):
-        for number in range(EACH):
+        for number in range(each):
             grant = Grant(
                 id=f"{client}-{number}",
                 instance="oidc",
