@@ -9,8 +9,9 @@ import click
 from issuer.cli import GivenFile, Shell
 from issuer.identity import Identity
 from issuer.rules import RuleError, Scope
-from issuer.rules.cases import CasesError, Sources, run_cases
+from issuer.rules.cases import CasesError, Sources, address_of, run_cases
 from issuer.rules.explain import explain
+from issuer.rules.vocabulary import ADDRESS
 
 
 def sources(context: click.Context) -> Sources:
@@ -28,7 +29,7 @@ def sources(context: click.Context) -> Sources:
 @click.option("--unknown", metavar="NAME", multiple=True, help='What could not be told, as in "groups".')
 @click.option("--room", help="The room asked for.")
 @click.option("--tenant", help="The tenant asked for.")
-@click.option("--ip", help="The address that the request comes from.")
+@click.option("--ip", help="The address that the request comes from; without it, it is unknown.")
 @click.option("--module", help="The instance asked.")
 @click.option("--set", "others", metavar="NAME=VALUE", multiple=True, help="Another request variable.")
 @click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Another time than now.")
@@ -67,10 +68,12 @@ def _run_table(text: str, found: Sources) -> None:
 
 def _scope(given: dict[str, Any], found: Sources) -> Scope:
     identity = _identity(given["user"], found)
-    identity = replace(identity, unknown=tuple({*identity.unknown, *given["unknown"]}))
+    unknown = {*identity.unknown, *given["unknown"]} - {ADDRESS}
+    identity = replace(identity, unknown=tuple(unknown))
     request: dict[str, object] = {
-        name: given[name] for name in ("room", "tenant", "ip", "module") if given[name] is not None
+        name: given[name] for name in ("room", "tenant", "module") if given[name] is not None
     }
+    request[ADDRESS] = None if ADDRESS in given["unknown"] else address_of(given["ip"])
     for pair in given["others"]:
         name, equals, value = pair.partition("=")
         if not equals:

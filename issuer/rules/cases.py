@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,6 +12,7 @@ from issuer.identity import Identity
 from issuer.rules.explain import shown
 from issuer.rules.rule import compile_expression, compile_rule
 from issuer.rules.scope import Scope
+from issuer.rules.vocabulary import ADDRESS
 from issuer.world import Clock
 
 
@@ -61,6 +63,14 @@ class CasePerson(BaseModel):
         )
 
 
+def address_of(text: str | None) -> str | None:
+    """Return an address as a request has it; None when the text is none, as that of a proxy may be."""
+    try:
+        return None if text is None else str(ip_address(text))
+    except ValueError:
+        return None
+
+
 class Case(BaseModel):
     """One `[[case]]`."""
 
@@ -90,8 +100,9 @@ class Case(BaseModel):
 
     def request(self) -> dict[str, object]:
         """Return the request variables."""
-        named = {"room": self.room, "tenant": self.tenant, "ip": self.ip, "module": self.module}
-        return {**{name: value for name, value in named.items() if value is not None}, **self.variables}
+        named = {"room": self.room, "tenant": self.tenant, "module": self.module}
+        given = {name: value for name, value in named.items() if value is not None}
+        return {**given, ADDRESS: address_of(self.ip), **self.variables}
 
 
 class _Table(BaseModel):

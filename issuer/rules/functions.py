@@ -13,7 +13,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from issuer.identity import GROUPS
 from issuer.rules import times
 from issuer.rules.library import cel
-from issuer.rules.scope import MAX_LIST, Scope
+from issuer.rules.scope import MAX_LIST, NotToldError, Scope
+from issuer.rules.vocabulary import ADDRESS
 
 _DOMAIN = re.compile(r"[^\s@.,;]+(\.[^\s@.,;]+)*")
 _MAIL = re.compile(r"[^\s@,;<>]+@([^\s@,;<>]+)")
@@ -135,10 +136,9 @@ def list_match(_scope: Scope, values: object, pattern: str) -> bool:
 def is_in_net(scope: Scope, *networks: str) -> bool:
     """Say whether the address of the request is in one of the networks."""
     _texts(*networks)
-    try:
-        address = ip_address(str(scope.request["ip"]))
-    except ValueError:
-        raise ValueError("the address of the request is unknown") from None
+    if scope.without_address:
+        raise NotToldError(ADDRESS)
+    address = ip_address(str(scope.request[ADDRESS]))
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     # All are read before the answer, so that a malformed one always fails.

@@ -83,7 +83,7 @@ class Program:
 
     def unknown(self, scope: Scope) -> frozenset[str]:
         """Return the variables that the text names and whose values could not be told."""
-        if not scope.identity.unknown:
+        if not (scope.identity.unknown or scope.without_address):
             return frozenset()
         many = {name for name in self._keys if self._unknown_keys(name, scope)}
         return frozenset(many | {name for name in self.named_variables if scope.is_unknown(name)})

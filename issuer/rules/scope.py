@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from issuer.identity import GROUPS, OF_CLAIMS, OF_MACROS, Identity
-from issuer.rules.vocabulary import IDENTITY_VARIABLES, TYPES
+from issuer.rules.vocabulary import ADDRESS, IDENTITY_VARIABLES, TYPES
 
 # CEL's list macros are loops, whose cost grows with the square of the list: 75 ms for so many values.
 MAX_LIST = 1_000
@@ -28,8 +28,15 @@ class Scope:
         if name in self.identity.unknown:
             raise NotToldError(name)
 
+    @property
+    def without_address(self) -> bool:
+        """Say whether the address of the request could not be told."""
+        return self.request.get(ADDRESS, "") is None
+
     def is_unknown(self, name: str) -> bool:
         """Say whether a variable stands for what could not be told."""
+        if name == ADDRESS:
+            return self.without_address
         unknown = self.identity.unknown
         if name in self.request or name in IDENTITY_VARIABLES - {GROUPS}:
             return False

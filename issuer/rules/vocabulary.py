@@ -18,7 +18,9 @@ TYPES = frozenset({
 })  # fmt: skip
 
 IDENTITY_VARIABLES = frozenset({"attributes", "authLevel", "backend", "groups", "now", "uid"})
-REQUEST_VARIABLES = frozenset({"ip", "module"})
+ADDRESS = "ip"
+# Every request has one: where the request says None, it could not be told.
+REQUEST_VARIABLES = frozenset({ADDRESS, "module"})
 # Only some places have these, but nowhere may a directory attribute be taken for one of them.
 PLACE_VARIABLES = frozenset({"room", "tenant"})
 # What neither an attribute nor a macro can be called.

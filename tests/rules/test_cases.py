@@ -165,8 +165,8 @@ def test_the_command_shows_how_a_function_failed() -> None:
 
 
 def test_the_command_takes_the_whole_request() -> None:
-    text = 'room + tenant + ip + module + other == "rti=m=o" && now == timestamp("2030-01-01T00:00:00Z")'
-    result = call(text, "--room=r", "--tenant=t", "--ip=i=", "--module=m", "--set", "other==o",
+    text = 'room + tenant + ip + module + other == "rt::1m=o" && now == timestamp("2030-01-01T00:00:00Z")'
+    result = call(text, "--room=r", "--tenant=t", "--ip=::1", "--module=m", "--set", "other==o",
                   "--now=2030-01-01T01:00:00+0100")  # fmt: skip
     assert "as a rule: yes" in result.output
 

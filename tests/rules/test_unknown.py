@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from issuer.cli import main
 from issuer.identity import Identity
-from issuer.rules import Scope
+from issuer.rules import Decision, Scope
 from issuer.rules.explain import explain
 from issuer.rules.text import keys_of, tokens
 from tests.rules.people import judge, scope
@@ -127,3 +127,34 @@ def test_the_keys_that_a_text_names(text: str, keys: set[str] | None) -> None:
 
 def test_a_person_of_whom_all_is_known_has_nothing_unknown() -> None:
     assert Identity("local", "1", "dwho").unknown == ()
+
+
+@pytest.mark.parametrize("given", [[], ["--ip", "unknown"], ["--ip", "10.0.0.1", "--unknown", "ip"]])
+def test_an_address_that_is_not_told_is_unknown(tmp_path: Path, given: list[str]) -> None:
+    """Every request has an address: one that is not there is no absent one."""
+    expected = {
+        "ip": ["ip = (unknown)", "value: (unknown)", "as a rule: no, because it failed: unknown: ip"],
+        '!isInNet("10.0.0.0/8")': [
+            'isInNet("10.0.0.0/8") fails: unknown: ip',
+            "value: (unknown)",
+            "as a rule: no, because it failed: unknown: ip",
+        ],
+        'ip != "10.0.0.1"': [
+            "ip = (unknown)",
+            "value: (unknown)",
+            "as a rule: no, because it failed: unknown: ip",
+        ],
+    }
+    for text, lines in expected.items():
+        ran = CliRunner().invoke(main, ["rule", text, *given])
+        assert (ran.exit_code, ran.output.splitlines()) == (0, lines)
+    for text in ('true || isInNet("10.0.0.0/8")', 'isInNet("10.0.0.0/8") || 1 == 1'):
+        assert "value: true" in CliRunner().invoke(main, ["rule", text, *given]).output
+    known = CliRunner().invoke(main, ["rule", 'isInNet("10.0.0.0/8")', "--ip", "10.0.0.1"])
+    assert "value: true" in known.output
+
+
+def test_an_address_that_is_not_told_is_none_of_the_outside_either() -> None:
+    scope = Scope(Identity("none", "", ""), {"ip": None}, 0.0)
+    for text in ('isInNet("0.0.0.0/0", "::/0")', '!isInNet("0.0.0.0/0")'):
+        assert judge(text, scope) == Decision(False, "the rule failed: unknown: ip")
