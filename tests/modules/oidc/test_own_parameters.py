@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from flask.testing import FlaskClient
 
+from tests.hostile import names_in_source
 from tests.modules.oidc.conftest import MakeProvider
 from tests.modules.oidc.provider import Provider, claims_of
 from tests.modules.oidc.test_par import pushed, url
@@ -101,6 +102,15 @@ def test_no_parameter_of_ours_spares_a_sign_in(provider: Provider, kind: str) ->
     provider.gateway.clock.advance(1)
     told = provider.told(sign_in(provider, browser, "dwho", sent))
     assert "code" in told
+
+
+def test_every_parameter_of_ours_is_tried() -> None:
+    """What pages ask for is tried above, or is no parameter that we write: what people and clients send."""
+    asked = names_in_source("/issuer/authentication/", "/issuer/portal/", "/issuer/web/")
+    theirs = {"code", "login", "login_hint", "password", "recovery", "ui_locales"}
+    assert {name for name in asked if name.isidentifier() and name.islower()} == theirs | OURS.keys() - {
+        "asked_at"
+    }
 
 
 def test_a_level_is_judged_where_it_counts(make_provider: MakeProvider) -> None:
