@@ -3,7 +3,7 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,42 +17,27 @@ from bench.servers import baseline, free_port
 
 FEW, MANY = 1_000, 1_000_000
 OF_JITSI = ("start", "memory", "rs256", "hs256", "asap", "sessions")
-NAMES = (
-    *OF_JITSI,
-    "livekit-token",
-    "livekit",
-    "delegation",
-    "ldap",
-    "openid",
-    "matrix",
-    "oidc",
-    "postgresql",
-    "tls",
-)
+OTHERS: dict[str, Callable[[Path], Iterable[Figure]]] = {
+    "livekit-token": people.figures,
+    "livekit": livekit.figures,
+    "delegation": delegation.figures,
+    "ldap": ldap.figures,
+    "openid": openid.figures,
+    "matrix": matrix.figures,
+    "oidc": oidc.figures,
+    "postgresql": postgresql.figures,
+    "tls": tls.figures,
+}
+NAMES = (*OF_JITSI, *OTHERS)
 
 
 def figures(directory: Path, wanted: list[str]) -> Iterator[Figure]:
     """Measure what is wanted, one after the other."""
     if set(wanted) & set(OF_JITSI):
         yield from of_jitsi(directory, wanted)
-    if "livekit-token" in wanted:
-        yield from people.figures(directory)
-    if "livekit" in wanted:
-        yield from livekit.figures(directory)
-    if "delegation" in wanted:
-        yield from delegation.figures(directory)
-    if "ldap" in wanted:
-        yield from ldap.figures(directory)
-    if "openid" in wanted:
-        yield from openid.figures(directory)
-    if "matrix" in wanted:
-        yield from matrix.figures(directory)
-    if "oidc" in wanted:
-        yield from oidc.figures(directory)
-    if "postgresql" in wanted:
-        yield from postgresql.figures(directory)
-    if "tls" in wanted:
-        yield from tls.figures(directory)
+    for name, measure in OTHERS.items():
+        if name in wanted:
+            yield from measure(directory)
 
 
 def of_jitsi(directory: Path, wanted: list[str]) -> Iterator[Figure]:
