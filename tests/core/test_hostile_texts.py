@@ -58,6 +58,7 @@ def table(gateway: LocalGateway) -> list[Input]:
     return inputs(gateway)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_hostile_texts_in_every_input_in_turn(
     sender: Sender, spy: Spy, table: list[Input], shard: int
