@@ -86,13 +86,16 @@ def test_what_waits_for_a_commit_hears_of_it(store: Store, proxy: Proxy) -> None
         assert heard == [{Fault.LOST: "committed", Fault.CUT_AT: "failed"}[fault]]
 
 
-def test_what_nobody_can_say_is_unknown(store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_can_say_is_unknown(
+    store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(commits, "PATIENCE", 0.0)
     proxy.trap("INSERT INTO issuances", Fault.LOST, then=proxy.close)
     with pytest.raises(UnknownCommitError, match="whether it happened is unknown") as caught:
         store.issuances.record(issuance("t1"))
     assert caught.value.status == 503
     assert "Retry-After" in caught.value.headers
+    assert "whether it happened is unknown" in caplog.text
 
 
 def test_a_commit_that_is_still_on_its_way_comes_too_late(

@@ -11,13 +11,16 @@ server that crashes gives the number of a transaction that it has lost to anothe
 SQLite has no marks: there a commit is a call in this process, and its answer cannot be lost.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from issuer.store.errors import StoreError, UnknownCommitError
-from issuer.world import Clock, SystemRandomness
+from issuer.world import SystemClock, SystemRandomness
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds for which a database is asked that does not answer."""
@@ -32,6 +35,8 @@ PREPARE = f"PREPARE issuer_mark (bytea) AS {INSERT} ($1, true)"
 as the rest of a commit that waits for no disk."""
 SELECT = "SELECT happened FROM commits WHERE id ="
 TIME_BYTES, RANDOM_BYTES = 6, 10
+
+_monotonic = SystemClock.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,9 @@ class LostCommitError(Exception):
 class Commits:
     """Asks for commits whose answer was lost."""
 
-    def __init__(self, run: Callable[[Callable[[Any], bool]], bool], clock: Clock) -> None:
+    def __init__(self, run: Callable[[Callable[[Any], bool]], bool]) -> None:
         """Use what runs a piece of work on a connection, and again on another one when it is dead."""
         self._run = run
-        self._clock = clock
 
     def happened(self, lost: LostCommitError) -> bool:
         """Tell whether a commit happened; if not, it never will.
@@ -89,13 +93,15 @@ class Commits:
         Raises:
             UnknownCommitError: the database gave no answer in time.
         """
-        deadline = self._clock.monotonic() + PATIENCE
+        deadline = _monotonic() + PATIENCE
         while True:
             try:
                 return self._run(lambda driver: _answer(driver, lost.mark))
             except StoreError as error:
-                if self._clock.monotonic() >= deadline:
-                    raise UnknownCommitError(f"{lost}; whether it happened is unknown: {error}") from error
+                if _monotonic() >= deadline:
+                    what = f"{lost}; whether it happened is unknown: {error}"
+                    _log.error(what)  # an answer that waits for it leaves no other line
+                    raise UnknownCommitError(what) from error
             threading.Event().wait(PAUSE)
 
 

@@ -89,7 +89,7 @@ class RawConnections:
         self._turn = turn
         self._clock = clock
         self._is_local = engine.dialect.name == "sqlite"
-        self._commits = Commits(self.run, clock)
+        self._commits = Commits(self.run)
         self._prepared: WeakSet[Any] = WeakSet()
 
     def first(self, statement: Statement, values: dict[str, Any]) -> Any:
