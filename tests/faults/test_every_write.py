@@ -38,6 +38,14 @@ def killer(house: House, kind: Kind) -> Callable[[], None]:
 def test_who_repeats_gets_what_they_should_once(
     house: House, proxy: Proxy, name: str, fault: Fault | Death
 ) -> None:
+    """For each kind of write (sign-in, issuance, code, refresh, device, session end, consent, job accepted,
+    job moved, leave, second factor, user changed) × COMMIT's answer lost, connection cut before COMMIT, at
+    COMMIT, SIGKILL before and after: the person or client that repeats gets what it should once; nothing
+    is revoked, doubled, forgotten or told wrongly. On PostgreSQL and, where it applies, SQLite.
+
+    What counts once and was used by a process that died before its answer is refused (RFC 6749 §4.1.2), and
+    the next one counts.
+    """  # noqa: RUF002 - as the line has it
     kind = KINDS[name](house, f"p{next(NUMBERS)}")
     kind.prepare()
     if isinstance(fault, Death):
@@ -53,7 +61,13 @@ def test_who_repeats_gets_what_they_should_once(
 @pytest.mark.parametrize("death", Death)
 @pytest.mark.parametrize("name", KINDS)
 def test_who_repeats_gets_it_once_on_sqlite(dying_house: House, name: str, death: Death) -> None:
-    """There the answer of a commit cannot be lost: what is left is that its process dies."""
+    """For each kind of write (sign-in, issuance, code, refresh, device, session end, consent, job accepted,
+    job moved, leave, second factor, user changed) × COMMIT's answer lost, connection cut before COMMIT, at
+    COMMIT, SIGKILL before and after: the person or client that repeats gets what it should once; nothing
+    is revoked, doubled, forgotten or told wrongly. On PostgreSQL and, where it applies, SQLite.
+
+    There the answer of a commit cannot be lost: what is left is that its process dies.
+    """  # noqa: RUF002 - as the line has it
     kind = KINDS[name](dying_house, f"p{next(NUMBERS)}")
     kind.prepare()
     folder = dying_house.file.parent
