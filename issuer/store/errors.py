@@ -15,6 +15,11 @@ class UnknownCommitError(StoreError, UnknownOutcome):
 
     code = "commit_unknown"
 
+    def __init__(self, log: str, lost: Exception | None = None) -> None:
+        """Keep what was lost, by which the database can be asked later."""
+        super().__init__(log)
+        self.lost = lost
+
 
 class DuplicateError(GatewayError):
     """There is already a row with this key."""

@@ -98,6 +98,28 @@ def test_what_nobody_can_say_is_unknown(
     assert "whether it happened is unknown" in caplog.text
 
 
+def test_what_was_written_after_all_is_heard_of_when_the_database_answers(
+    store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    store.issuances.listen(lambda rows: heard.extend(row.token_id for row in rows))
+    for token_id, fault in (("t1", Fault.LOST), ("t2", Fault.DELAYED)):
+        with monkeypatch.context() as patch:
+            patch.setattr(commits, "PATIENCE", 0.0)
+            patch.setattr(commits, "_answer", silence)
+            proxy.trap("INSERT INTO issuances", fault)
+            with pytest.raises(UnknownCommitError):
+                store.issuances.record(issuance(token_id))
+    assert heard == []
+    store.issuances.record(issuance("t3"))
+    assert sorted(heard) == sorted(row.token_id for row in store.issuances.search())
+    assert heard[:1] == ["t1"]
+
+
+def silence(*_: object) -> bool:
+    raise psycopg.OperationalError("no answer")
+
+
 def test_a_commit_that_is_still_on_its_way_comes_too_late(
     store: Store, proxy: Proxy, postgresql_url: str
 ) -> None:

@@ -101,7 +101,7 @@ class Commits:
                 if _monotonic() >= deadline:
                     what = f"{lost}; whether it happened is unknown: {error}"
                     _log.error(what)  # an answer that waits for it leaves no other line
-                    raise UnknownCommitError(what) from error
+                    raise UnknownCommitError(what, lost) from error
             threading.Event().wait(PAUSE)
 
 

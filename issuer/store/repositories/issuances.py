@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, and_, func, insert, literal, select, tuple
 
 from issuer.identity import Identity
 from issuer.store.database import Database
-from issuer.store.errors import SpentError
+from issuer.store.errors import SpentError, StoreError, UnknownCommitError
+from issuer.store.fast.commits import LostCommitError
 from issuer.store.fast.connections import Statement
 from issuer.store.fast.group_commit import Done, GroupCommit, Redemption
 from issuer.store.tables import issuances
@@ -82,6 +83,8 @@ class Issuances:
         self._as_it_is = self._insert.order == IssuanceRow._fields
         self._group = GroupCommit(self._write, self._tell)
         self._listener: Listener = _nobody
+        self._in_doubt: list[tuple[LostCommitError, Sequence[_Unit]]] = []
+        """What was written, if it was: nobody could say."""
 
     def listen(self, listener: Listener) -> None:
         """Let `listener` hear of all that is recorded, before those who wait for it."""
@@ -109,8 +112,35 @@ class Issuances:
             self._listener(rows)
 
     def _write(self, units: Sequence[_Unit]) -> Mapping[int, Exception]:
-        with self._database.turn:
-            return self._database.kept.transact(lambda cursor: self._put(cursor, units))
+        spent: Mapping[int, Exception] = {}
+
+        def put(cursor: Any) -> Mapping[int, Exception]:
+            nonlocal spent
+            spent = self._put(cursor, units)
+            return spent
+
+        try:
+            with self._database.turn:
+                self._database.kept.transact(put)
+        except UnknownCommitError as error:
+            if isinstance(error.lost, LostCommitError):
+                written = [unit for place, unit in enumerate(units) if place not in spent]
+                self._in_doubt.append((error.lost, written))
+            raise
+        if self._in_doubt:
+            self._ask_again()
+        return spent
+
+    def _ask_again(self) -> None:
+        """Let the listener hear of what was written after all, now that the database answers."""
+        in_doubt, self._in_doubt = self._in_doubt, []
+        for lost, units in in_doubt:
+            try:
+                happened = self._database.kept.happened(lost)
+            except StoreError:
+                self._in_doubt.append((lost, units))
+            else:
+                self._tell(units if happened else ())
 
     def _put(self, cursor: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         spent = _make_changes(cursor, units)
