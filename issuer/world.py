@@ -8,6 +8,9 @@ import secrets
 import time
 from typing import Protocol
 
+NOTABLE = 0.01
+"""Seconds by which the wall clock must be elsewhere to have been set: less is what it takes to look."""
+
 
 class Clock(Protocol):
     """Tells the time."""
@@ -40,3 +43,27 @@ class SystemRandomness:
     """The random generator of the operating system; what `Randomness` says of its method."""
 
     bytes = staticmethod(secrets.token_bytes)
+
+
+class SteadyClock:
+    """A clock that begins with the wall clock and then only runs: nobody who sets that one moves it.
+
+    For what is remembered in this process. What others read is said in the time of the wall clock: `drift`.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.now() - clock.monotonic()
+        self._drift = 0.0
+        self.monotonic = clock.monotonic
+
+    def now(self) -> float:
+        """Return the time; never goes back, and never jumps."""
+        return self._clock.monotonic() + self._offset
+
+    def drift(self) -> float:
+        """Return by how many seconds the wall clock is ahead of this one; the same until it was set."""
+        found = self._clock.now() - self.now()
+        if abs(found - self._drift) > NOTABLE:
+            self._drift = found
+        return self._drift

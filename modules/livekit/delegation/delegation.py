@@ -13,6 +13,7 @@ from issuer.matrix import Homeservers
 from issuer.module import Gateway
 from issuer.store import StoreError
 from issuer.upstream import Party, Upstream
+from issuer.world import SteadyClock
 from modules.livekit.delegation.calls import DelegationCalls
 from modules.livekit.delegation.engine.machine import begin, dropped, step
 from modules.livekit.delegation.engine.model import Action, Replaced, State
@@ -51,7 +52,8 @@ class Delegation:
         self._sealer = DelayIdSealer(settings.api_secret.get_secret_value(), gateway.randomness)
         self.mirror: Mirror = _mirror(settings)
         self._sanity = settings.sanity_check_interval or 0.0
-        self._leases = Leases(gateway.store.database, gateway.instance, gateway.clock)
+        self._clock = SteadyClock(gateway.clock)
+        self._leases = Leases(gateway.store.database, gateway.instance, self._clock)
         self.jobs = Jobs(self._leases, gateway.instance, self._sealer, self._touch, self._sanity)
         place = f"modules.{gateway.instance}.redis_url"
         self._copier = Copier(self.jobs, self.mirror, lambda: gateway.upstream.held(place, Party.OPERATOR))
@@ -87,7 +89,7 @@ class Delegation:
                 return
             self._post(lambda runner: runner.take(job, actions))
         if replaced:
-            ended, _ = step(replaced.state, Replaced(), self._gateway.clock.now())
+            ended, _ = step(replaced.state, Replaced(), self._clock.now())
             self._watcher.changed(replaced, replaced.state, ended)
         self._watcher.changed(job, None, job.state)
 
@@ -101,7 +103,7 @@ class Delegation:
     def _new_job(
         self, asked: DelegationRequest, restarted_at: float | None = None
     ) -> tuple[Job, Iterable[Action]]:
-        state, actions = begin(asked.timeout, self._gateway.clock.now(), self._sanity, restarted_at)
+        state, actions = begin(asked.timeout, self._clock.now(), self._sanity, restarted_at)
         return Job(self._new_id(), asked, state, self._owner), actions
 
     def hear(self, body: bytes, authorization: str) -> None:
@@ -118,7 +120,7 @@ class Delegation:
 
         def react(job: Job) -> State | None:
             nonlocal actions
-            state, actions = step(job.state, webhook.event, self._gateway.clock.now())
+            state, actions = step(job.state, webhook.event, self._clock.now())
             same = (state.phase, state.sid) == (job.state.phase, job.state.sid)
             return None if same else state
 
@@ -173,23 +175,25 @@ class Delegation:
         return done
 
     def _given_up(self, job: Job, why: str) -> None:
-        self._watcher.changed(job, job.state, dropped(job.state, why, self._gateway.clock.now()))
+        self._watcher.changed(job, job.state, dropped(job.state, why, self._clock.now()))
 
     def _new_runner(self, store: ThreadPoolExecutor) -> Runner:
         gateway, settings = self._gateway, self._settings
         tokens = {entry.name: entry.as_token.get_secret_value() for entry in settings.homeservers}
         events = DelayedEvents(
-            gateway.upstream, self._homeservers, gateway.clock, self._luck, tokens, gateway.instance
+            gateway.upstream, self._homeservers, self._clock, self._luck, tokens, gateway.instance
         )
         participants = Participants(settings, gateway.upstream, self._luck)
         calls = DelegationCalls(events, participants)
-        return Runner(self.jobs, self._owner, gateway.clock, calls, store, self._watcher)
+        return Runner(self.jobs, self._owner, self._clock, calls, store, self._watcher)
 
     def _read_mirror(self) -> None:
         """Go on with jobs that are in Redis alone: another program's, or of a store that was lost."""
         dead = frozenset(self._leases.dead(self._owner))
         known = {job.asked.pair: job for job in self.jobs.all()}
-        read = sorted(self.mirror.read(), key=lambda started: started[1])
+        drift = self._clock.drift()
+        ours = [(asked, restarted_at - drift) for asked, restarted_at in self.mirror.read()]
+        read = sorted(ours, key=lambda started: started[1])
         found = {started[0].pair: started for started in read}  # the newest, if one is spelled in two ways
         for pair, started in found.items():
             is_wanted = partial(_is_newer, started, dead)
@@ -208,7 +212,7 @@ class Delegation:
 
     def _import(self, started: Started, is_wanted: IsWanted) -> None:
         asked, restarted_at = started
-        if restarted_at + asked.timeout <= self._gateway.clock.now():
+        if restarted_at + asked.timeout <= self._clock.now():
             self._copier.touch([asked.pair])  # which is removed, unless somebody has brought another job
             return
         self._add(*self._new_job(asked, restarted_at), is_wanted)
@@ -217,7 +221,7 @@ class Delegation:
         """Forget jobs that another program has ended, unless they have changed meanwhile."""
         for job in jobs:
             why = "another program ended it"
-            ended = dropped(job.state, why, self._gateway.clock.now())
+            ended = dropped(job.state, why, self._clock.now())
             if not self.jobs.settle([JobChange(job, ended)], [], (), self._owner):
                 self._given_up(job, why)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from issuer.matrix import Homeservers, NoClientApiError
 from issuer.upstream import Upstream, UpstreamError, UpstreamResponse
-from issuer.world import Clock
+from issuer.world import SteadyClock
 from modules.livekit.delegation.engine.model import Action, Event, Failed, Gone, Restarted, Sent
 from modules.livekit.delegation.gate import Gate
 from modules.livekit.delegation.jobs.job import DelegationRequest
@@ -34,7 +34,7 @@ class DelayedEvents:
         self,
         upstream: Upstream,
         homeservers: Homeservers,
-        clock: Clock,
+        clock: SteadyClock,
         luck: Callable[[], float],
         tokens: Mapping[str, str],
         instance: str,
@@ -107,7 +107,7 @@ class DelayedEvents:
     ) -> Event:
         gate, entered_at = turn
         if answer.status == 429:
-            wait = retry_after(answer, self._clock.now())
+            wait = retry_after(answer, self._clock.now() + self._clock.drift())
             gate.limited(entered_at, wait)
             self._warn(asked.server_name)
             return Failed(action, self._luck(), 429, wait)
@@ -148,9 +148,12 @@ def _errcode(answer: UpstreamResponse) -> str:
 def retry_after(answer: UpstreamResponse, now: float) -> float | None:
     """Return how many seconds a 429 asks us to wait, by its header or else by its body.
 
-    RFC 9110 §10.2.3 (seconds or a date); Matrix Client-Server API §Rate limiting (`retry_after_ms`).
+    A date counts from that of the answer, if there is one: our clock may be another.
+
+    RFC 9110 §6.6.1, §10.2.3 (seconds or a date); Matrix Client-Server API §Rate limiting (`retry_after_ms`).
     """
-    found = _header_seconds(answer.headers.get("Retry-After", "").strip(), now)
+    said = _date(answer.headers.get("Date", ""))
+    found = _header_seconds(answer.headers.get("Retry-After", "").strip(), now if said is None else said)
     if found is None:
         found = _body_seconds(answer)
     return None if found is None else min(max(found, 0.0), LONGEST_HINT)
@@ -159,8 +162,13 @@ def retry_after(answer: UpstreamResponse, now: float) -> float | None:
 def _header_seconds(text: str, now: float) -> float | None:
     if text.isascii() and text.isdecimal():
         return float(text[:9])
+    date = _date(text)
+    return None if date is None else date - now
+
+
+def _date(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text).timestamp() - now
+        return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

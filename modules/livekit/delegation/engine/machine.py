@@ -76,36 +76,49 @@ def dropped(state: State, why: str, now: float) -> State:
 
 
 def _resume(state: State, now: float) -> Step:
-    state = replace(state, restarted_at=min(state.restarted_at, now))
-    if now >= state.deadline:
-        return _ended(state, Ending.DROPPED, "its time was up when nobody ran it", now)
-    look = state.look + 1
+    """Go on with a job of somebody else, whose times may be those of a clock that was wrong, or set since.
+
+    So nothing is given up by them alone: the homeserver knows whether it is too late.
+    """
+    is_late = now >= state.deadline
+    state = replace(state, since=min(state.since, now), restarted_at=min(state.restarted_at, now))
+    state = replace(state, look=state.look + 1, look_due=None, call_due=None)
     match state.phase:
         case Phase.WAITING:
-            return replace(state, look=look, look_due=None, call_due=None), (Action.LOOK,)
+            return replace(state, since=now, restarted_at=now) if is_late else state, (Action.LOOK,)
         case Phase.CONNECTED:
-            due = max(now, state.restarted_at + HEARTBEAT * state.timeout)
-            return _tick(_checked(replace(state, look=look, call_due=due), now), now)
+            return _checked(_late(state, now) if is_late else state, now), (Action.RESTART,)
         case _:
-            return replace(state, call_due=None), (Action.SEND,)
+            return state, (Action.SEND,)
+
+
+def _late(state: State, now: float) -> State:
+    """Return a job that is restarted late, with the time that a restart has that is due."""
+    return replace(state, restarted_at=now - HEARTBEAT * state.timeout)
 
 
 def _tick(state: State, now: float) -> Step:
     is_over = now >= state.phase_ends
     match state.phase:
+        case Phase.WAITING if is_over:
+            return _enter_disconnected(state, "the participant never came", now)
         case Phase.WAITING:
-            if is_over:
-                return _enter_disconnected(state, "the participant never came", now)
             return _look(state, now)
         case Phase.CONNECTED if is_over:
-            return _ended(state, Ending.DROPPED, "no restart succeeded in time", now)
+            return _over(state, now)
         case Phase.CONNECTED:
             state, looking = _look(state, now)
             state, calling = _call(state, Action.RESTART, now)
             return state, looking + calling
-        case Phase.DISCONNECTED if is_over and state.call_due is not None and now < state.call_due:
-            return _gave_up(state, now)
-    return _call(state, Action.SEND, now)
+    gives_up = is_over and state.call_due is not None and now < state.call_due
+    return _gave_up(state, now) if gives_up else _call(state, Action.SEND, now)
+
+
+def _over(state: State, now: float) -> Step:
+    """Drop a job whose time is up, unless nobody was there to try: then it is tried first."""
+    if state.call_due is None or state.tries:
+        return _ended(state, Ending.DROPPED, "no restart succeeded in time", now)
+    return replace(_late(state, now), call_due=None), (Action.RESTART,)
 
 
 def _waiting(state: State, event: Event, now: float) -> Step:

@@ -1,6 +1,6 @@
 """What is known of a job, what can happen to it, and what can be to do: the words of the state machine.
 
-Times are seconds since 1970.
+Times are seconds since 1970, as a `SteadyClock` has them: whoever sets the clock moves none of them.
 """
 
 from dataclasses import dataclass

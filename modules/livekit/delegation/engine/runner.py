@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from issuer.world import Clock
+from issuer.world import SteadyClock
 from modules.livekit.delegation.calls import DelegationCalls
 from modules.livekit.delegation.engine.machine import step
 from modules.livekit.delegation.engine.model import Action, Event, Phase, Resumed, Tick
@@ -42,7 +42,7 @@ class Runner:
         self,
         jobs: Jobs,
         owner: str,
-        clock: Clock,
+        clock: SteadyClock,
         calls: DelegationCalls,
         store: Executor,
         watcher: Watcher,

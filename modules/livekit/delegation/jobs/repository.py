@@ -1,7 +1,8 @@
 """The jobs in the store. Whoever changes a job becomes its owner, or finds that somebody else has.
 
 A change of phase is written before anything is done about it, and only over the version that it was made
-from. What is written without a look at the version is the time of the last restart, which only grows.
+from. What is written without a look at the version is the time of the last restart, which only grows. The
+rows have the time of the wall clock, and jobs in memory that of a `SteadyClock`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,6 +55,7 @@ class Jobs:
         self._leases = leases
         self._sealer = sealer
         self._touch = touch
+        self._clock = leases.clock
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def add(self, job: Job, is_wanted: IsWanted = always) -> bool:
@@ -140,12 +142,13 @@ class Jobs:
         this = and_(jobs.c.id == job.id, jobs.c.version == job.version)
         if state.phase is Phase.ENDED:
             return connection.execute(delete(jobs).where(this)).rowcount > 0
-        values = {**_state_values(state), "owner": owner, "version": job.version + 1}
+        values = {**self._state_values(state), "owner": owner, "version": job.version + 1}
         return connection.execute(update(jobs).where(this).values(values)).rowcount > 0
 
     def _write_restarts(self, connection: Connection, restarted: Sequence[Job], owner: str) -> None:
         if restarted:
-            rows = [{"this": job.id, "at": job.state.restarted_at} for job in restarted]
+            drift = self._clock.drift()
+            rows = [{"this": job.id, "at": job.state.restarted_at + drift} for job in restarted]
             at: BindParameter[float] = bindparam("at")
             earlier = and_(jobs.c.id == bindparam("this"), jobs.c.owner == owner, jobs.c.restarted_at < at)
             connection.execute(update(jobs).where(earlier).values(restarted_at=at), rows)
@@ -176,6 +179,10 @@ class Jobs:
             connection.execute(delete(jobs).where(jobs.c.id.in_([job.id for job in unreadable])))
         self._touch([job.asked.pair for job in unreadable])
         return readable, unreadable
+
+    def restarted_at(self, job: Job) -> float:
+        """Return when a job was restarted last, as others read it."""
+        return job.state.restarted_at + self._clock.drift()
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
@@ -227,7 +234,7 @@ class Jobs:
             "timeout": asked.timeout,
             "owner": job.owner,
             "version": job.version,
-            **_state_values(job.state),
+            **self._state_values(job.state),
         }
 
     def _job(self, row: Row[Any]) -> Job | None:
@@ -237,18 +244,19 @@ class Jobs:
 
     def _job_with(self, row: Row[Any], delay_id: str) -> Job:
         asked = DelegationRequest(row.room, row.identity, row.server_name, delay_id, row.timeout)
-        times = row.timeout, row.since, row.restarted_at
+        drift = self._clock.drift()
+        times = row.timeout, row.since - drift, row.restarted_at - drift
         state = State(Phase(row.phase), *times, sanity=self._sanity, sid=row.sid)
         return Job(row.id, asked, state, row.owner, row.version)
 
-
-def _state_values(state: State) -> dict[str, Any]:
-    return {
-        "phase": state.phase.value,
-        "since": state.since,
-        "restarted_at": state.restarted_at,
-        "sid": state.sid,
-    }
+    def _state_values(self, state: State) -> dict[str, Any]:
+        drift = self._clock.drift()
+        return {
+            "phase": state.phase.value,
+            "since": state.since + drift,
+            "restarted_at": state.restarted_at + drift,
+            "sid": state.sid,
+        }
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -69,7 +69,7 @@ class Copier:
             raise RedisError("Redis: it did not answer a moment ago")
         with self._held():
             try:
-                self._mirror.write([_started(job)])
+                self._mirror.write([self._started(job)])
             except RedisError:
                 self._fails = True
                 raise
@@ -136,17 +136,15 @@ class Copier:
     def _copied(self, pairs: Sequence[Pair]) -> set[Pair]:
         """Copy jobs; return the pairs that the store has changed meanwhile."""
         before = self._jobs.of(pairs)
-        self._mirror.write([_started(job) for job in before.values()])
+        self._mirror.write([self._started(job) for job in before.values()])
         self._mirror.remove([pair for pair in pairs if pair not in before])
         after = self._jobs.of(pairs)
-        return {pair for pair in pairs if _is_changed(before.get(pair), after.get(pair))}
+        return {pair for pair in pairs if self._is_changed(before.get(pair), after.get(pair))}
 
+    def _started(self, job: Job) -> Started:
+        return job.asked, self._jobs.restarted_at(job)
 
-def _started(job: Job) -> Started:
-    return job.asked, job.state.restarted_at
-
-
-def _is_changed(before: Job | None, after: Job | None) -> bool:
-    if before is None or after is None:
-        return before is not after
-    return _started(before) != _started(after)
+    def _is_changed(self, before: Job | None, after: Job | None) -> bool:
+        if before is None or after is None:
+            return before is not after
+        return self._started(before) != self._started(after)

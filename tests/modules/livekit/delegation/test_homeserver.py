@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from issuer.upstream import UpstreamResponse
-from issuer.world import SystemClock
+from issuer.world import SteadyClock, SystemClock
 from modules.livekit.delegation.engine.model import Action, Event, Failed, Gone, Restarted, Sent
 from modules.livekit.delegation.homeserver import DelayedEvents, retry_after
 from modules.livekit.delegation.jobs.job import DelegationRequest
@@ -34,7 +34,7 @@ class Caller:
         self.events = DelayedEvents(
             self._upstream,
             worker.module.delegation._homeservers,
-            SystemClock(),
+            SteadyClock(SystemClock()),
             lambda: 0.25,
             tokens,
             "livekit",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from issuer.store import Store
+from issuer.world import SteadyClock
 from modules.livekit.delegation.engine.machine import begin, step
 from modules.livekit.delegation.engine.model import Joined, Left, Phase
 from modules.livekit.delegation.jobs.job import DelegationRequest, Job, JobChange
@@ -28,7 +29,7 @@ class Shelf:
         self.clock = FakeClock()
         self.store = Store.open(url, self.clock, tables=[TABLES])
         self.store.migrate()
-        self.leases = Leases(self.store.database, "livekit", self.clock)
+        self.leases = Leases(self.store.database, "livekit", SteadyClock(self.clock))
         self.jobs = self.with_secret("a secret")
 
     def with_secret(self, secret: str) -> Jobs:

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from modules.livekit.delegation.engine.machine import begin, step
-from modules.livekit.delegation.engine.model import Action, Found, Phase, Restarted, Resumed, State
+from modules.livekit.delegation.engine.model import (
+    Action,
+    Failed,
+    Found,
+    Gone,
+    Phase,
+    Restarted,
+    Resumed,
+    State,
+    Tick,
+)
 from tests.modules.livekit.delegation.test_machine import (
     DELAY,
     DISCONNECTS,
@@ -25,7 +35,7 @@ def test_a_restart_ahead_of_our_clock_counts_as_now(ahead: float) -> None:
     for state in (step(begun, Found(1), NOW)[0], resumed, set_back):
         after, _ = step(state, Restarted(NOW + 0.1), NOW + 0.2)
         assert (after.restarted_at, after.call_due) == (NOW + 0.1, NOW + 0.1 + 0.8 * DELAY)
-    assert resumed.wakes_at == NOW + 0.8 * DELAY
+    assert resumed.deadline == NOW + DELAY
 
 
 class TestResumed:
@@ -37,16 +47,49 @@ class TestResumed:
         assert (after.phase, actions) == (Phase.WAITING, (Action.LOOK,))
         assert after.phase_ends == NOW + DELAY
 
-    def test_connected(self) -> None:
+    @pytest.mark.parametrize("age", [1.0, 7.0])
+    def test_connected(self, age: float) -> None:
+        """How long ago it was restarted is not certain: so it is restarted at once."""
         state = State(Phase.CONNECTED, DELAY, NOW, NOW, sid="PA_1")
-        early, actions = step(state, Resumed(), NOW + 1)
-        assert (early.wakes_at, actions) == (NOW + 0.8 * DELAY, ())
-        assert outcome(state, Resumed(), NOW + 7) == (Phase.CONNECTED, None, (Action.RESTART,))
+        after, actions = step(state, Resumed(), NOW + age)
+        assert (after.wakes_at, actions) == (NOW + DELAY, (Action.RESTART,))
 
     def test_disconnected(self) -> None:
         state = State(Phase.DISCONNECTED, DELAY, NOW, NOW)
         assert outcome(state, Resumed(), NOW + 1) == DISCONNECTS
 
-    @pytest.mark.parametrize("phase", [Phase.WAITING, Phase.CONNECTED, Phase.DISCONNECTED])
-    def test_too_late(self, phase: Phase) -> None:
-        assert outcome(State(phase, DELAY, NOW, NOW), Resumed(), NOW + DELAY) == DROPS
+
+@pytest.mark.parametrize("late", [DELAY, 3600.0])
+class TestTooLate:
+    """By the clock of whoever ran it before the time is up: the homeserver is asked whether that is so."""
+
+    def test_who_is_waited_for_is_waited_for_anew(self, late: float) -> None:
+        after, actions = step(replace(waiting(), look=0), Resumed(), NOW + late)
+        assert (after.phase, after.phase_ends, actions) == (
+            Phase.WAITING,
+            NOW + late + DELAY,
+            (Action.LOOK,),
+        )
+
+    def test_who_is_there_is_restarted_before_anything_is_dropped(self, late: float) -> None:
+        after, actions = step(State(Phase.CONNECTED, DELAY, NOW, NOW), Resumed(), NOW + late)
+        assert (after.phase, actions) == (Phase.CONNECTED, (Action.RESTART,))
+        assert outcome(after, Gone(Action.RESTART), NOW + late + 0.1) == DROPS
+        kept, _ = step(after, Restarted(NOW + late), NOW + late + 0.1)
+        assert (kept.phase, kept.deadline) == (Phase.CONNECTED, NOW + late + DELAY)
+        failed, _ = step(after, Failed(Action.RESTART, 0.5), NOW + late + 0.1)
+        again, actions = step(failed, Tick(), failed.wakes_at)
+        assert actions == (Action.RESTART,), "there is a second chance"
+        assert outcome(again, Tick(), again.deadline) == DROPS
+
+    def test_the_event_of_who_left_is_sent(self, late: float) -> None:
+        assert outcome(State(Phase.DISCONNECTED, DELAY, NOW, NOW), Resumed(), NOW + late) == DISCONNECTS
+
+
+def test_a_restart_that_nobody_was_there_to_try_is_tried() -> None:
+    """The process stood still: its timer comes after the deadline."""
+    state = replace(connected(), call_due=NOW + 0.8 * DELAY)
+    after, actions = step(state, Tick(), NOW + 2 * DELAY)
+    assert (after.phase, actions) == (Phase.CONNECTED, (Action.RESTART,))
+    assert outcome(after, Gone(Action.RESTART), NOW + 2 * DELAY) == DROPS
+    assert outcome(after, Tick(), after.deadline) == DROPS, "once"
