@@ -4,14 +4,15 @@ import hashlib
 
 
 class FakeClock:
-    """Stands still; `advance` moves it."""
+    """Stands still; `advance` moves it, `step` sets the time of day alone."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.time = now
+        self.ahead = 0.0
 
     def now(self) -> float:
         """Return the time."""
-        return self.time
+        return self.time + self.ahead
 
     def monotonic(self) -> float:
         """Return the time."""
@@ -20,6 +21,10 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.time += seconds
+
+    def step(self, seconds: float) -> None:
+        """Set the time of day, by so many seconds."""
+        self.ahead += seconds
 
 
 class FakeRandomness:

@@ -10,6 +10,7 @@ from issuer.app import World, create_app, parts
 from issuer.observability.metrics import Metrics, NoMetrics
 from issuer.settings.base import Context
 from issuer.wiring.configuration import parse
+from issuer.world import Clock, SystemClock
 from modules.livekit.delegation.jobs.job import Job
 from modules.livekit.module import LiveKitModule
 from modules.livekit.names import digest, room_name
@@ -32,6 +33,7 @@ class Worker:
         sfu: Sfu,
         authority: Authority,
         metrics: Metrics | None = None,
+        clock: Clock | None = None,
         **changes: Any,
     ) -> None:
         self.homeserver = homeserver
@@ -43,7 +45,7 @@ class Worker:
             "modules": {"livekit": options(homeserver, sfu, cs_api_urls=overrides, **changes)},
             "upstream": upstream_options(authority),
         }
-        world = World(metrics=metrics or NoMetrics())
+        world = World(metrics=metrics or NoMetrics(), clock=clock or SystemClock())
         self.app = create_app(parse(data, Context({}, Path("/nowhere"))), world)
         self.parts = parts(self.app)
         self.parts.store.migrate()

@@ -167,3 +167,28 @@ def test_another_secret_reads_nothing(shelf: Shelf) -> None:
     assert readable == []
     assert (unreadable.asked.identity, unreadable.asked.delay_id) == ("p1", "")
     assert shelf.jobs.all() == [], "what cannot be read is dropped"
+
+
+@pytest.mark.parametrize("step", [5.0, -5.0, 3600.0, -3600.0])
+def test_whoever_sets_the_clock_ends_no_lease_of_the_living(shelf: Shelf, step: float) -> None:
+    shelf.add(1, "one")
+    shelf.clock.step(step)
+    assert shelf.take_over("other", 10) == []
+    shelf.leases.renew("one")
+    shelf.clock.advance(LEASE / 2)
+    shelf.leases.renew("one")
+    shelf.clock.advance(LEASE / 2)
+    assert shelf.take_over("other", 10) == []
+    shelf.end_lease("one")
+    assert len(shelf.take_over("other", 10)) == 1, "nor does it keep the dead alive"
+
+
+@pytest.mark.parametrize("step", [5.0, -5.0, 3600.0, -3600.0])
+def test_the_lease_of_a_dead_one_ends_though_the_clock_was_set(shelf: Shelf, step: float) -> None:
+    job = shelf.add(1, "one")
+    shelf.clock.step(step)
+    assert shelf.leases.dead("other") == []
+    shelf.end_lease("one")
+    (taken,) = shelf.take_over("other", 10)
+    assert taken.state.restarted_at <= shelf.clock.now() - step
+    assert job.id == taken.id
