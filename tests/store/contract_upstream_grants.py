@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from sqlalchemy import update
+
 from issuer.store import Store, UpstreamGrant
 from issuer.store.repositories.upstream_grants import MOST
+from issuer.store.tables import upstream_grants
 from tests.fakes import FakeClock
 from tests.store.samples import NOW, at_once, id_hash
 
@@ -12,6 +15,15 @@ WHO = ("example", "https://idp.example.com rose")
 
 def grant(name: str = "one", asked_at: float = NOW, subject: str = WHO[1]) -> UpstreamGrant:
     return UpstreamGrant(id_hash(name), WHO[0], subject, b"\0sealed\xff", asked_at, NOW + 1000)
+
+
+def time_passes(store: Store, clock: FakeClock, seconds: float) -> None:
+    """Let time pass on the clock that counts: PostgreSQL's own does not wait for tests."""
+    clock.step(seconds)
+    if not store.database.is_sqlite:
+        row = upstream_grants.c.busy_until
+        with store.database.write() as connection:
+            connection.execute(update(upstream_grants).where(row > 0).values(busy_until=row - seconds))
 
 
 class UpstreamGrantsContract:
@@ -44,14 +56,46 @@ class UpstreamGrantsContract:
         store.upstream_grants.add(grant())
         taken = at_once(4, lambda _: store.upstream_grants.take(grant(), 30))
         assert sorted(map(str, taken)) == sorted(map(str, [grant(), None, None, None]))
-        store.upstream_grants.put(replace(grant(), sealed=b"next"), done=False)
+        (first,) = (found for found in taken if isinstance(found, UpstreamGrant))
+        store.upstream_grants.put(replace(first, sealed=b"next"), done=False)
         assert store.upstream_grants.take(grant(), 30) is None
-        clock.advance(30)
-        assert store.upstream_grants.take(grant(), 30) == replace(grant(), sealed=b"next")
-        store.upstream_grants.let_go(grant())
+        time_passes(store, clock, 30)
+        second = store.upstream_grants.take(grant(), 30)
+        assert second == replace(grant(), sealed=b"next")
+        store.upstream_grants.let_go(second)
+        third = store.upstream_grants.take(grant(), 30)
+        assert third
+        store.upstream_grants.put(replace(third, asked_at=NOW + 30))
+        assert store.upstream_grants.take(grant(), 30) == replace(second, asked_at=NOW + 30)
+
+    def test_whoever_took_too_long_changes_nothing(self, store: Store, clock: FakeClock) -> None:
+        store.upstream_grants.add(grant())
+        late = store.upstream_grants.take(grant(), 30)
+        time_passes(store, clock, 30)
+        other = store.upstream_grants.take(grant(), 30)
+        assert late
+        assert other
+        store.upstream_grants.put(replace(late, sealed=b"used already"))
+        store.upstream_grants.let_go(late)
+        assert store.upstream_grants.take(grant(), 30) is None
+        store.upstream_grants.put(replace(other, sealed=b"next"))
+        assert store.upstream_grants.of(*WHO) == [replace(grant(), sealed=b"next")]
+
+    def test_machines_whose_clocks_differ_do_not_have_it_at_once(
+        self, store: Store, clock: FakeClock
+    ) -> None:
+        """On SQLite there is one machine, whose clock may be set."""
+        store.upstream_grants.add(grant())
         assert store.upstream_grants.take(grant(), 30)
-        store.upstream_grants.put(replace(grant(), asked_at=NOW + 30))
-        assert store.upstream_grants.take(grant(), 30) == replace(grant(), asked_at=NOW + 30)
+        for step in (5.0, -10.0) if store.database.is_sqlite else (100.0, -200.0):
+            clock.step(step)
+            assert store.upstream_grants.take(grant(), 30) is None
+
+    def test_a_clock_that_is_set_back_keeps_it_from_nobody(self, store: Store, clock: FakeClock) -> None:
+        store.upstream_grants.add(grant())
+        assert store.upstream_grants.take(grant(), 30)
+        time_passes(store, clock, -3600)
+        assert store.upstream_grants.take(grant(), 30)
 
     def test_one_that_was_given_up_meanwhile_is_ended(self, store: Store) -> None:
         found = store.upstream_grants.take(grant(), 30)

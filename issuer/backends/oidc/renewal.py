@@ -99,11 +99,10 @@ class Renewal:
         return None
 
     def _read(self, grant: UpstreamGrant, ask_userinfo: bool) -> Said | None:
-        began = self._clock.now()
         taken = self._take(grant)
         try:
             said = self._opened(taken)
-            if said and taken.asked_at < began:  # or else another caller has just asked
+            if said and taken.sealed == grant.sealed:  # or else another caller has just asked
                 said = self._ask(taken, said, ask_userinfo)
             now = self._clock.now()
             sealed = self._sealed(taken.id, said) if said else None
