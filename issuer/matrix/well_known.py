@@ -72,17 +72,17 @@ class Delegations:
         return delegation.to
 
     async def _ask(self, name: ServerName, last: "_Delegation | None") -> "CacheEntry[_Delegation]":
-        now = self._clock.now()
+        asked_at = self._clock.monotonic()
         try:
             answer = await self._fetch(f"https://{name.authority}/.well-known/matrix/server")
         except UpstreamError:
-            return CacheEntry(self._still(last, now), FAILURE)
+            return CacheEntry(self._still(last, asked_at), FAILURE)
         if answer.status in TEMPORARY:
-            return CacheEntry(self._still(last, now), FAILURE)
+            return CacheEntry(self._still(last, asked_at), FAILURE)
         to = _server(answer)
         if to is None:
-            return CacheEntry(_Delegation(None, now), ABSENT)
-        return CacheEntry(_Delegation(to, now), seconds_fresh(answer.headers, now))
+            return CacheEntry(_Delegation(None, asked_at), ABSENT)
+        return CacheEntry(_Delegation(to, asked_at), seconds_fresh(answer.headers, self._clock.now()))
 
     def _still(self, last: "_Delegation | None", now: float) -> "_Delegation":
         """Return what a server that fails now said before, unless that is too long ago."""
