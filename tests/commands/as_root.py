@@ -1,11 +1,15 @@
 """What a process of root runs: every command, each in a child, on a folder of the service's user.
 
-Called with the folder, and with the folder of the links' targets: one after the other, each file and
-directory of the service is replaced by a link to its counterpart there. Prints what each command said.
+Called with the folder, the folder of the links' targets, the `kid` of a key, and `further` for the other half
+of the commands: one after the other, each file and directory of the service is replaced by a link to its
+counterpart there. Prints what each command said. Servers find their port taken, once they have opened all
+else.
 """
 
 import os
 import shutil
+import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -14,9 +18,25 @@ from click.testing import CliRunner
 import issuer.app
 import issuer.wiring.environments
 from issuer.cli import main
-from issuer.commands import check, init, issuances, keys, rule, second_factor, sessions, token, user
+from issuer.commands import (
+    check,
+    doctor,
+    init,
+    issuances,
+    keys,
+    rule,
+    second_factor,
+    serve,
+    sessions,
+    token,
+    user,
+)
+from modules.demo import commands as demo
 
 SERVICE = 4242
+KID = "KID"
+PATIENCE = 60
+"""Seconds for one command."""
 COMMANDS = [
     ["check"],
     ["keys", "list"],
@@ -31,12 +51,29 @@ COMMANDS = [
     ["rule", "true", "--user", "dwho"],
     ["token", "jitsi", "--user", "dwho", "--room", "a"],
 ]
+FURTHER = [
+    ["doctor"],
+    ["issuances", "export"],
+    ["keys", "export", KID],
+    ["keys", "export", KID, "--private"],
+    ["keys", "retire", KID, "--even-if-last"],
+    ["second-factor", "remove", "dwho"],
+    ["sessions", "end", "--user", "dwho"],
+    ["user", "account-hash", "dwho"],
+    ["user", "passwd", "dwho", "--password-stdin"],
+    ["user", "release", "dwho"],
+    ["user", "remove", "dwho"],
+    ["serve"],
+]
+BY_ITSELF = [["keys", "import"], ["init"], ["demo"]]
+"""They are given a place of their own."""
 
 
 def run(folder: Path, arguments: list[str]) -> None:
     """Run a command in a child, and print its output."""
     child = os.fork()
     if child == 0:
+        signal.alarm(PATIENCE)
         command = ["--config", str(folder / "issuer.toml"), *arguments]
         result = CliRunner().invoke(main, command, input="bad wolf 1\n")
         print(
@@ -71,8 +108,8 @@ def as_service(folder: Path, place: Path, target: Path) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def attack(home: Path, outside: Path) -> None:
-    """Run all commands for each link."""
+def attack(home: Path, outside: Path, commands: list[list[str]], port: int) -> None:
+    """Run commands for each link."""
     whole = home.with_name("whole")
     places = [
         *everything(whole),
@@ -86,8 +123,10 @@ def attack(home: Path, outside: Path) -> None:
         own(home)
         as_service(home, place, outside / place)
         print(f"== {place}", flush=True)
-        for arguments in COMMANDS:
+        for arguments in commands:
             run(home, arguments)
+        as_service(home, Path("shown"), outside / "shown")
+        run(home, ["demo", "--directory", str(home / "shown"), "--port", str(port)])
         link = home / "given"
         as_service(home, Path("given"), outside / "key.pem")
         run(home, ["keys", "import", str(link), "--use", "jitsi"])
@@ -98,5 +137,13 @@ def attack(home: Path, outside: Path) -> None:
 
 
 if __name__ == "__main__":
-    assert all((check, init, issuances, keys, rule, second_factor, sessions, token, user, issuer.app))
-    attack(Path(sys.argv[1]), Path(sys.argv[2]))
+    assert all((check, doctor, init, issuances, keys, rule, second_factor, serve, sessions, token, user))
+    assert all((issuer.app, demo))
+    folder, beyond, key, which = sys.argv[1:]
+    chosen = FURTHER if which == "further" else COMMANDS
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        taken = held.getsockname()[1]
+        file = Path(folder).with_name("whole") / "issuer.toml"
+        file.write_text(f'{file.read_text()}\n[server]\nbind = "127.0.0.1:{taken}"\n')
+        written = [[key if word == KID else word for word in arguments] for arguments in chosen]
+        attack(Path(folder), Path(beyond), written, taken)

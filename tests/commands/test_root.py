@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from issuer.cli import main
 from issuer.settings import owner
 from issuer.settings.owner import Owner, PrivilegeError, owner_of, places
+from tests.commands.as_root import BY_ITSELF, COMMANDS, FURTHER
 from tests.docs.pages import ROOT
 
 CONFIGURATION = """
@@ -65,8 +67,28 @@ def seen(folder: Path) -> dict[str, Seen]:
     return found
 
 
-@pytest.mark.slow
-def test_no_command_of_root_leaves_the_place_of_the_service(place: Path) -> None:
+def test_no_command_is_left_out() -> None:
+    """Whoever adds a command tries it as root, too."""
+    tried = [*COMMANDS, *FURTHER, *BY_ITSELF]
+    for name in leaves(main, click.Context(main)):
+        assert any(words[: len(name)] == name for words in tried), name
+
+
+def leaves(command: click.Command, context: click.Context, *before: str) -> Iterator[list[str]]:
+    """Return the words of every command."""
+    if not isinstance(command, click.Group):
+        yield [*before]
+        return
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from leaves(found, context, *before, name)
+
+
+@pytest.mark.parametrize(
+    "which", [pytest.param("some", marks=pytest.mark.slow), pytest.param("further", marks=pytest.mark.real)]
+)
+def test_no_command_of_root_leaves_the_place_of_the_service(place: Path, which: str) -> None:
     """As uid of the service, every file and directory of keys, data and configuration replaced by links:
     no command of root changes or reads anything outside.
     """
@@ -82,8 +104,9 @@ def test_no_command_of_root_leaves_the_place_of_the_service(place: Path) -> None
     ):
         ran = CliRunner().invoke(main, [*shell, *command], input="bad wolf 1\n")
         assert ran.exit_code == 0, ran.output
-    kid = CliRunner().invoke(main, [*shell, "keys", "list"]).output.splitlines()[-1].split()[0]
-    ran = CliRunner().invoke(main, [*shell, "keys", "retire", kid, "--compromised", "--even-if-last"])
+    _, *rows = CliRunner().invoke(main, [*shell, "keys", "list"]).output.splitlines()
+    kid, *_, last = (row.split()[0] for row in rows)
+    ran = CliRunner().invoke(main, [*shell, "keys", "retire", last, "--compromised", "--even-if-last"])
     assert ran.exit_code == 0, ran.output
 
     shutil.copytree(whole, outside)
@@ -91,6 +114,7 @@ def test_no_command_of_root_leaves_the_place_of_the_service(place: Path) -> None
     (outside / "jitsi.secret").write_text(SENTINEL * 2)
     (outside / "key.pem").write_text(SENTINEL)
     (outside / "new").mkdir()
+    (outside / "shown").mkdir()
     for name in ("data/issuer.db-wal", "data/issuer.db-journal", "keys/.new.tmp"):
         (outside / name).touch()
     for path in outside.rglob("*"):
@@ -99,7 +123,7 @@ def test_no_command_of_root_leaves_the_place_of_the_service(place: Path) -> None
     outside.chmod(0o700)
     before = seen(outside)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.commands.as_root", str(home), str(outside)],
+        [sys.executable, "-m", "tests.commands.as_root", str(home), str(outside), kid, which],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -109,7 +133,7 @@ def test_no_command_of_root_leaves_the_place_of_the_service(place: Path) -> None
     assert seen(outside) == before
     assert SENTINEL not in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert "keys rotate 0" in done.stdout
+    assert f"{'keys rotate' if which == 'some' else 'keys export'} 0" in done.stdout
     assert "going on as the user 4242" in done.stdout
     assert not (place / "whole" / "new").exists()
 
