@@ -44,7 +44,8 @@ class Housekeeper:
         return PAUSE if busy else INTERVAL
 
     def _run(self) -> None:
-        wait = INTERVAL
+        """Work from the beginning: else nobody knew for a minute how large the store is."""
+        wait = 0.0
         while not self._end.wait(wait):
             try:
                 wait = self.look_after()

@@ -11,6 +11,7 @@ from issuer.store import Quota, Store
 from issuer.store.housekeeping import INTERVAL, PAUSE, Housekeeper
 from issuer.store.purge import SPARE_PAGES
 from tests.fakes import FakeClock
+from tests.service import wait_for
 from tests.store.samples import session
 
 TEN = Quota(10, 100.0)
@@ -35,6 +36,18 @@ def test_sqlite_gives_space_back(sqlite_url: str, clock: FakeClock) -> None:
     assert seen[-1] == store.size() <= (SPARE_PAGES + 300) * 4096
     with store.database.read() as connection:
         assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+    store.close()
+
+
+def test_the_size_is_told_from_the_beginning(sqlite_url: str, clock: FakeClock) -> None:
+    store = Store.open(sqlite_url, clock)
+    store.migrate()
+    seen: list[float] = []
+    keeper = Housekeeper(store, seen.append)
+    keeper.start()
+    wait_for(lambda: bool(seen), "the size")
+    keeper.stop()
+    assert seen == [store.size()]
     store.close()
 
 
