@@ -62,6 +62,34 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "matrix": ("/modules/matrix/",),
 }
 """Where the source asks for fields, by the first segment of a path; all others are pages."""
+NO_FIELDS = {
+    *(
+        "acr",
+        "alg",
+        "aud",
+        "auth_time",
+        "email",
+        "email_verified",
+        "essential",
+        "events",
+        "jti",
+        "kid",
+        "sub",
+    ),
+    *(
+        "typ",
+        "value",
+        "values",
+        "allow_weak_secret",
+        "allow_weak_token",
+        "algorithm",
+        "errcode",
+        "info",
+        "ttl",
+    ),
+    *("retry_after_ms", "session"),
+}
+"""What the source asks of claims, of answers of other servers and of its settings, not of a request."""
 GRANTS = [
     {"grant_type": kind, "client_id": "wiki", "client_secret": SECRET, "redirect_uri": REDIRECT}
     for kind in ("authorization_code", "refresh_token", "client_credentials", DEVICE_CODE)
@@ -211,7 +239,7 @@ def fields_of(path: str) -> list[str]:
     """Return the names by which the source asks for fields of a path."""
     room = path.split("/")[1]
     names = {*names_in_source(*ROOMS.get(room, OF_PAGES)), *(OF_AUTHLIB if room == "oidc" else ())}
-    return sorted(name for name in names if re.fullmatch(r"[a-z][a-zA-Z_]*", name))
+    return sorted(name for name in names - NO_FIELDS if re.fullmatch(r"[a-z][a-zA-Z_]*", name))
 
 
 def bases(path: str) -> list[dict[str, str]]:
