@@ -17,7 +17,8 @@ from typing import NamedTuple
 from issuer.serving.connections.crowd import Neighbourhoods
 from issuer.serving.options import ServeOptions
 
-LOOK_EVERY = 1.0
+LOOK_EVERY, LOOK_AGAIN = 1.0, 0.1
+"""Seconds between two looks, and after one that found too many."""
 DESCRIPTORS = Path("/proc/self/fd")
 FULL, RELIEVED = 7 / 8, 3 / 4
 """Shares of what the engine takes: beyond the first, those who were silent for longest go, down to the
@@ -49,33 +50,39 @@ class Warden:
         self._each = options.connections_per_address
         self._neighbourhoods = Neighbourhoods(options.trusted_proxies)
 
-    def watch(self) -> None:
-        """Look once a second, as long as the loop runs."""
-        self._loop.call_later(LOOK_EVERY, self._look)
+    def watch(self, seconds: float = LOOK_EVERY) -> None:
+        """Look in so many seconds, and again, as long as the loop runs."""
+        self._loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        self.watch()
+        went = 0
+        try:
+            went = self._relieve_if_needed()
+        finally:
+            self.watch(LOOK_AGAIN if went else LOOK_EVERY)
+
+    def _relieve_if_needed(self) -> int:
         try:
             descriptors = [int(entry.name) for entry in DESCRIPTORS.iterdir()]
         except OSError:  # not one is left
-            self._relieve(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]), starved=True)
-        else:
-            if len(descriptors) > min(self._each, self._most * FULL):
-                self._relieve(descriptors, starved=False)
+            return self._relieve(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]), starved=True)
+        few = len(descriptors) <= min(self._each, self._most * FULL)
+        return 0 if few else self._relieve(descriptors, starved=False)
 
-    def _relieve(self, descriptors: Sequence[int], *, starved: bool) -> None:
+    def _relieve(self, descriptors: Sequence[int], *, starved: bool) -> int:
+        """Shut down those that are too many; return how many they were."""
         near: dict[str, list[Accepted]] = {}
         for accepted in self._accepted(descriptors):
             if (neighbour := self._neighbourhoods.of(accepted.peer[0])) is not None:
                 near.setdefault(neighbour, []).append(accepted)
-        for neighbours in near.values():
-            neighbours.sort()
-            _shut(neighbours[self._each :])
-        everybody = sorted(one for neighbours in near.values() for one in neighbours[: self._each])
+        too_many = [one for neighbours in near.values() for one in sorted(neighbours)[self._each :]]
+        others = sorted(one for neighbours in near.values() for one in sorted(neighbours)[: self._each])
         if starved:
-            _shut(everybody[int(len(everybody) * RELIEVED) :])
-        elif len(everybody) > self._most * FULL:
-            _shut(everybody[int(self._most * RELIEVED) :])
+            too_many += others[int(len(others) * RELIEVED) :]
+        elif len(others) > self._most * FULL:
+            too_many += others[int(self._most * RELIEVED) :]
+        _shut(too_many)
+        return len(too_many)
 
     def _accepted(self, descriptors: Iterable[int]) -> Iterator[Accepted]:
         for descriptor in descriptors:
