@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from issuer.store import IssuanceRow, Store, StoreError, UnknownCommitError
+from issuer.store import DuplicateError, IssuanceRow, Store, StoreError, UnknownCommitError
 from issuer.store.fast import commits
 from tests.fakes import FakeClock
 from tests.faults.proxy import PATIENCE, Fault, Proxy
@@ -157,6 +157,20 @@ def test_of_deadlocked_transactions_both_succeed(store: Store) -> None:
             done.result(PATIENCE)
     assert len(tries) == 3
     assert not any(found.enabled for found in store.users.all())
+
+
+def test_after_a_rollback_marks_are_left_as_before(store: Store) -> None:
+    """The driver forgets then what it has prepared."""
+    for number in range(10):
+        store.sessions.add(session(f"s{number}"))
+        store.users.add(user(f"u{number}"))
+    for again in ("s10", "s11"):
+        with pytest.raises(DuplicateError):
+            store.sessions.add(session("s1"))
+        with pytest.raises(DuplicateError):
+            store.users.add(user("u1"))
+        store.sessions.add(session(again))
+        store.users.add(user(again))
 
 
 def test_marks_are_kept_for_an_hour(store: Store, clock: FakeClock, postgresql_url: str) -> None:

@@ -30,9 +30,6 @@ LOCK_SECONDS = 2
 KEPT = 3600.0
 """Seconds for which marks are kept."""
 INSERT = "INSERT INTO commits (id, happened) VALUES"
-PREPARE = f"PREPARE issuer_mark (bytea) AS {INSERT} ($1, true)"
-"""What a connection is told before it leaves its first mark: to plan the insert anew each time costs as much
-as the rest of a commit that waits for no disk."""
 SELECT = "SELECT happened FROM commits WHERE id ="
 TIME_BYTES, RANDOM_BYTES = 6, 10
 
@@ -49,7 +46,7 @@ class Mark:
     @property
     def commit(self) -> str:
         """Return the words that leave the mark and commit."""
-        return f"EXECUTE issuer_mark ('\\x{self.id}'); COMMIT"
+        return f"{INSERT} ('\\x{self.id}', true); COMMIT"
 
     @property
     def question(self) -> str:

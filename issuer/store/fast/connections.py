@@ -16,7 +16,6 @@ from functools import cached_property
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
-from weakref import WeakSet
 
 from sqlalchemy import ClauseElement, Compiled, Dialect, Engine
 from sqlalchemy.pool import PoolProxiedConnection
@@ -24,7 +23,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from issuer.runtime import about_to_block
 from issuer.store.engines import is_of_no_use, sqlstate_of
 from issuer.store.errors import DuplicateError, StoreError, ValueRefusedError
-from issuer.store.fast.commits import PREPARE, Commits, LostCommitError, mark_of
+from issuer.store.fast.commits import Commits, LostCommitError, mark_of
 from issuer.store.fast.waiting import Breaker, LateLock
 from issuer.world import Clock, SystemClock
 
@@ -90,7 +89,6 @@ class RawConnections:
         self._clock = clock
         self._is_local = engine.dialect.name == "sqlite"
         self._commits = Commits(self.run)
-        self._prepared: WeakSet[Any] = WeakSet()
 
     def first(self, statement: Statement, values: dict[str, Any]) -> Any:
         """Return the first row that a statement finds; None when there is none."""
@@ -163,9 +161,6 @@ class RawConnections:
         if self._is_local:
             driver.commit()
             return
-        if driver not in self._prepared:
-            driver.execute(PREPARE)
-            self._prepared.add(driver)
         mark = mark_of(self._clock.now())
         try:
             driver.execute(mark.commit, prepare=False)
