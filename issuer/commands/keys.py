@@ -50,6 +50,13 @@ def _place(ctx: click.Context) -> tuple[Path, Clock, float]:
 _kid = {"ignore_unknown_options": True}
 
 
+_fixed = click.option(
+    "--fixed",
+    is_flag=True,
+    help="Another side is told its kid: make no next key, and let `keys rotate` pass it over.",
+)
+
+
 @click.group("keys", cls=KeyGroup)
 def keys() -> None:
     """Look at the signing keys and change them."""
@@ -77,30 +84,39 @@ def list_(ctx: click.Context) -> None:
     show_default=True,
     help="rsa-2048, rsa-3072, rsa-4096, p-256 or ed25519.",
 )
+@click.option("--kid", help="The key's name; without it its RFC 7638 thumbprint.")
+@_fixed
 @click.pass_context
-def generate(ctx: click.Context, use: str, kind: str) -> None:
+def generate(ctx: click.Context, use: str, kind: str, kid: str | None, fixed: bool) -> None:
     """Make a key: the first of its use and type signs at once and gets a next key beside it."""
     directory, clock, retention = _place(ctx)
-    _tell(ring.generate(directory, use=use, kind=kind, clock=clock, retention=retention))
+    name = _named(kid, fixed)
+    _tell(ring.generate(directory, use=use, kind=kind, kid=name, clock=clock, retention=retention))
 
 
 @keys.command("import")
 @click.argument("file", type=GivenFile("rb"))
 @click.option("--use", required=True, help="What the key signs for: jitsi, oidc.")
 @click.option("--kid", help="The key's name; without it the one in a JWK, else its RFC 7638 thumbprint.")
+@_fixed
 @click.pass_context
-def import_(ctx: click.Context, file: BinaryIO, use: str, kid: str | None) -> None:
+def import_(ctx: click.Context, file: BinaryIO, use: str, kid: str | None, fixed: bool) -> None:
     """Take a private key from FILE (PEM or JWK; - for standard input)."""
     directory, clock, retention = _place(ctx)
-    _tell(ring.import_key(directory, file.read(), use=use, kid=kid, clock=clock, retention=retention))
+    name = _named(kid, fixed)
+    _tell(ring.import_key(directory, file.read(), use=use, kid=name, clock=clock, retention=retention))
 
 
 @keys.command()
-@click.option("--use", help="Rotate only the keys of this use.")
+@click.option("--use", help="Rotate only the keys of this use, fixed ones too.")
 @click.pass_context
 def rotate(ctx: click.Context, use: str | None) -> None:
     """Let the next keys sign from now on, retire the active ones, and publish new next ones."""
     directory, clock, retention = _place(ctx)
+    if use is None:
+        kept = {record.use for record in ring.list_keys(directory) if record.fixed}
+        for name in sorted(kept):
+            click.echo(f"{name}: passed over, because its key is fixed.")
     for done in ring.rotate(directory, use=use, clock=clock, retention=retention):
         if done.activated is None:
             click.echo(
@@ -111,7 +127,8 @@ def rotate(ctx: click.Context, use: str | None) -> None:
         click.echo(f"{done.use}: {done.activated} ({done.kind}) signs from now on.")
         for kid in done.retired:
             click.echo(f"{done.use}: {kid} is retired.")
-        click.echo(f"{done.use}: {done.next} is next.")
+        if done.next:
+            click.echo(f"{done.use}: {done.next} is next.")
 
 
 @keys.command(context_settings=_kid)
@@ -142,6 +159,12 @@ def export(ctx: click.Context, kid: str, form: Literal["pem", "jwk"], private: b
     if private:
         click.echo("Warning: this is the private key. Whoever has it can sign tokens.", err=True)
     click.echo(text, nl=False)
+
+
+def _named(kid: str | None, fixed: bool) -> str | None:
+    if fixed and kid is None:
+        raise click.UsageError("--fixed goes with --kid: the name that the other side gives the key")
+    return ring.FixedKid(kid) if fixed and kid else kid
 
 
 def _tell(added: Sequence[ring.PublicKey]) -> None:

@@ -8,13 +8,14 @@ One file per key, `<sha256 of kid>.json`, holds everything about it, so that a c
 rename. `removed/<sha256 of kid>` remembers the kids of keys that are gone. See docs/keys.md.
 """
 
-from issuer.keys.admin import Rotation, export, generate, import_key, list_keys, retire, rotate
+from issuer.keys.admin import FixedKid, Rotation, export, generate, import_key, list_keys, retire, rotate
 from issuer.keys.files import KeyFile
 from issuer.keys.model import RETENTION_MARGIN, KeyRingError, KeyState, PrivateKey, PublicKey, SigningKey
 from issuer.keys.ring import KeyRing
 
 __all__ = [
     "RETENTION_MARGIN",
+    "FixedKid",
     "KeyFile",
     "KeyRing",
     "KeyRingError",

@@ -23,25 +23,50 @@ from issuer.world import Clock
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What happened in one slot. `activated` is None when there was no next key: one is published now."""
+    """What happened in one slot. `activated` is None when there was no next key: one is published now.
+
+    A fixed key, which somebody else was told of, has no next one until somebody gives it.
+    """
 
     use: str
     kind: str
     activated: str | None
     retired: tuple[str, ...]
     next: str
+    """The kid of the next key; "" when a fixed one has none."""
+
+
+class FixedKid(str):
+    """A kid that another side was told: no next key is made beside its key, and a rotation passes it over."""
+
+    __slots__ = ()
 
 
 def generate(
-    directory: Path, *, use: str, kind: str, clock: Clock, retention: float
+    directory: Path,
+    *,
+    use: str,
+    kind: str,
+    clock: Clock,
+    retention: float,
+    kid: str | None = None,
 ) -> tuple[PublicKey, ...]:
-    """Make a key: the active one and a next one where there is none yet, else the next one."""
-    first = _record(material.generate_private(kind), use, clock, retention)
+    """Make a key: the active one and a next one where there is none yet, else the next one.
+
+    One with a `FixedKid` gets no next one beside it, and a rotation passes it over.
+    """
+    first = _record(material.generate_private(kind), use, clock, retention, kid)
     return _add(directory, first, clock, retention)
 
 
 def import_key(
-    directory: Path, data: bytes, *, use: str, kid: str | None = None, clock: Clock, retention: float
+    directory: Path,
+    data: bytes,
+    *,
+    use: str,
+    kid: str | None = None,
+    clock: Clock,
+    retention: float,
 ) -> tuple[PublicKey, ...]:
     """Take a private key from elsewhere (PEM or JWK), under its own kid, the given one, or its thumbprint."""
     private, own_kid = parse_private(data)
@@ -51,18 +76,28 @@ def import_key(
 def rotate(
     directory: Path, *, use: str | None = None, clock: Clock, retention: float
 ) -> tuple[Rotation, ...]:
-    """Let the next key of every slot (of one use, or of all) sign from now on, and publish a new next one."""
-    slots = _slots(directory, use)
+    """Let the next key of every slot (of one use, or of all) sign from now on, and publish a new next one.
+
+    Of all, fixed keys are passed over. Of one use, a fixed key gives way to its next one, if it has one.
+    """
+    slots, fixed = _slots(directory, use), _fixed_slots(directory)
+    if use is None and slots:
+        slots = {slot: kind for slot, kind in slots.items() if slot not in fixed}
+        if not slots:
+            return ()
     if not slots:
         wanted = f"of the use {use!r} " if use else ""
         raise KeyRingError(
             f"There is no key {wanted}in {directory} to rotate: run `issuer keys generate` first."
         )
     spares = [
-        _record(material.generate_private(kind), slot[0], clock, retention) for slot, kind in slots.items()
+        _record(material.generate_private(kind), slot[0], clock, retention)
+        for slot, kind in slots.items()
+        if slot not in fixed
     ]
     with Changes.begin(directory, clock, retention) as changes:
-        return tuple(_rotate_slot(changes, spare) for spare in spares)
+        replaced = [_replace_fixed(changes, slot) for slot in slots if slot in fixed]
+        return (*replaced, *(_rotate_slot(changes, spare) for spare in spares))
 
 
 def retire(
@@ -124,6 +159,27 @@ def _slots(directory: Path, use: str | None) -> dict[tuple[str, str], str]:
     return slots
 
 
+def _fixed_slots(directory: Path) -> set[tuple[str, str]]:
+    """Return the slots whose keys somebody else was told of."""
+    records = read_all(directory).values()
+    return {record.slot for record in records if record.fixed and record.state is not KeyState.RETIRED}
+
+
+def _replace_fixed(changes: Changes, slot: tuple[str, str]) -> Rotation:
+    """Let the next key sign that somebody put beside a fixed one."""
+    waiting = changes.of(slot, KeyState.NEXT)
+    if not waiting:
+        raise KeyRingError(
+            f"The key of the use {slot[0]!r} is fixed and has no next one: make or import that first, with "
+            f"`--fixed` and the kid that the other side gives it."
+        )
+    active = changes.of(slot, KeyState.ACTIVE)
+    changes.activate(waiting[0])
+    for record in active:
+        changes.retire(record)
+    return Rotation(slot[0], waiting[0].kind, waiting[0].kid, tuple(r.kid for r in active), "")
+
+
 def _rotate_slot(changes: Changes, spare: KeyFile) -> Rotation:
     active = changes.of(spare.slot, KeyState.ACTIVE)
     waiting = changes.of(spare.slot, KeyState.NEXT)
@@ -141,7 +197,7 @@ def _rotate_slot(changes: Changes, spare: KeyFile) -> Rotation:
 
 def _add(directory: Path, record: KeyFile, clock: Clock, retention: float) -> tuple[PublicKey, ...]:
     spare = None
-    if record.slot not in _slots(directory, record.use):
+    if not record.fixed and record.slot not in _slots(directory, record.use):
         spare = _record(material.generate_private(record.kind), record.use, clock, retention)
     with Changes.begin(directory, clock, retention) as changes:
         changes.refuse_known(record)
@@ -157,7 +213,13 @@ def _add(directory: Path, record: KeyFile, clock: Clock, retention: float) -> tu
     return tuple(material.publish(_parse(r), r.kid, r.use, r.state) for r in added)
 
 
-def _record(private: PrivateKey, use: str, clock: Clock, retention: float, kid: str | None = None) -> KeyFile:
+def _record(
+    private: PrivateKey,
+    use: str,
+    clock: Clock,
+    retention: float,
+    kid: str | None = None,
+) -> KeyFile:
     """Return a key file for a new key, which is the next one at first."""
     try:
         return KeyFile.model_validate(
@@ -168,6 +230,7 @@ def _record(private: PrivateKey, use: str, clock: Clock, retention: float, kid: 
                 "state": KeyState.NEXT,
                 "created": clock.now(),
                 "retention": retention,
+                "fixed": isinstance(kid, FixedKid),
                 "private_key": material.private_pem(private),
             }
         )

@@ -48,6 +48,8 @@ class KeyFile(BaseModel):
     activated: float | None = None
     retired: float | None = None
     retention: float
+    fixed: bool = False
+    """Somebody else was told its kid: no next key is made beside it, and a rotation passes it over."""
     private_key: SecretStr
 
     @model_validator(mode="after")
@@ -130,7 +132,9 @@ def read(path: Path) -> KeyFile:
 def write(directory: Path, record: KeyFile) -> None:
     """Write a key file; it is there as a whole, and on disk, or not at all."""
     with _opened(directory) as folder:
-        _replace(folder, file_name(record.kid), record.model_dump_json(indent=2).encode() + b"\n")
+        # Versions that do not know the field go on to read the other keys.
+        content = record.model_dump_json(indent=2, exclude=None if record.fixed else {"fixed"})
+        _replace(folder, file_name(record.kid), content.encode() + b"\n")
 
 
 def remove(directory: Path, kid: str) -> None:

@@ -10,7 +10,7 @@ from issuer.module import Gateway
 from issuer.rules import Compiler, Decision, Expression, Rule, Scope
 from issuer.settings.base import Section
 from modules.jitsi.rooms import Room, Tenant
-from modules.jitsi.settings import JitsiSettings
+from modules.jitsi.settings import JAAS_FEATURES, JitsiSettings
 
 Claim = Callable[[Scope], str | bool | None]
 """Gives the value of a claim to somebody; None leaves it out."""
@@ -18,6 +18,7 @@ CLIENT_NAMES = {"hidden_from_recorder": "hidden-from-recorder"}
 FLAGS = frozenset(
     {"moderator", "lobby_bypass", "security_bypass", "lobby", "hidden_from_recorder", "lobby_autostart"}
 )
+OWNERS = frozenset({"owner", "moderator", "teacher"})
 LEFT_OUT_BY_NO = frozenset({"lobby"})
 """Of `context.room`: what a "no" leaves out. `lobby: false` switches the lobby off for everybody."""
 NEVER = "false"
@@ -84,12 +85,16 @@ class Claims:
     def all(self, scope: Scope, room: Room, tenant: Tenant | None) -> dict[str, Any]:
         """Return every claim but the times and the id, which are the host's."""
         settings = self._settings
+        context = self._all_context(scope)
+        if settings.preset:
+            tenant = None  # the AppID is the only one
+            _as_8x8_takes_it(context)
         return {
             "iss": settings.issuer or self._gateway.settings.public_url,
-            "aud": settings.app_id,
+            "aud": settings.audience or settings.app_id,
             "sub": tenant.name if tenant else settings.domain,
             "room": "*" if self._wildcard.flag(scope) else room.claim,
-            "context": self._all_context(scope),
+            "context": context,
         }
 
     def _all_context(self, scope: Scope) -> dict[str, Any]:
@@ -107,6 +112,14 @@ class Claims:
             identifier = _text(self._gateway.main_identifier(scope.identity))
             user |= {"id": identifier} if identifier else {}
         return user
+
+
+def _as_8x8_takes_it(context: dict[str, Any]) -> None:
+    """Say who is a moderator as a text, and of every feature whether it is allowed (8x8, "JaaS JWT")."""
+    user = context["user"]
+    owner = user["affiliation"] in OWNERS
+    user["moderator"] = "true" if user.get("moderator", owner) else "false"
+    context["features"] = dict.fromkeys(JAAS_FEATURES, False) | context.get("features", {})
 
 
 def flag_claim(expression: Expression) -> Claim:

@@ -135,14 +135,16 @@ class JitsiModule(Module):
     def asap(self, name: str = "") -> ResponseReturnValue:
         """Serve a public key to Prosody: 200 only ever with a key, which it keeps until it restarts."""
         digest = name.removeprefix("/").removesuffix(".pem")
-        key = self.gateway.keys.by_kid_sha256(digest, KEY_USE) if name.endswith(".pem") else None
+        key = (
+            self.gateway.keys.by_kid_sha256(digest, self.settings.key_use) if name.endswith(".pem") else None
+        )
         if key is None:
             return Response("no such key\n", 404, content_type="text/plain")
         return Response(key.pem, content_type=PEM_TYPE, headers={"Cache-Control": PEM_CACHE})
 
     def certificates(self) -> ResponseReturnValue:
         """Serve certificates by `kid`, for Prosody's `cache_keys_url`; it asks again after `max-age`."""
-        keys = self.gateway.keys.public_keys(KEY_USE)
+        keys = self.gateway.keys.public_keys(self.settings.key_use)
         answer = jsonify({key.kid: key.certificate.decode() for key in keys if key.certificate})
         answer.headers["Cache-Control"] = CERTIFICATES_CACHE
         return answer
@@ -156,9 +158,22 @@ class JitsiModule(Module):
         for name in self.settings.features or {}:
             if text := unknown_feature(name):
                 yield f"features.{name}: {text}"
+        if self.settings.preset:
+            yield from self._wrong_kids()
+
+    def _wrong_kids(self) -> Iterable[str]:
+        prefix = f"{self.settings.app_id}/"
+        for key in self.gateway.keys.public_keys(self.settings.key_use):
+            if not key.kid.startswith(prefix):
+                yield (
+                    f"the key {key.kid} of the use {self.settings.key_use} is not one that 8x8 knows: import"
+                    f" it with `--fixed --kid {prefix}<key id>`, and the key id of 8x8's console"
+                )
 
     def notes(self) -> Iterable[str]:
         """Return what Jitsi must be told of this instance."""
+        if self.settings.preset:
+            return
         base = f"{self.gateway.settings.public_url.rstrip('/')}{self.settings.path}"
         yield f"Jitsi's TOKEN_AUTH_URL is {base}/login?room={{room}}&state={{state}}"
 
@@ -166,7 +181,7 @@ class JitsiModule(Module):
         if self.settings.app_secret is not None:
             return
         try:
-            self.gateway.keys.signing_key(KEY_USE, self.settings.algorithm)
+            self.gateway.keys.signing_key(self.settings.key_use, self.settings.algorithm)
         except KeyRingError as error:
             raise ConfigurationError("algorithm", str(error)) from None
 

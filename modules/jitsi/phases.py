@@ -43,7 +43,7 @@ class Meetings:
         self.signer: Signer = (
             SecretSigner(settings.algorithm, settings.app_secret)
             if settings.app_secret is not None
-            else RingSigner(gateway.keys, KEY_USE, settings.algorithm)
+            else RingSigner(gateway.keys, settings.key_use, settings.algorithm)
         )
 
     def rules(self) -> Iterable[Rule]:
@@ -105,7 +105,7 @@ class JitsiPhases(Phases):
         url = meeting_url(
             settings.server_url,
             asked.room,
-            asked.tenant,
+            None if settings.preset else asked.tenant,
             token.text,
             token_in=settings.token_in,
             overrides=asked.state.overrides,

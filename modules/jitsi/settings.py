@@ -1,8 +1,16 @@
 """The options of a Jitsi server's section, `[modules.<instance>]`."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from issuer.module import ModuleSettings
 from issuer.settings.base import Section
@@ -23,6 +31,12 @@ def _room_pattern(text: str) -> str:
     return pattern
 
 
+JAAS_APP_ID = r"vpaas-magic-cookie-[0-9a-f]{1,64}"
+OTHER_USES = frozenset({"oidc"})
+"""Uses of the key ring whose tokens are believed elsewhere: nobody may sign a meeting's token with these."""
+JAAS_FEATURES = ("livestreaming", "recording", "transcription", "outbound-call")
+"""What 8x8 sells by feature: a token says of each whether it is allowed."""
+KeyUse = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"]
 ServerUrl = Annotated[str, AfterValidator(clean_server_url)]
 RoomPattern = Annotated[str, Field(min_length=1), AfterValidator(_room_pattern)]
@@ -106,6 +120,8 @@ class MatrixExchange(Section):
 class JitsiSettings(ModuleSettings):
     """One Jitsi server."""
 
+    preset: Literal["jaas"] | None = None
+    """`jaas`: 8x8's Jitsi as a Service. `app_id` is the AppID; server, issuer, audience and `sub` follow."""
     server_url: ServerUrl = Field(examples=["https://meet.example.com"])
     """The address of Jitsi Meet, as in "https://meet.example.com"."""
     app_id: str = Field(min_length=1, max_length=200, examples=["jitsi"])
@@ -114,10 +130,14 @@ class JitsiSettings(ModuleSettings):
     """How tokens are signed: HS* with the shared secret, RS* with a key of the ring (use `jitsi`)."""
     allow_weak_secret: bool = False
     """Take an `app_secret` that is short or known; only for experiments."""
+    key_use: KeyUse = "jitsi"
+    """The use of the keys that sign, for RS*. One of its own gives the instance keys of its own."""
     app_secret: Secret | None = None
     """The secret shared with Jitsi, for HS* only; Jitsi's `JWT_APP_SECRET`."""
     issuer: str | None = Field(default=None, min_length=1, max_length=200)
     """The `iss` claim; default: the public URL, with its final slash. Jitsi's `JWT_ACCEPTED_ISSUERS`."""
+    audience: str | None = Field(default=None, min_length=1, max_length=200)
+    """The `aud` claim; default: the `app_id`. Jitsi's `JWT_ACCEPTED_AUDIENCES`."""
     domain: str = Field(default="*", min_length=1, max_length=253)
     """The `sub` claim when no tenant is asked for: `*`, or Prosody's XMPP domain where Jitsi verifies it."""
     expiration: Duration = Field(default=300.0, json_schema_extra={"recommended": "4h"})
@@ -142,6 +162,27 @@ class JitsiSettings(ModuleSettings):
     matrix: MatrixExchange = MatrixExchange()
     features: dict[FeatureName, str] | None = Field(default=None, max_length=30)
     """Expressions for `context.features`: once there is one, only what says yes is allowed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_preset(cls, data: object) -> object:
+        """Put what a preset says under what the operator says."""
+        if not isinstance(data, dict) or data.get("preset") != "jaas" or "app_id" not in data:
+            return data
+        app_id = str(data["app_id"])
+        if not re.fullmatch(JAAS_APP_ID, app_id):
+            raise ValueError('app_id must be the AppID of 8x8, as in "vpaas-magic-cookie-4f1b…"')
+        if data.get("key_use", "jitsi") == "jitsi":
+            raise ValueError('key_use is required with preset jaas: a key of its own, as in key_use = "jaas"')
+        said = {"algorithm": "RS256", "issuer": "chat", "audience": "jitsi", "domain": app_id}
+        return {**said, "server_url": f"https://8x8.vc/{app_id}", **data}
+
+    @field_validator("key_use")
+    @classmethod
+    def _use_is_free(cls, use: str) -> str:
+        if use in OTHER_USES:
+            raise ValueError(f"{use} is what other tokens are signed with: choose another, as in jaas")
+        return use
 
     @field_validator("app_secret")
     @classmethod

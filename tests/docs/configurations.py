@@ -22,7 +22,7 @@ def whole(text: str) -> dict[str, Any]:
     data = tomllib.loads(text)
     data.setdefault("public_url", "https://auth.example.com/")
     for name, section in data.get("modules", {}).items():
-        if section.get("type", name) == "jitsi":
+        if section.get("type", name) == "jitsi" and "preset" not in section:
             section.setdefault("server_url", "https://meet.example.com")
             section.setdefault("app_id", "jitsi")
             if section.get("algorithm", "HS256") == "HS256" and not _has_secret(section, "app_secret"):
@@ -49,6 +49,8 @@ def make_key(folder: Path) -> Path:
     """Make a key ring with a key of each use."""
     for use in ("jitsi", "oidc"):
         ring.generate(folder, use=use, kind="rsa-2048", clock=FakeClock(), retention=60.0)
+    kid = ring.FixedKid("vpaas-magic-cookie-1f3c5a7e9b2d4f6081a3c5e7092b4d6f/4a7c1e")
+    ring.generate(folder, use="jaas", kind="rsa-2048", clock=FakeClock(), retention=60.0, kid=kid)
     return folder
 
 

@@ -11,7 +11,7 @@ from issuer.wiring.configuration import parse
 from tests.docs.configurations import application, close, whole
 from tests.docs.pages import page
 
-PAGES = [page(f"docs/{name}.md") for name in ("jitsi", "jitsi-guests", "oidc-jitsi")]
+PAGES = [page(f"docs/{name}.md") for name in ("jitsi", "jitsi-guests", "jitsi-jaas", "oidc-jitsi")]
 BLOCKS = [
     pytest.param(block, id=f"{one.name}-{number}")
     for one in PAGES
