@@ -26,7 +26,7 @@ local jid_bare = require "util.jid".bare;
 local jid_host = require "util.jid".host;
 local jid_node = require "util.jid".node;
 local json = require "util.json";
-local new_id = require "util.id".long;
+local new_uuid = require "util.uuid".generate;
 local st = require "util.stanza";
 local usermanager = require "core.usermanager";
 
@@ -205,7 +205,9 @@ local function admit(session, wish, found)
 	session.auth_matrix_user_verification_is_owner = found.is_owner;
 	-- Of the claims, only what is for show; whoever has a Matrix account could write anything else there.
 	session.jitsi_meet_context_user = { id = found.user_id, name = wish.name, avatar = wish.avatar };
-	return resumed_username(session.matrix_wish.previous, found.user_id) or new_id():lower();
+	-- Jitsi's client takes the first eight characters as its name in the conference, and Jitsi's
+	-- mod_muc_resource_validate takes letters, digits and "_" alone there: those of a UUID are hexadecimal.
+	return resumed_username(session.matrix_wish.previous, found.user_id) or new_uuid();
 end
 
 -- Each step is called so that an error in it is a refusal with a reason: nobody is left without an answer.

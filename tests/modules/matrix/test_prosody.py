@@ -38,6 +38,21 @@ def test_a_member_gets_in_and_a_moderator_becomes_owner(prosody: Prosody) -> Non
         assert claims not in log, "the token of the address, which has that of Matrix in it"
 
 
+# jitsi-meet, mod_muc_resource_validate.lua; lib-jitsi-meet takes eight characters of the user name.
+VALID_RESOURCE = re.compile("[a-zA-Z0-9][a-zA-Z0-9_]*")
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def test_user_names_begin_as_jitsi_wants_names_in_a_conference(prosody: Prosody) -> None:
+    """user names of the Prosody module are UUIDs (Jitsi's resource validation refuses some of ours: 16 of 120
+    with a client that takes eight characters)"""
+    names = [prosody.signed_in("bob").jid.partition("@")[0] for _ in range(60)]
+    prosody.close_connections()
+    assert len(set(names)) == 60
+    assert all(UUID.fullmatch(name) for name in names)
+    assert all(VALID_RESOURCE.fullmatch(name[:8]) for name in names)
+
+
 BROKEN = [
     "x",
     "a.b",
