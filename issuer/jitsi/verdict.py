@@ -11,11 +11,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 
-from issuer.jitsi.verdict_context import judge_context, reads_room_as_pattern
+from issuer.jitsi.verdict_context import judge_context, reads_room_as_pattern, wrong_pattern
 from issuer.jitsi.verdict_parts import Finding, Json, TokenParts, fault, fine, seen, split_token
 
 ALGORITHMS = frozenset({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512"})
 LARGEST_TIME = 2**53
+NEVER_ANSWERS = "without a string Jitsi up to 2025 never answers, and since 2026 refuses"
 PEM_START = b"-----BEGIN PUBLIC KEY-----"
 
 
@@ -159,11 +160,16 @@ def _is_time(value: Json) -> TypeGuard[int | float]:
 def _judge_room(claims: dict[str, Json], server: JitsiServer) -> Finding:
     room = claims.get("room")
     if not isinstance(room, str):
-        return fault("room", f"it is {seen(room)}; without a string Jitsi never answers")
+        return fault("room", f"it is {seen(room)}; {NEVER_ANSWERS}")
+    if reads_room_as_pattern(claims) and (why := wrong_pattern(room)):
+        return fault("room", f"context.room.regex makes it a Lua pattern, and it cannot be one: {why}")
     if server.room is None or room == "*":
         return fine("room", f"opens {'every room' if room == '*' else seen(room)}")
     if reads_room_as_pattern(claims):
-        return fault("room", "context.room.regex makes it a Lua pattern, which is not judged here")
+        text = (
+            'context.room.regex makes it a Lua pattern, in which "-" and "." are no letters; not judged here'
+        )
+        return fault("room", text)
     if _ascii_lower(room) != server.room:
         return fault("room", f"opens {seen(room)}, not {seen(server.room)}")
     return fine("room", f"opens {seen(room)}")
@@ -171,7 +177,7 @@ def _judge_room(claims: dict[str, Json], server: JitsiServer) -> Finding:
 
 def _judge_sub(sub: Json, server: JitsiServer) -> Finding:
     if not isinstance(sub, str):
-        return fault("sub", f"it is {seen(sub)}; without a string Jitsi never answers")
+        return fault("sub", f"it is {seen(sub)}; {NEVER_ANSWERS}")
     if server.domain is None or sub == "*" or _ascii_lower(sub) == _ascii_lower(server.domain):
         return fine("sub", seen(sub))
     return fault("sub", f"it is {seen(sub)}; this server or tenant is {seen(server.domain)}")

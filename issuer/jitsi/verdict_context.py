@@ -9,6 +9,9 @@ from issuer.jitsi.xmltext import forbidden_in_xml
 
 # Names that can be names in XML without surprises.
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+# One thing of a pattern: a balanced match, a frontier, a class of one letter, a set (its first character may
+# be "]"), or any character but "[" and "%".
+ITEM = re.compile(r"%b..|%f(?=\[)|%[^bf]|\[\^?+(?:%.|[^%])(?:%.|[^\]%])*\]|[^\[%]", re.DOTALL)
 
 
 def judge_context(claims: dict[str, Json]) -> list[Finding]:
@@ -32,6 +35,23 @@ def reads_room_as_pattern(claims: dict[str, Json]) -> bool:
     context = claims.get("context")
     room = context.get("room") if isinstance(context, dict) else None
     return isinstance(room, dict) and room.get("regex") is True
+
+
+def wrong_pattern(pattern: str) -> str | None:
+    """Return why a text is no Lua pattern (Lua 5.4 Reference Manual §6.4.1), None when it may be one.
+
+    One that cannot be raises an error in the plugin when somebody comes.
+    """
+    rest, open_captures = pattern, 0
+    while rest:
+        match = ITEM.match(rest)
+        if match is None:
+            return f"a mistake at {seen(rest[:20])}"
+        open_captures += {"(": 1, ")": -1}.get(match[0], 0)
+        if open_captures < 0:
+            return '")" without "("'
+        rest = rest[match.end() :]
+    return '"(" without ")"' if open_captures else None
 
 
 def _wrong_kinds(context: dict[str, Json]) -> Iterator[str]:

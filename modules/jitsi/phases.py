@@ -113,7 +113,8 @@ class JitsiPhases(Phases):
         platform = asked.state.platform
         if platform is None:
             return PreparedResponse(status="302 FOUND", headers=[("Location", url)])
-        return render_template("jitsi/app.html", room=asked.room.name, app=app_link(platform, url), url=url)
+        app = app_link(platform, url, settings.apps.apps())
+        return render_template("jitsi/app.html", room=asked.room.name, app=app, url=url)
 
 
 EVERY_ROOM = Room(name="*", claim="*", segment="*")

@@ -59,15 +59,27 @@ def meeting_page(server_url: str, room: Room, tenant: Tenant | None) -> str:
     return "/".join([server_url.rstrip("/"), *segments])
 
 
-def app_link(platform: Platform, url: str) -> str:
-    """Return the link that opens the address of a meeting (`meeting_url`) in Jitsi's app."""
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """How links open the apps: Jitsi's, or one's own."""
+
+    scheme: str = "org.jitsi.meet"
+    package: str = "org.jitsi.meet"
+    desktop_scheme: str = "jitsi-meet"
+
+
+JITSIS_APPS = Apps()
+
+
+def app_link(platform: Platform, url: str, apps: Apps = JITSIS_APPS) -> str:
+    """Return the link that opens the address of a meeting (`meeting_url`) in an app."""
     place = url.partition(":")[2]
     if platform == "ios":
-        return f"org.jitsi.meet:{place}"
+        return f"{apps.scheme}:{place}"
     if platform == "electron":
-        return f"jitsi-meet:{place}"
+        return f"{apps.desktop_scheme}:{place}"
     # Android splits such a link at its last "#", so a fragment of the address stays part of the address.
-    return f"intent:{place}#Intent;scheme=org.jitsi.meet;package=org.jitsi.meet;end"
+    return f"intent:{place}#Intent;scheme={apps.scheme};package={apps.package};end"
 
 
 @dataclass(frozen=True, slots=True)

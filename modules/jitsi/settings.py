@@ -17,7 +17,7 @@ from issuer.settings.base import Section
 from issuer.settings.secrets import weakness
 from issuer.settings.types import Duration, Origin, Secret
 from issuer.signing import HMAC_BYTES
-from modules.jitsi.redirect import clean_server_url
+from modules.jitsi.redirect import Apps, clean_server_url
 from modules.jitsi.rooms import DROPPED, normal_form
 
 
@@ -36,6 +36,21 @@ OTHER_USES = frozenset({"oidc"})
 """Uses of the key ring whose tokens are believed elsewhere: nobody may sign a meeting's token with these."""
 JAAS_FEATURES = ("livestreaming", "recording", "transcription", "outbound-call")
 """What 8x8 sells by feature: a token says of each whether it is allowed."""
+
+
+def _app_scheme(text: str) -> str:
+    """Return a scheme of an app; refuse those that browsers keep for themselves."""
+    if text in BROWSERS_SCHEMES:
+        raise ValueError("is a scheme of browsers: name that of an app, as in com.example.meet")
+    return text
+
+
+BROWSERS_SCHEMES = frozenset(
+    {"http", "https", "javascript", "data", "file", "blob", "vbscript", "about", "intent"}
+)
+# RFC 3986 §3.1, in lower case.
+Scheme = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]{0,62}$"), AfterValidator(_app_scheme)]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]\w*(\.[A-Za-z]\w*)+$", max_length=200)]
 KeyUse = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512"]
 ServerUrl = Annotated[str, AfterValidator(clean_server_url)]
@@ -117,6 +132,21 @@ class MatrixExchange(Section):
     user: MatrixUserClaims = MatrixUserClaims()
 
 
+class AppLinks(Section):
+    """How the page for apps opens them: Jitsi's own, or an app of yours that is built from them."""
+
+    scheme: Scheme = "org.jitsi.meet"
+    """The scheme of the mobile apps; `appScheme` in Jitsi's `config.deeplinking`."""
+    package: PackageName = "org.jitsi.meet"
+    """The package of the Android app; `appPackage` in Jitsi's `config.deeplinking`."""
+    desktop_scheme: Scheme = "jitsi-meet"
+    """The scheme of the desktop app."""
+
+    def apps(self) -> Apps:
+        """Return them for links."""
+        return Apps(self.scheme, self.package, self.desktop_scheme)
+
+
 class JitsiSettings(ModuleSettings):
     """One Jitsi server."""
 
@@ -160,6 +190,7 @@ class JitsiSettings(ModuleSettings):
     tenant: str | None = None
     """Expression for `context.tenant`."""
     matrix: MatrixExchange = MatrixExchange()
+    apps: AppLinks = AppLinks()
     features: dict[FeatureName, str] | None = Field(default=None, max_length=30)
     """Expressions for `context.features`: once there is one, only what says yes is allowed."""
 

@@ -157,6 +157,35 @@ def test_a_room_that_is_a_pattern_is_not_judged() -> None:
     assert faults(pattern, server(room=None)) == []
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["board.*", "a-b", "%w+", "[%w_]+", "[^%]]+", "[]a]", "(%d+)-%1", "%bxy", "%f[%w]x", "a]b", "", "()x"],
+)
+def test_patterns_that_lua_takes(pattern: str) -> None:
+    assert faults(token(room=pattern, context={"room": {"regex": True}}), server(room=None)) == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["%", "a%", "[", "[a", "[%", "[]", "[^]", "(a", "a)", "%b", "%bx", "%fx", "x(y(z)"]
+)
+def test_patterns_that_lua_does_not_take(pattern: str) -> None:
+    """`issuer verify` knows the rules of 2026 (missing `sub`, bad patterns, features)."""
+    assert faults(token(room=pattern, context={"room": {"regex": True}}), server(room=None)) == ["room"]
+    assert faults(token(room=pattern), server(room=None)) == []
+
+
+@pytest.mark.parametrize(
+    "features", [{"outbound_call": True}, {"recording": 1}, {"recording": "yes"}, {"x": None}]
+)
+def test_features_that_allow_nothing(features: dict[str, Any]) -> None:
+    assert faults(token(context={"features": features})) == ["context"]
+
+
+def test_features_as_jitsi_takes_them() -> None:
+    features = {"recording": True, "outbound-call": "false", "live-translation-subscribe": "true"}
+    assert faults(token(context={"features": features})) == []
+
+
 def test_size() -> None:
     small = token(pad="")
     padded = token(pad="x" * ((8190 - len(small)) * 3 // 4))

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from issuer.settings.problems import ConfigError
 from tests.browser import OpenPage, Window
 from tests.gateway import BuildGateway, LocalGateway
 from tests.modules.jitsi.meetings import faults, instance, token_in
@@ -77,3 +78,44 @@ def test_the_page_is_kept_by_nobody(gateway: LocalGateway) -> None:
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert len(gateway.parts.store.issuances.search()) == 1
     assert gateway.client().get(address("ios")).status_code == 303
+
+
+def test_links_of_an_app_of_ones_own(build_gateway: BuildGateway) -> None:
+    """scheme and package of the app links are options"""
+    apps = {
+        "scheme": "com.example.meet",
+        "package": "com.example.meet.android",
+        "desktop_scheme": "example-meet",
+    }
+    gateway = build_gateway(instance(apps=apps), users={"dwho": ()}, keys=())
+    client = gateway.sign_in("dwho")
+    for platform, start in (
+        ("ios", "com.example.meet://meet.example.com/My%20Room?jwt="),
+        ("android", "intent://meet.example.com/My%20Room?jwt="),
+        ("electron", "example-meet://meet.example.com/My%20Room?jwt="),
+    ):
+        page = client.get(address(platform)).text
+        assert f'href="{start}' in page
+        assert ("#Intent;scheme=com.example.meet;package=com.example.meet.android;end" in page) is (
+            platform == "android"
+        )
+        assert "jitsi.meet" not in page
+
+
+@pytest.mark.parametrize(
+    "apps",
+    [
+        {"scheme": "javascript"},
+        {"scheme": "https"},
+        {"desktop_scheme": "data"},
+        {"scheme": "a b"},
+        {"scheme": "x:"},
+        {"scheme": "x;package=evil"},
+        {"package": "x;end"},
+        {"package": "meet"},
+        {"package": "a.b\n"},
+    ],
+)
+def test_what_is_no_app_is_found_at_start(build_gateway: BuildGateway, apps: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"modules\.jitsi\.apps"):
+        build_gateway(instance(apps=apps), keys=())
