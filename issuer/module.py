@@ -171,6 +171,11 @@ class Module(ABC):
         self.gateway = gateway
 
     @classmethod
+    def wanted_keys(cls, settings: Any) -> Iterable[str]:  # noqa: ARG003 - for those who override it
+        """Return the uses of which `keys.generate` makes the first key, for an instance of such settings."""
+        return cls.key_uses
+
+    @classmethod
     def sign_in_page(cls, public_url: str) -> "SignInPage | None":  # noqa: ARG003 - for those who override it
         """Return what `issuer init --sign-in-page` adds, None when people sign in at the portal alone."""
         return None

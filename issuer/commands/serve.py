@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
 
+import issuer.keys as ring
 from issuer.cli import Shell
 from issuer.observability import logs
 from issuer.observability.health import HEALTHZ, READYZ
@@ -57,6 +59,27 @@ def stop_app(app: "WSGIApplication") -> None:
         parts(app).stop()
 
 
+def make_missing_keys(shell: Shell) -> None:
+    """Make the first key of each use that an instance needs and that has none (`keys.generate`)."""
+    instances = [one for one in shell.configuration.modules if one.settings.enabled]
+    wanted = {use for one in instances for use in one.plugin.wanted_keys(one.settings)}
+    directory = shell.key_directory()
+    for use in sorted(wanted - _uses(directory)):
+        try:
+            made = ring.generate(
+                directory, use=use, kind="rsa-2048", clock=shell.clock, retention=shell.key_retention()
+            )
+        except (ring.KeyRingError, OSError) as error:
+            if use in _uses(directory):  # another machine was faster
+                continue
+            raise click.ClickException(f"no key could be made in {directory}: {error}") from None
+        _log.warning("key %s made (use %s): keep %s, tokens are signed with it", made[0].kid, use, directory)
+
+
+def _uses(directory: Path) -> set[str]:
+    return {key.use for key in ring.list_keys(directory)}
+
+
 def prepare(shell: Shell) -> None:
     """Migrate the store, and find contradictions and what is dangerous once, before any worker starts."""
     from issuer.app import parts  # noqa: PLC0415
@@ -73,6 +96,8 @@ def run(shell: Shell) -> int:
     logs.configure(configuration.settings.log)
     for warning in configuration.warnings:
         _log.warning("%s", warning)
+    if configuration.settings.keys.generate:
+        make_missing_keys(shell)
     prepare(shell)
     return run_server(lambda: load_app(configuration), options_of(configuration), on_stop=stop_app)
 

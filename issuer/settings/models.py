@@ -183,6 +183,8 @@ class KeySettings(Section):
 
     directory: ConfigPath = Path("keys")
     """Folder of the key ring; several machines share it."""
+    generate: bool = False
+    """Make at the start the keys that instances need and that are missing, for containers without a shell."""
 
 
 class TokenSettings(Section):

@@ -85,6 +85,11 @@ class JitsiModule(Module):
         self._exchange = self._new_exchange() if settings.matrix.enabled else None
 
     @classmethod
+    def wanted_keys(cls, settings: JitsiSettings) -> Iterable[str]:
+        """Return the use whose key signs; 8x8 must be told of a key first."""
+        return () if settings.app_secret is not None or settings.preset else (settings.key_use,)
+
+    @classmethod
     def sign_in_page(cls, public_url: str) -> SignInPage:
         """Return the client of Jitsi's own sign-in page, and what goes into Jitsi's `config.js`."""
         host = public_url.partition("://")[2].rstrip("/")

@@ -13,6 +13,7 @@ from issuer.wiring.configuration import load
 from tests.docs.configurations import SECRET
 from tests.docs.pages import ROOT, pages
 
+PROVIDER = {"TYPE": "oidc", "ISSUER": "https://id.example.com", "CLIENT_ID": "x", "CLIENT_SECRET": SECRET}
 DEPLOY = ROOT / "deploy"
 VARIABLE = re.compile(r"""(ISSUER__[A-Z_]+)[:=] *(?:"([^"]*)"|'([^']*)'|([^\s"'`)]+))""")
 
@@ -42,7 +43,11 @@ def test_the_variables_of_the_pages_are_options(tmp_path: Path) -> None:
             "ISSUER__MODULES__JITSI__SERVER_URL": "https://meet.example.com",
             "ISSUER__MODULES__JITSI__APP_ID": "jitsi",
         }
-        secret = {} if "APP_SECRET" in name else {"ISSUER__MODULES__JITSI__APP_SECRET": SECRET}
+        if name.startswith(("ISSUER__BACKENDS__SSO", "ISSUER__SIGN_IN")):
+            base |= {f"ISSUER__BACKENDS__SSO__{option}": value for option, value in PROVIDER.items()}
+        secret = (
+            {} if "APP_SECRET" in name or value == "RS256" else {"ISSUER__MODULES__JITSI__APP_SECRET": SECRET}
+        )
         given = {name: str(file) if name.endswith("_FILE") else value}
         load(None, base | secret | given)
 
