@@ -37,17 +37,22 @@ SET_UP_LIFETIME = 600.0
 """Seconds in which an app must be set up; whoever has none installs one meanwhile."""
 
 
-def safe_return_to(wanted: str | None) -> str:
-    """Return `wanted` when it is a path (with query) on this host, else "/".
+def safe_return_to(return_to: str | None) -> str:
+    """Return `return_to` when it is a path (with query) on this host, else "/".
 
     A browser reads `//host`, `/\\host` and a path with tabs or newlines as another host (WHATWG URL §4.4), so
     only printable ASCII without backslash passes, and the second character is no slash.
     """
-    if not wanted or len(wanted) > LONGEST_RETURN or not wanted.startswith("/") or wanted.startswith("//"):
+    if (
+        not return_to
+        or len(return_to) > LONGEST_RETURN
+        or not return_to.startswith("/")
+        or return_to.startswith("//")
+    ):
         return "/"
-    if "\\" in wanted or any(not "!" <= character <= "~" for character in wanted):
+    if "\\" in return_to or any(not "!" <= character <= "~" for character in return_to):
         return "/"
-    return wanted
+    return return_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +117,9 @@ class LoginFlow:
         return cls(safe_return_to(query.get("next")), LoginRequirements.read(query))
 
     @classmethod
-    def leading_to(cls, goal: str | None) -> "LoginFlow":
-        """Return the flow whose `goal` this is; never fails, whoever wrote it."""
-        clean = safe_return_to(goal)
+    def leading_to(cls, next_address: str | None) -> "LoginFlow":
+        """Return the flow whose `next_address` this is; never fails, whoever wrote it."""
+        clean = safe_return_to(next_address)
         if not clean.startswith(LOGIN):
             return cls(clean)
         parts = urlsplit(clean)
@@ -136,7 +141,7 @@ class LoginFlow:
         return local(LOGIN, **self.requirements.query(), next=self.return_to)
 
     @property
-    def goal(self) -> str:
+    def next_address(self) -> str:
         """Return where to send the browser when it has signed in.
 
         With requirements that is the sign-in page, which judges them once, and does not send it round again.
@@ -168,7 +173,7 @@ class LoginFlows:
         try:
             self._rows.add(row, who.proof)
         except OutdatedError:
-            raise SignInRequiredError(flow.goal) from None
+            raise SignInRequiredError(flow.next_address) from None
         self._cookies.set_pending(answer, flow_id, int(lifetime))
 
     def current(self) -> LoginFlow | None:
@@ -252,15 +257,17 @@ class SignInCompletion:
         self._sessions = sessions
         self._metrics = metrics
 
-    def complete(self, identity: Identity, goal: str, upstream: UpstreamSignIn | None = None) -> Response:
+    def complete(
+        self, identity: Identity, return_to: str, upstream: UpstreamSignIn | None = None
+    ) -> Response:
         """Start the session of somebody who was admitted, and send the browser on.
 
         Args:
             identity: whose session it is.
-            goal: where the browser goes on, as a stranger may have written it.
+            return_to: where the browser goes on, as a stranger may have written it.
             upstream: what another server says of the sign-in there.
         """
-        answer = redirect(safe_return_to(goal), 303)
+        answer = redirect(safe_return_to(return_to), 303)
         self.start(identity, answer, upstream)
         return answer
 

@@ -87,7 +87,9 @@ class LoginPage:
             return self.page(flow)
         silent = straight is not offer.direct
         try:
-            return straight.begin(Departure(flow.goal, silent, required.level or None, required.since))
+            return straight.begin(
+                Departure(flow.next_address, silent, required.level or None, required.since)
+            )
         except UnavailableError as error:
             if not offer.forms and len(offer.redirects) == 1:
                 raise
@@ -112,12 +114,12 @@ class LoginPage:
         offer, service = self._offer(flow), self._offers.service(flow.return_to)
         return render_template(
             "login.html",
-            next=flow.goal,
+            next=flow.next_address,
             login=login or hint_in(flow.return_to),
             error=error,
             stronger=flow.requirements.level > 0,
             forms=bool(offer.forms),
-            buttons=[_button(backend, flow.goal) for backend in offer.redirects],
+            buttons=[_button(backend, flow.next_address) for backend in offer.redirects],
             service=service.service_name(flow.return_to) if service else None,
         )
 
@@ -131,6 +133,6 @@ def _name(backend: RedirectBackend) -> str:
     return label or backend.instance.title()
 
 
-def _button(backend: RedirectBackend, goal: str) -> Button:
-    href = url_for(f"redirects.{backend.instance}_begin", next=goal)
+def _button(backend: RedirectBackend, next_address: str) -> Button:
+    href = url_for(f"redirects.{backend.instance}_begin", next=next_address)
     return Button(_name(backend), href, backend.settings.icon)

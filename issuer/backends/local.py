@@ -121,10 +121,10 @@ class LocalUsers:
 
     def _claim(self, user: User) -> None:
         """Take the name for the user, from a local user who is gone too, but from nobody else."""
-        key, wish = normal_login(user.uid), UidClaim(user.uid, self._instances[0], user.id)
+        key, claim = normal_login(user.uid), UidClaim(user.uid, self._instances[0], user.id)
         claims = self._store.claims
-        holder = claims.claim(key, wish, self._same, user.created_at)
-        if holder is None or (holder.backend in self._instances and claims.move(key, holder, wish)):
+        holder = claims.claim(key, claim, self._same, user.created_at)
+        if holder is None or (holder.backend in self._instances and claims.move(key, holder, claim)):
             return
         raise UserError(
             f'the name "{user.uid}" belongs to somebody of backends.{holder.backend}: '

@@ -10,17 +10,17 @@ LONGEST_READ = 8000
 SAFE_IN_PATH = "/-._~!$&'()*+,;=:@"
 
 
-def hint_in(wanted: str) -> str:
+def hint_in(return_to: str) -> str:
     """Return whom an application expects (`login_hint`, OIDC Core §3.1.2.1), "" when it does not say."""
-    hint = dict(parse_qsl(urlsplit(wanted).query)).get("login_hint", "")
+    hint = dict(parse_qsl(urlsplit(return_to).query)).get("login_hint", "")
     return hint if len(hint) <= LONGEST_HINT and hint.isprintable() else ""
 
 
-def languages_in(wanted: str) -> list[str]:
+def languages_in(return_to: str) -> list[str]:
     """Return the languages that an application asks for (`ui_locales`, OIDC Core §3.1.2.1)."""
-    if len(wanted) > LONGEST_READ:
+    if len(return_to) > LONGEST_READ:
         return []
-    return dict(parse_qsl(urlsplit(wanted).query)).get("ui_locales", "").split()
+    return dict(parse_qsl(urlsplit(return_to).query)).get("ui_locales", "").split()
 
 
 def local(path: str, **query: object) -> str:

@@ -165,7 +165,7 @@ REQUIREMENTS = st.builds(LoginRequirements, st.integers(0, 999), st.integers(0, 
 def test_a_goal_says_again_which_flow_it_was_made_of(flow: LoginFlow) -> None:
     """So does the address of the sign-in page."""
     clean = LoginFlow(safe_return_to(flow.return_to), flow.requirements)
-    assert LoginFlow.leading_to(flow.goal) == clean
+    assert LoginFlow.leading_to(flow.next_address) == clean
     query = dict(parse_qsl(urlsplit(flow.address).query, keep_blank_values=True))
     assert LoginFlow.read(query) == clean
 
@@ -174,7 +174,7 @@ def test_a_goal_says_again_which_flow_it_was_made_of(flow: LoginFlow) -> None:
 def test_no_goal_of_a_stranger_leads_away(goal: str) -> None:
     flow = LoginFlow.leading_to(goal)
     assert safe_return_to(flow.return_to) == flow.return_to
-    assert safe_return_to(flow.goal) == flow.goal
+    assert safe_return_to(flow.next_address) == flow.next_address
     assert 0 <= flow.requirements.level <= 999
 
 

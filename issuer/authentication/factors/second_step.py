@@ -61,7 +61,7 @@ class FactorCompletion:
         """
         identity = self._attributes.raised(who, self._factors.raised(who.auth_level))
         if identity is None:
-            raise SignInRequiredError(flow.goal)
+            raise SignInRequiredError(flow.next_address)
         return identity
 
     def enter(self, identity: Identity, flow: LoginFlow, answer: Response) -> None:
@@ -130,7 +130,7 @@ class SecondStep:
         identity = check(who, flow.account, typed, lambda: self._completion.fresh(flow, who))
         if identity is None:
             return self._wrong_code(flow, recovery is not None), 401
-        answer = redirect(flow.goal, 303)
+        answer = redirect(flow.next_address, 303)
         if not self._flows.finish(answer):
             return redirect("/login", 303)
         self._completion.enter(identity, flow, answer)
@@ -182,7 +182,7 @@ class SecondStep:
         if codes is None:
             error = _("This code is wrong. Is the clock of your phone right?")
             return self._set_up_page(flow, who, sealed, error), 401
-        answer = recovery_page(codes, flow.goal)
+        answer = recovery_page(codes, flow.next_address)
         self._flows.forget(answer)
         if flow.at_will:
             self._completion.remember(flow.account, answer)

@@ -203,27 +203,27 @@ class IdentityResolver:
                 raise self._refused(found, "its user name or subject is no valid text")
 
     def _claim(self, identity: Identity) -> None:
-        key, wish = normal_login(identity.uid), UidClaim(identity.uid, identity.backend, identity.subject)
+        key, claim = normal_login(identity.uid), UidClaim(identity.uid, identity.backend, identity.subject)
         same = same_people(self._declared, [identity.backend])
-        if self._claims.holds(key, wish, same):
+        if self._claims.holds(key, claim, same):
             return
         others = (other for name, other in self._backends.items() if name not in same)
         owner = next((other for other in others if other.knows(identity.uid)), None)
         if owner is not None:
             raise self._refused(identity, f"backends.{owner.instance} has somebody of this name")
-        holder = self._claims.claim(key, wish, same, self._clock.now())
-        if holder is not None and not self._inherits(key, wish, holder):
+        holder = self._claims.claim(key, claim, same, self._clock.now())
+        if holder is not None and not self._inherits(key, claim, holder):
             raise self._refused(identity, f"the name belongs to somebody of backends.{holder.backend}")
 
-    def _inherits(self, key: str, wish: UidClaim, holder: UidClaim) -> bool:
+    def _inherits(self, key: str, claim: UidClaim, holder: UidClaim) -> bool:
         """Give the name on when whoever had it is gone, or goes by another name now, in the same backend."""
-        if holder.backend != wish.backend:
+        if holder.backend != claim.backend:
             return False
         old = Identity(holder.backend, holder.subject, holder.uid)
         now = self._backends[holder.backend].refresh(old)
         if now is not None and normal_login(now.uid) == key:
             return False
-        return self._claims.move(key, holder, wish)
+        return self._claims.move(key, holder, claim)
 
     @staticmethod
     def _refused(identity: Identity, reason: str) -> IdentityRefusedError:

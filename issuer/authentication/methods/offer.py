@@ -57,10 +57,10 @@ class MethodOffers:
         )
         self._check_default()
 
-    def destinations(self, wanted: str) -> Iterable[str]:
+    def destinations(self, return_to: str) -> Iterable[str]:
         """Return the base URLs to which a sign-in leads that goes on at an address, or a way to sign in."""
-        if module := self.service(wanted):
-            yield from module.destinations_of(wanted)
+        if module := self.service(return_to):
+            yield from module.destinations_of(return_to)
         for backend in self._backends.values():
             yield from backend.destinations()
 
@@ -70,16 +70,16 @@ class MethodOffers:
             text = f"is no redirect backend that is enabled; there are: {', '.join(names) or 'none'}"
             raise ConfigurationError("default", text)
 
-    def service(self, wanted: str) -> Module | None:
+    def service(self, return_to: str) -> Module | None:
         """Return the module that a browser wants to go to."""
-        return next((module for module in self._modules.values() if module.owns(wanted)), None)
+        return next((module for module in self._modules.values() if module.owns(return_to)), None)
 
-    def offer(self, wanted: str, address: str, level: int = 0) -> MethodOffer:
+    def offer(self, return_to: str, address: str, level: int = 0) -> MethodOffer:
         """Return the ways to sign in for a browser at an address that wants to go somewhere.
 
         Only those are offered that may give the `authLevel` asked for.
         """
-        chosen = self._chosen(wanted, address)
+        chosen = self._chosen(return_to, address)
         able = [one for one in self._named(chosen) if max(self._levels.of(one), default=0) >= level]
         redirects = tuple(one for one in able if isinstance(one, RedirectBackend))
         forms = tuple(one for one in able if isinstance(one, FormBackend))
@@ -92,18 +92,18 @@ class MethodOffers:
             return self._backends.values()
         return [self._backends[name] for name in chosen if name in self._backends]
 
-    def _chosen(self, wanted: str, address: str) -> Collection[str] | None:
+    def _chosen(self, return_to: str, address: str) -> Collection[str] | None:
         """Return the names that the choice gives, None when there is no choice; one that fails gives none."""
         if self._choice is None:
             return None
-        request: dict[str, object] = {"ip": address or None, **self._about(wanted)}
+        request: dict[str, object] = {"ip": address or None, **self._about(return_to)}
         value = self._choice.attribute(Scope(NOBODY, request, self._clock.now()))
         names = [value] if isinstance(value, str) else value or []
         if unknown := [name for name in names if name not in self._backends]:
             _log.warning("sign_in.choice names %s: no login backend that is enabled", ", ".join(unknown))
         return dict.fromkeys(names)
 
-    def _about(self, wanted: str) -> dict[str, object]:
+    def _about(self, return_to: str) -> dict[str, object]:
         """Return what the choice sees of the service: the instance's name and the kind of module."""
-        found = next(((name, one) for name, one in self._modules.items() if one.owns(wanted)), None)
+        found = next(((name, one) for name, one in self._modules.items() if one.owns(return_to)), None)
         return {"service": found[0], "module": found[1].name} if found else {"service": "", "module": ""}

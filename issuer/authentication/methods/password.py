@@ -209,6 +209,6 @@ class PasswordForm:
         demand = self._factors.demand(identity, flow.requirements.level, address)
         if demand is not Demand.NOTHING:
             return pages.next_step(flow, identity, demand)
-        answer = self._completion.complete(identity, flow.goal)
+        answer = self._completion.complete(identity, flow.next_address)
         self._cookies.set_browser(answer, self._sign_in.remember(flow.account, browser))
         return answer

@@ -65,7 +65,7 @@ class RedirectSignIn:
             if backend not in offer.redirects:
                 raise ForbiddenError(f"backends.{backend.instance} is not offered to this browser")
             silent = request.args.get("silent") == "1" and not required.query()
-            return backend.begin(Departure(flow.goal, silent, required.level or None, required.since))
+            return backend.begin(Departure(flow.next_address, silent, required.level or None, required.since))
 
         return begin
 

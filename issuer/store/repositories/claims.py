@@ -31,41 +31,41 @@ class UidClaims:
         self._database = database
         self._named = Statement(_NAMED, database.engine.dialect)
 
-    def holds(self, key: str, wish: UidClaim, same: Collection[str]) -> bool:
+    def holds(self, key: str, own: UidClaim, same: Collection[str]) -> bool:
         """Tell whether somebody has the name already, with nobody of another backend before them."""
         rows = self._database.kept.all(self._named, {"hash": digest(key)})
-        return self._judge(rows, wish, same) == wish
+        return self._judge(rows, own, same) == own
 
     def of(self, key: str, backends: Collection[str]) -> list[UidClaim]:
         """Return who has a name in these backends, the first one first."""
         rows = self._database.kept.all(self._named, {"hash": digest(key)})
         return [claim for claim in (UidClaim(*row) for row in rows) if claim.backend in backends]
 
-    def claim(self, key: str, wish: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
+    def claim(self, key: str, own: UidClaim, same: Collection[str], now: float) -> UidClaim | None:
         """Take the name `key` for somebody; return the claim that is in the way, None when they have it.
 
         The first claim of a name says which backend it belongs to; `same` are the backends whose people are
-        those of the wish's. Of many calls at once for one name by different people, one succeeds.
+        those of `own`'s. Of many calls at once for one name by different people, one succeeds.
         """
         name = digest(key)
         with self._database.write() as connection:
             if not self._database.is_sqlite:
                 number = int.from_bytes(name[:8], signed=True)
                 connection.execute(select(func.pg_advisory_xact_lock(number)))
-            found = self._judge(connection.execute(_NAMED, {"hash": name}), wish, same)
+            found = self._judge(connection.execute(_NAMED, {"hash": name}), own, same)
             if found is None:
-                values = {"uid_hash": name, "claimed_at": now, **_values(wish)}
+                values = {"uid_hash": name, "claimed_at": now, **_values(own)}
                 connection.execute(insert(uid_claims), values)
-            return None if found == wish else found
+            return None if found == own else found
 
     @staticmethod
-    def _judge(rows: Iterable[Any], wish: UidClaim, same: Collection[str]) -> UidClaim | None:
-        """Return the claim in the way, the wish when it is there already, None when nothing is in the way."""
+    def _judge(rows: Iterable[Any], own: UidClaim, same: Collection[str]) -> UidClaim | None:
+        """Return the claim in the way, `own` when it is there already, None when nothing is."""
         claims = [UidClaim(*row) for row in rows]
         if claims and claims[0].backend not in same:
             return claims[0]
-        own = next((claim for claim in claims if claim.backend == wish.backend), None)
-        return wish if own is not None and own.subject == wish.subject else own
+        held = next((claim for claim in claims if claim.backend == own.backend), None)
+        return own if held is not None and held.subject == own.subject else held
 
     def move(self, key: str, old: UidClaim, new: UidClaim) -> bool:
         """Give a name from one person of a backend to another; tell whether it was still the first one's."""

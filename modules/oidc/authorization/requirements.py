@@ -33,13 +33,13 @@ class UnmetError(OAuth2Error):
 class SignInAgain:
     """A way to the sign-in page; `since` is when people must have signed in."""
 
-    wanted: str
+    return_to: str
     since: float | None = None
 
     def answer(self) -> ResponseReturnValue:
         """Send the browser there."""
         query = {} if self.since is None else {"since": f"{self.since:.3f}"}
-        return redirect(local("/login", **query, next=self.wanted), 303)
+        return redirect(local("/login", **query, next=self.return_to), 303)
 
 
 def sign_in_again(

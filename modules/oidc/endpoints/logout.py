@@ -72,13 +72,13 @@ class LogoutEndpoint:
         return self._judge(parameters, confirmed=True)
 
     def _judge(self, parameters: Parameters, *, confirmed: bool) -> ResponseReturnValue:
-        wish = self._wish(parameters)
+        asked = self._asked(parameters)
         session = self._gateway.session()
         if session is None:
-            return self._away(wish)
-        if not confirmed and wish.sid != self._provider.sid(session):
-            return self._ask(wish, parameters)
-        return self._sign_out(session, wish)
+            return self._away(asked)
+        if not confirmed and asked.sid != self._provider.sid(session):
+            return self._ask(asked, parameters)
+        return self._sign_out(session, asked)
 
     def _as_get(self, parameters: Parameters) -> ResponseReturnValue:
         """Let a browser that was sent here by a form (§2) come back with an address."""
@@ -93,7 +93,7 @@ class LogoutEndpoint:
         Raises:
             issuer.errors.GatewayError: the request is wrong, or too much is kept for its client.
         """
-        client = self._wish(parameters).client
+        client = self._asked(parameters).client
         pairs = parameters.without(KEPT)
         size = len(json.dumps(pairs))
         if client is None or "id_token_hint" not in parameters or size > LARGEST:
@@ -120,30 +120,30 @@ class LogoutEndpoint:
     def _hash_of(self, number: str) -> bytes:
         return self._provider.hash_of(f"logout {number}")
 
-    def _sign_out(self, session: Session, wish: LogoutRequest) -> ResponseReturnValue:
+    def _sign_out(self, session: Session, asked: LogoutRequest) -> ResponseReturnValue:
         self._gateway.portal.end_session(session)
-        return self._away(wish)
+        return self._away(asked)
 
-    def _away(self, wish: LogoutRequest) -> ResponseReturnValue:
+    def _away(self, asked: LogoutRequest) -> ResponseReturnValue:
         """Send the browser back to the client, or show that it is signed out."""
-        if wish.redirect_uri is None:
+        if asked.redirect_uri is None:
             return redirect("/logout", 303)
-        query = {} if wish.state is None else {"state": wish.state}
-        glue = "&" if "?" in wish.redirect_uri else "?"
-        location = wish.redirect_uri + (glue + urlencode(query) if query else "")
+        query = {} if asked.state is None else {"state": asked.state}
+        glue = "&" if "?" in asked.redirect_uri else "?"
+        location = asked.redirect_uri + (glue + urlencode(query) if query else "")
         return Response(status=303, headers={"Location": location})
 
-    def _ask(self, wish: LogoutRequest, parameters: Parameters) -> Response:
+    def _ask(self, asked: LogoutRequest, parameters: Parameters) -> Response:
         page = render_template(
             "oidc/logout.html",
-            client=wish.client.name if wish.client else None,
+            client=asked.client.name if asked.client else None,
             action=f"{self._provider.settings.path}/logout",
             fields=parameters.without("confirmed"),
         )
-        places = wish.client.destinations if wish.client else ()
+        places = asked.client.destinations if asked.client else ()
         return Response(page, headers={"Content-Security-Policy": content_security_policy(places)})
 
-    def _wish(self, parameters: Parameters) -> LogoutRequest:
+    def _asked(self, parameters: Parameters) -> LogoutRequest:
         """Judge a request (§2, §4); one that is wrong leads nowhere.
 
         Raises:
