@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from urllib.parse import quote
+import unicodedata
+from urllib.parse import quote, urlencode
 
 import jwt
 import requests
@@ -52,16 +53,19 @@ class Meeting:
 
     def room(self, place: str) -> ResponseReturnValue:
         """Enter a room: without a token, show the way to one; with one, judge it."""
-        token, room = request.args.get("jwt"), place.rpartition("/")[2]
+        token, (tenant, _slash, room) = request.args.get("jwt"), place.rpartition("/")
+        conference = _conference(room)
         if token is None:
-            sign_in = f"{self._token_url}/login?room={quote(room, safe='')}"
+            state = {"room": quote(room, safe=""), "roomSafe": conference, "tenant": tenant or None}
+            asked = {"room": room, "state": json.dumps(state)}
+            sign_in = f"{self._token_url}/login?{urlencode(asked, quote_via=quote)}"
             return render_template("demo/door.html", room=room, sign_in=sign_in)
         server = JitsiServer(
             issuers=[self._public_url],
             audiences=[self._app_id],
             algorithm=self._algorithm,
             fetch_key=self._fetch_key,
-            room=quote(room, safe="").lower(),
+            room=conference,
         )
         findings = judge_token(token, server, self._clock.now())
         accepted = all(finding.ok for finding in findings)
@@ -80,6 +84,11 @@ class Meeting:
         except requests.RequestException:
             return None
         return answer.content if answer.status_code == 200 else None
+
+
+def _conference(room: str) -> str:
+    """Return the conference of a room, as Jitsi's client does (uri.ts, `getBackendSafeRoomName`)."""
+    return quote(unicodedata.normalize("NFKC", room).lower(), safe="").lower()
 
 
 def _claims(token: str) -> str:

@@ -3,8 +3,9 @@
 Owns the tokens, the names of rooms and the key server; leaves sign-in, rules, keys and the record to
 the core.
 
-Routes, below its `path`: `login?room=…` and `login/<room>` (for Jitsi's `TOKEN_AUTH_URL`), `start` (the form
-on the portal's home), `asap/<hash>.pem` and `keys.json` (for Prosody), and `matrix` where it is enabled.
+Routes, below its `path`: `login?room=…&state=…` and `login/<room>` (for Jitsi's `TOKEN_AUTH_URL`), `start`
+(the form on the portal's home), `asap/<hash>.pem` and `keys.json` (for Prosody), and `matrix` where it is
+enabled.
 
 Configuration sample:
 
@@ -13,6 +14,8 @@ Configuration sample:
     app_id = "jitsi"
     algorithm = "RS256"
     rule = 'inGroup("staff")'
+    expiration = "4h"
+    token_in = "fragment"
 """
 
 from modules.jitsi.module import JitsiModule

@@ -44,11 +44,11 @@ def test_from_jitsi_to_the_meeting_and_back(
     assert_good(window, tmp_path, "login")
     sign_in(page, "dwho")
     expect(page.get_by_text("Jitsi would let you in.")).to_be_visible()
-    assert page.url.startswith(f"{meeting}/team%20meeting?jwt=")
+    assert page.url.startswith(f"{meeting}/Team%20Meeting?jwt=")
     assert_good(window, tmp_path, "meeting")
 
     page.goto(token_auth_url(portal, "Second%20Room"))
-    assert page.url.startswith(f"{meeting}/second%20room?jwt=")
+    assert page.url.startswith(f"{meeting}/Second%20Room?jwt=")
     expect(page.get_by_text("Jitsi would let you in.")).to_be_visible()
 
     page.goto(portal)
@@ -73,7 +73,7 @@ def test_a_meeting_starts_from_the_portals_home(
     window.page.get_by_label("Name of the room").fill("Café & Bar?")
     window.page.get_by_role("button", name="Start or join").click()
     expect(window.page.get_by_text("Jitsi would let you in.")).to_be_visible()
-    assert window.page.url.startswith(f"{meeting}/caf%C3%A9%20%20bar?jwt=")
+    assert window.page.url.startswith(f"{meeting}/Caf%C3%A9%20%20Bar?jwt=")
     assert_good(window, tmp_path, "from-home")
 
 
@@ -91,3 +91,16 @@ def test_sessions_can_be_ended_from_another_browser(
     expect(there.page.get_by_role("button", name="Sign in")).to_be_visible()
     here.page.reload()
     expect(here.page.get_by_role("heading", name="Your sessions")).to_be_visible()
+
+
+def test_the_page_that_stands_in_for_jitsi_asks_with_state(
+    demo_addresses: tuple[str, str], open_page: OpenPage
+) -> None:
+    """The demo's page asks as Jitsi's client does: with `state`, in which the room is percent-encoded."""
+    _portal, meeting = demo_addresses
+    window = open_page(f"{meeting}/Acme/%C3%9Cbung%201")
+    window.page.locator("main a").first.click()
+    assert "state%3D" in window.page.url or "state=" in window.page.url
+    sign_in(window.page, "dwho")
+    expect(window.page.get_by_text("Jitsi would let you in.")).to_be_visible()
+    assert window.page.url.startswith(f"{meeting}/acme/%C3%9Cbung%201?jwt=")
