@@ -14,6 +14,7 @@ class Side(asyncio.Protocol):
         self._early: list[bytes] = []
         self._other: Side | None = None
         self._transport: asyncio.Transport | None = None
+        self._ends = False
         self.is_behind = False
         """Whether more was to be sent here than is taken."""
         self.gone = asyncio.get_running_loop().create_future()
@@ -26,11 +27,17 @@ class Side(asyncio.Protocol):
         self._early.clear()
 
     def write(self, data: bytes) -> None:
-        """Send."""
-        if self._transport:
+        """Send, unless the connection ends."""
+        if self._transport and not self._ends and not self._transport.is_closing():
             self._transport.write(data)
 
-    def finish(self) -> None:
+    def send_no_more(self) -> None:
+        """Let the peer know, when everything is sent, that nothing follows."""
+        self._ends = True
+        if self._transport:
+            self._transport.write_eof()
+
+    def close(self) -> None:
         """End the connection when everything is sent."""
         if self._transport:
             self._transport.close()

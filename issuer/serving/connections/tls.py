@@ -17,6 +17,7 @@ from typing import Any
 from issuer.serving.children import Parent
 from issuer.serving.connections import inner
 from issuer.serving.connections.crowd import CONNECTIONS, OWN_FILES, Crowd, Neighbourhoods, open_files
+from issuer.serving.connections.records import TlsSide
 from issuer.serving.connections.relay import Side
 from issuer.serving.listen import STALLED_SECONDS
 from issuer.serving.options import ServeOptions, StartError
@@ -158,11 +159,10 @@ class Door:
 
     async def _serve(self, accepted: socket.socket, host: str, port: int) -> None:
         stir = partial(self._crowd.stir, accepted)
-        client, worker = Side(stir), Side(stir)
+        client, worker = TlsSide(self._context, stir), Side(stir)
         try:
             with suppress(OSError):  # the client's doing, or the network's
                 await self._shake_hands(client, accepted)
-                self._handshakes.discard(accepted)
                 await self._connect(worker, host, port)
                 client.join(worker)
                 await asyncio.wait([client.gone, worker.gone], return_when=asyncio.FIRST_COMPLETED)
@@ -171,19 +171,18 @@ class Door:
             client.abort()
             worker.abort()
 
-    async def _say_goodbye(self, client: Side) -> None:
+    async def _say_goodbye(self, client: TlsSide) -> None:
         client.finish()
         seconds = STALLED_SECONDS if client.is_behind else FAREWELL_SECONDS
         await asyncio.wait([client.gone], timeout=seconds)
 
-    async def _shake_hands(self, client: Side, accepted: socket.socket) -> None:
-        await self._loop.connect_accepted_socket(
-            lambda: client,
-            accepted,
-            ssl=self._context,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=STALLED_SECONDS,
-        )
+    async def _shake_hands(self, client: TlsSide, accepted: socket.socket) -> None:
+        await self._loop.connect_accepted_socket(lambda: client, accepted)
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
+            await asyncio.wait([client.shook_hands, client.gone], return_when=asyncio.FIRST_COMPLETED)
+        if client.gone.done():
+            raise ConnectionResetError
+        self._handshakes.discard(accepted)
 
     async def _connect(self, worker: Side, host: str, port: int) -> None:
         try:

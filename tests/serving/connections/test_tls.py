@@ -1,5 +1,6 @@
 """TLS of our own: whose connection one is, what ends it, and what does not."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from issuer.serving.connections.inner import LONGEST_PATH, client_of, connect, inner_listeners
+from issuer.serving.connections.records import TlsSide
 from issuer.serving.connections.tls import HANDSHAKE_SECONDS
 from issuer.serving.options import StartError
 from tests.serving.harness import DEADLINE, Server, answer_on, running, until
@@ -144,6 +148,32 @@ def test_without_room_it_waits_and_goes_on(log: Path, files: dict[str, str]) -> 
                 assert answer_on(connection)[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("sent", "alert"), [(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00", b"\x15"), (GET % b"/", b"")]
+)
+def test_what_is_no_tls_is_told_so_and_ends(
+    log: Path, files: dict[str, str], sent: bytes, alert: bytes
+) -> None:
+    with running(log, **files) as server, connect_from(server, "127.0.0.1") as connection:
+        connection.sendall(sent)
+        assert connection.recv(1) == alert
+        with dial(server, files["tls_certificate"]) as other:
+            other.sendall(GET % b"/")
+            assert answer_on(other)[0] == 200
+    assert "Traceback" not in log.read_text()
+
+
+@given(st.binary(max_size=2000))
+def test_no_bytes_of_a_stranger_are_too_much(sent: bytes) -> None:
+    async def receive() -> None:
+        side = TlsSide(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), lambda: None)
+        side.data_received(sent)
+        side.data_received(sent)
+        assert not side.shook_hands.done()
+
+    asyncio.run(receive())
+
+
 def lowest_free(process: psutil.Process) -> int:
     taken = {int(entry.name) for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
     return min(number for number in range(len(taken) + 1) if number not in taken)
@@ -160,13 +190,15 @@ def test_a_handshake_has_ten_seconds(log: Path, files: dict[str, str], beginning
 
 @pytest.mark.real
 def test_who_never_reads_is_closed(log: Path, files: dict[str, str]) -> None:
-    with running(log, workers=1, **files) as server, dial(server, files["tls_certificate"]) as connection:
+    with running(log, workers=1, **files) as server:
         front, worker = processes(server)
         before = front.num_fds(), worker.num_fds()
-        connection.settimeout(0.5)
-        with pytest.raises(TimeoutError):
-            connection.sendall((GET % b"/bytes/1000000") * 500000)
-        until(lambda: front.num_fds() < before[0] and worker.num_fds() < before[1], 60)
+        with dial(server, files["tls_certificate"]) as connection:
+            connection.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                connection.sendall((GET % b"/bytes/1000000") * 500000)
+            assert front.num_fds() > before[0]
+            until(lambda: front.num_fds() == before[0] and worker.num_fds() <= before[1] + 1, 60)
 
 
 def test_a_name_is_whose_connection_it_is() -> None:
