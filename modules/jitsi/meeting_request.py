@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from modules.jitsi.redirect import JitsiState
+from modules.jitsi.redirect import NO_STATE, JitsiState
 from modules.jitsi.rooms import (
     LONGEST_LOCALPART,
     ROOM_PLACEHOLDER,
@@ -46,7 +46,7 @@ def parse_meeting_request(
     """
     if len(states) > 1:
         raise StateError("repeated")
-    state = parse_state(states[0]) if states else JitsiState()
+    state = parse_state(states[0]) if states else NO_STATE
     room = _room(rooms, state.room)
     tenant = agreed_tenant(parse_tenant(text) for text in (*tenants, state.tenant))
     # Prosody calls the conference of a tenant `[tenant]room`.

@@ -105,6 +105,9 @@ class JitsiState:
         return "electron" if self.electron else None
 
 
+NO_STATE = JitsiState()
+
+
 def override_parameters(overrides: Iterable[tuple[str, Json]]) -> list[str]:
     """Return the overrides as parameters of a fragment, each value as JSON, as Jitsi's client reads them."""
     return [f"{name}={fragment_value(value)}" for name, value in overrides]

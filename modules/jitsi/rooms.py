@@ -176,17 +176,17 @@ def parse_tenant(text: str | None) -> Tenant | None:
 
 def agreed_room(rooms: Iterable[Room]) -> Room:
     """Return the one room that was asked for, however often; two different ones are refused."""
-    found = list(dict.fromkeys(rooms))
+    found = list(rooms)
     if not found:
         raise RoomError("missing")
-    if len(found) > 1:
+    if any(room != found[0] for room in found[1:]):
         raise RoomError("disagree")
     return found[0]
 
 
 def agreed_tenant(tenants: Iterable[Tenant | None]) -> Tenant | None:
     """Return the one tenant that was asked for, or None; two different ones are refused."""
-    found = list(dict.fromkeys(tenant for tenant in tenants if tenant))
-    if len(found) > 1:
+    found = [tenant for tenant in tenants if tenant]
+    if any(tenant != found[0] for tenant in found[1:]):
         raise TenantError("disagree")
     return found[0] if found else None

@@ -2,13 +2,15 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modules.jitsi.meeting_request import parameters
 from modules.jitsi.redirect import JitsiState, override_parameters
-from modules.jitsi.state import StateError, parse_state
+from modules.jitsi.state import StateError, parse_state, without_refresh_token
 from tests.node import Node
 
 JSON = st.recursive(
@@ -140,3 +142,27 @@ def test_any_text_is_refused_or_read(text: str) -> None:
     except StateError:
         return
     assert isinstance(state, JitsiState)
+
+
+SECRET = "r3fr3sh"
+
+
+@settings(deadline=None)
+@given(st.dictionaries(KEYS, JSON, max_size=4), st.text(max_size=20))
+def test_a_query_without_its_refresh_token_asks_for_the_same(sent: dict[str, Any], other: str) -> None:
+    """`refreshToken` in it is a secret: what is left of the query asks for the same meeting, without it."""
+    query = urlencode({"other": other, "state": json.dumps({"refreshToken": SECRET, **sent}), "room": "x"})
+    asked = parameters(query.encode())
+    try:
+        state = parse_state(asked["state"][0])
+    except StateError:
+        return
+    clean = without_refresh_token(query)
+    found = parameters(clean.encode())
+    assert SECRET not in clean
+    assert {**found, "state": []} == {**asked, "state": []}
+    after = parse_state(found["state"][0])
+    assert json.dumps([after.room, after.tenant, after.overrides]) == json.dumps(
+        [state.room, state.tenant, state.overrides]
+    )
+    assert (state.has_secret, after.has_secret) == (True, False)
