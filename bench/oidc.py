@@ -19,7 +19,7 @@ from bench.servers import baseline, free_port, running
 from issuer.backends.local import LocalUsers, identity_of
 from issuer.cli import Shell
 from issuer.commands.init import make_keys
-from issuer.store.database import digest
+from issuer.store.database import digest, parts
 from modules.oidc.store.grants import Details, Grant, values_of
 from modules.oidc.store.tables import grants, refresh_tokens
 
@@ -144,6 +144,7 @@ def prepare(shell: Shell, each: int = EACH) -> None:
             rows.append(values_of(grant) | {"code_hash": digest(f"oidc code-{client}-{number}")})
             hashed = digest(f"oidc refresh-{client}-{number}")
             tokens.append({"token_hash": hashed, "grant_id": grant.id, "expires_at": now + 86400})
-    with database.write() as connection:
-        connection.execute(grants.insert(), rows)
-        connection.execute(refresh_tokens.insert(), tokens)
+    for table, laid_out in ((grants, rows), (refresh_tokens, tokens)):
+        for part in parts(laid_out):  # a transaction has its deadline
+            with database.write() as connection:
+                connection.execute(table.insert(), part)

@@ -17,7 +17,7 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def primary(programs: None) -> Iterator[PostgreSQL]:
-    with running_server() as server:
+    with running_server(synchronous_commit="on") as server:  # or what was committed last is not sent yet
         yield server
 
 
