@@ -63,7 +63,9 @@ class SteadyClock:
 
     def drift(self) -> float:
         """Return by how many seconds the wall clock is ahead of this one; the same until it was set."""
-        found = self._clock.now() - self.now()
-        if abs(found - self._drift) > NOTABLE:
-            self._drift = found
+        before = self.now()
+        wall, after = self._clock.now(), self.now()
+        was_held_up = after - before > NOTABLE  # between the two clocks: the difference says nothing
+        if abs(wall - after - self._drift) > NOTABLE and not was_held_up:
+            self._drift = wall - after
         return self._drift
