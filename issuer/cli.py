@@ -41,6 +41,10 @@ COMMANDS = {
 }
 
 
+LONGEST_WAIT = 60.0
+"""Seconds for which a command waits for the database: it may end thousands of things at once."""
+
+
 class Shell:
     """What commands share (`click.Context.obj`): the configuration and the application, made when needed."""
 
@@ -86,7 +90,9 @@ class Shell:
         try:
             if self.configuration.settings.store.url is None:
                 self._make_data_dir()
-            app = create_app(self.configuration, World(self.clock, self.randomness))
+            app = create_app(
+                self.configuration, World(self.clock, self.randomness, longest_wait=LONGEST_WAIT)
+            )
             parts(app).store.migrate()
         except ConfigError as error:
             raise ConfigurationFault(error) from None

@@ -34,6 +34,8 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     randomness: Randomness = field(default_factory=SystemRandomness)
     metrics: Metrics = field(default_factory=NoMetrics)
+    longest_wait: float = 0.0
+    """Seconds for which the database is waited for, if that is more than `store.longest_wait`."""
 
 
 @dataclass(frozen=True, slots=True)

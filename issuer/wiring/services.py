@@ -39,7 +39,7 @@ def open_store(configuration: Configuration, world: World) -> Store:
     settings = configuration.settings
     kinds = dict.fromkeys(instance.plugin for instance in configuration.modules if instance.settings.enabled)
     tables = [found for kind in kinds if (found := kind.tables())]
-    kept, wait = settings.store.issuance_retention, settings.store.longest_wait
+    kept, wait = settings.store.issuance_retention, max(settings.store.longest_wait, world.longest_wait)
     try:
         return Store.open(settings.store_url, world.clock, kept, tables, wait)
     except StoreError as error:
