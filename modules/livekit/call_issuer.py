@@ -39,7 +39,7 @@ class CallIssuer:
         self._record = OpenIdRecord(gateway.store.attempts, gateway.instance)
         self.rooms = Rooms(settings, gateway.upstream, gateway.clock)
         self.signer: Signer = SecretSigner(ALGORITHM, settings.api_secret)
-        self.delegation = Delegation(settings, gateway, self.homeservers)
+        self.delegation = Delegation(settings, gateway, self.homeservers, self.rooms.forget)
 
     def identity(self, asked: CallRequest) -> Identity:
         """Return whose OpenID token it is.

@@ -6,6 +6,7 @@ import logging
 import aiohttp
 from google.protobuf.message import DecodeError
 from livekit.api import CreateRoomRequest, LiveKitAPI, TwirpError
+from livekit.protocol.models import Room
 
 from issuer.matrix.answers import LimitExceededError, UnknownError
 from issuer.upstream import Party, TooManyCallsError, Upstream, UpstreamError
@@ -18,9 +19,14 @@ EMPTY_SECONDS = 300
 """How long the SFU keeps a room that nobody has entered."""
 DEPARTURE_SECONDS = 20
 """How long it keeps one that everybody has left."""
-MEMORY = 10.0
-"""Seconds for which a created room is remembered; much less than the SFU keeps an empty one."""
+MEMORY = 1.0
+"""Seconds for which a room is known to be there: less than a restart of the SFU takes, which forgets all."""
 MOST_REMEMBERED = 10_000
+NEW = 5.0
+"""Seconds of age up to which an empty room is a new one, and no clock of an SFU is so wrong as to matter."""
+RENEW_EVERY = 0.2
+"""Seconds after which a room that is about to end is created once more."""
+MOST_RENEWED = 1000
 FAILURES = (TwirpError, aiohttp.ClientError, TimeoutError, DecodeError, UpstreamError)
 
 
@@ -50,6 +56,11 @@ class Rooms:
         self._clock = clock
         self._created: dict[str, float] = {}
         self._creating: dict[str, asyncio.Task[None]] = {}
+        self._renewing: dict[str, asyncio.Task[None]] = {}
+
+    def forget(self, name: str) -> None:
+        """Hear that a room has ended."""
+        self._created.pop(name, None)
 
     def create(self, name: str) -> None:
         """Make sure that a room is there.
@@ -89,7 +100,18 @@ class Rooms:
 
     async def _create(self, name: str) -> None:
         began = self._clock.monotonic()
-        await sfu_client(self._settings, self._upstream).room.create_room(
+        try:
+            room = await self._ask(name)
+        except FAILURES:
+            self._created.clear()  # it may be another one by the time it answers again
+            raise
+        if self._is_ending(room):
+            self._keep(name, room.sid)
+        else:
+            self._remember(name, began)
+
+    async def _ask(self, name: str) -> Room:
+        return await sfu_client(self._settings, self._upstream).room.create_room(
             CreateRoomRequest(
                 name=name,
                 empty_timeout=EMPTY_SECONDS,
@@ -97,7 +119,27 @@ class Rooms:
                 max_participants=0,
             )
         )
-        self._remember(name, began)
+
+    def _is_ending(self, room: Room) -> bool:
+        """Tell whether everybody may have left: then the SFU ends the room soon, whoever asked for it."""
+        return not room.num_participants and self._clock.now() - room.creation_time > NEW
+
+    def _keep(self, name: str, sid: str) -> None:
+        if name not in self._renewing and len(self._renewing) < MOST_RENEWED:
+            task = self._renewing[name] = asyncio.create_task(self._renew(name, sid))
+            task.add_done_callback(lambda _: self._renewing.pop(name, None))
+
+    async def _renew(self, name: str, sid: str) -> None:
+        """See a room over its end, so that who has just got a token for it finds one."""
+        for _ in range(round((DEPARTURE_SECONDS + 1) / RENEW_EVERY)):
+            await asyncio.sleep(RENEW_EVERY)
+            try:
+                room = await self._ask(name)
+            except FAILURES as error:
+                _log.debug("a room that is about to end was not created: %s", type(error).__name__)
+                continue
+            if room.sid != sid or room.num_participants:
+                return
 
     def _remember(self, name: str, began: float) -> None:
         if len(self._created) >= MOST_REMEMBERED:

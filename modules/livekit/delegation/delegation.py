@@ -29,7 +29,7 @@ from modules.livekit.delegation.participants import Participants
 from modules.livekit.delegation.redis import layout
 from modules.livekit.delegation.redis.copier import Copier
 from modules.livekit.delegation.redis.layout import Mirror, NoMirror, RedisMirror, Started
-from modules.livekit.delegation.webhooks import receive
+from modules.livekit.delegation.webhooks import RoomFinished, Webhook, receive
 from modules.livekit.settings import LiveKitSettings
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,15 @@ PATIENCE = 30.0
 class Delegation:
     """The jobs of one instance, in one process. Only workers `start` it and run jobs."""
 
-    def __init__(self, settings: LiveKitSettings, gateway: Gateway, homeservers: Homeservers) -> None:
+    def __init__(
+        self,
+        settings: LiveKitSettings,
+        gateway: Gateway,
+        homeservers: Homeservers,
+        room_finished: Callable[[str], None],
+    ) -> None:
+        """Run nothing yet; `room_finished` hears which rooms the SFU has ended."""
+        self._room_finished = room_finished
         self._settings = settings
         self._gateway = gateway
         self._homeservers = homeservers
@@ -114,7 +122,9 @@ class Delegation:
             issuer.errors.UnavailableError: it cannot be kept.
         """
         webhook = receive(self._settings, body, authorization)
-        if webhook is None:
+        if isinstance(webhook, RoomFinished):
+            self._room_finished(webhook.room)
+        if not isinstance(webhook, Webhook):
             return
         actions: tuple[Action, ...] = ()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jwt
 from google.protobuf.json_format import ParseError
 from livekit.api import TokenVerifier, WebhookReceiver
+from livekit.protocol.models import DisconnectReason, ParticipantInfo
 
 from issuer.matrix.answers import MatrixError
 from modules.livekit.delegation.engine.model import Joined, Left
@@ -13,6 +14,7 @@ from modules.livekit.delegation.jobs.job import Pair
 from modules.livekit.settings import LiveKitSettings
 
 JOINED = "participant_joined"
+ROOM_FINISHED = "room_finished"
 LEFT = frozenset({"participant_left", "participant_connection_aborted"})
 LEEWAY = 60.0
 """Seconds after its end for which `livekit.api` still takes a token."""
@@ -37,7 +39,14 @@ class Webhook:
     """Until when its token is taken (seconds since 1970)."""
 
 
-def receive(settings: LiveKitSettings, body: bytes, authorization: str) -> Webhook | None:
+@dataclass(frozen=True, slots=True)
+class RoomFinished:
+    """The SFU has ended a room."""
+
+    room: str
+
+
+def receive(settings: LiveKitSettings, body: bytes, authorization: str) -> Webhook | RoomFinished | None:
     """Read a webhook; None when it is genuine and of no use.
 
     Raises:
@@ -51,14 +60,18 @@ def receive(settings: LiveKitSettings, body: bytes, authorization: str) -> Webho
         return None
     except Exception as error:  # whatever strangers made it stumble over
         raise NotSignedError(f"a webhook was refused: {type(error).__name__}: {error}") from None
+    if found.event == ROOM_FINISHED:
+        return RoomFinished(found.room.name)
     pair = found.room.name, found.participant.identity
-    event = _event(found.event, found.participant.sid)
+    event = _event(found.event, found.participant)
     if event is None or not all(pair) or "\0" in "".join(pair):
         return None
     return Webhook(pair, event, hashlib.sha256(body).digest(), float(claims["exp"]) + LEEWAY)
 
 
-def _event(name: str, sid: str) -> Joined | Left | None:
+def _event(name: str, participant: ParticipantInfo) -> Joined | Left | None:
+    """Return what happened; the end of a connection whose client has another one already is no leave."""
     if name == JOINED:
-        return Joined(sid)
-    return Left(sid) if name in LEFT else None
+        return Joined(participant.sid)
+    is_replaced = participant.disconnect_reason == DisconnectReason.DUPLICATE_IDENTITY
+    return Left(participant.sid) if name in LEFT and not is_replaced else None

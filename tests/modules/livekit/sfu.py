@@ -26,6 +26,9 @@ class Sfu:
         self.rooms: list[CreateRoomRequest] = []
         self.participants: dict[tuple[str, str], str] = {}
         """Sids by room and identity."""
+        self.created_at = 2**33
+        """When a room was created, as the SFU says, and its name of it: every room is new."""
+        self.sid = "RM_x"
         self.lookups: list[tuple[str, str]] = []
         self.faults: list[str] = []
         self.refusal: Reply | None = None
@@ -51,7 +54,8 @@ class Sfu:
             return self._participant(RoomParticipantIdentity.FromString(seen.body))
         request = CreateRoomRequest.FromString(seen.body)
         self.rooms.append(request)
-        return self._found(Room(name=request.name, empty_timeout=request.empty_timeout))
+        room = Room(sid=self.sid, name=request.name, creation_time=self.created_at)
+        return self._found(room)
 
     def _participant(self, asked: RoomParticipantIdentity) -> Reply:
         pair = asked.room, asked.identity

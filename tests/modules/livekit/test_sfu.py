@@ -2,15 +2,16 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from livekit.protocol.room import CreateRoomRequest
-from werkzeug.test import TestResponse
 
+from issuer.app import parts
 from modules.livekit.names import room_name
 from tests.modules.livekit.calls import ROOM, SLOT, Call, errcode
 from tests.modules.livekit.conftest import BuildCall
-from tests.modules.livekit.sfu import refuses
+from tests.modules.livekit.sfu import refuses, signed, webhook
 from tests.service import wait_for
 from tests.upstream.stub import Reply
 
@@ -107,18 +108,49 @@ def test_concurrent_failures_are_everybodys(build_call: BuildCall) -> None:
     assert {answer.result().status_code for answer in answers} == {500}
 
 
-def test_a_created_room_is_remembered_for_ten_seconds(call: Call) -> None:
-    def create(**changes: str) -> TestResponse:
-        answer = call.get_token(**changes)
-        assert answer.status_code == 200
-        return answer
+def create(call: Call, **changes: str) -> None:
+    answer = call.get_token(**changes)
+    assert answer.status_code == 200
 
-    create()
-    call.gateway.clock.advance(9.9)
-    create()
-    assert len(call.sfu.rooms) == 1
-    create(room_id="!other:example.org")
-    assert len(call.sfu.rooms) == 2
-    call.gateway.clock.advance(0.2)
-    create()
-    assert len(call.sfu.rooms) == 3
+
+class TestRemembered:
+    """What is known of a room is as old as no restart of an SFU can be, or is asked for."""
+
+    def test_a_created_room_is_remembered_for_a_second(self, call: Call) -> None:
+        create(call)
+        call.gateway.clock.advance(0.9)
+        create(call)
+        assert len(call.sfu.rooms) == 1
+        create(call, room_id="!other:example.org")
+        assert len(call.sfu.rooms) == 2
+        call.gateway.clock.advance(0.2)
+        create(call)
+        assert len(call.sfu.rooms) == 3
+
+    def test_a_room_that_ended_is_forgotten(self, call: Call) -> None:
+        create(call)
+        body = webhook("room_finished", room_name(ROOM, SLOT), "", participant=None)
+        path = "/livekit/jwt/sfu_webhook"
+        answer = call.gateway.client().post(path, data=body, headers={"Authorization": signed(body)})
+        assert answer.status_code == 200
+        create(call)
+        assert len(call.sfu.rooms) == 2
+
+    def test_a_failure_forgets_all(self, call: Call) -> None:
+        create(call)
+        call.sfu.refusal = refuses(503, "unavailable")
+        assert call.get_token(room_id="!other:example.org").status_code == 500
+        call.sfu.refusal = None
+        create(call)
+        assert len(call.sfu.rooms) == 2
+
+    def test_a_room_that_is_about_to_end_is_seen_over_its_end(self, call: Call) -> None:
+        """Nobody is in it, and it is not new: the SFU does not keep it longer for who asks for it."""
+        call.sfu.created_at = int(call.gateway.clock.now()) - 60
+        create(call)
+        create(call)
+        assert len(call.sfu.rooms) >= 2, "it is not remembered"
+        wait_for(lambda: len(call.sfu.rooms) >= 5, "to be created again and again")
+        call.sfu.sid = "RM_new"
+        module: Any = parts(call.gateway.app).modules["livekit"]
+        wait_for(lambda: not module._calls.rooms._renewing, "the end of that")

@@ -33,6 +33,8 @@ GROWTH = 1.5
 LONGEST_PAUSE = 60.0
 MOST_TRIES = 30
 """Failures after which a pause does not grow any more; far beyond the longest pause."""
+GHOST_PAUSE = 0.2
+"""Seconds until the SFU is asked again when it has somebody of whom it just said that they left."""
 LAST_CHANCE = 0.25
 """Seconds before the deadline at which a restart is tried once more, whatever the pause would be."""
 
@@ -89,7 +91,7 @@ def _resume(state: State, now: float) -> Step:
         case Phase.CONNECTED:
             return _checked(_late(state, now) if is_late else state, now), (Action.RESTART,)
         case _:
-            return state, (Action.SEND,)
+            return _ask(state), (Action.LOOK,)
 
 
 def _late(state: State, now: float) -> State:
@@ -110,8 +112,10 @@ def _tick(state: State, now: float) -> Step:
             state, looking = _look(state, now)
             state, calling = _call(state, Action.RESTART, now)
             return state, looking + calling
-    gives_up = is_over and state.call_due is not None and now < state.call_due
-    return _gave_up(state, now) if gives_up else _call(state, Action.SEND, now)
+    due = state.look_due if state.is_asking else state.call_due
+    if is_over and due is not None and now < due:
+        return _gave_up(state, now)
+    return _look(state, now) if state.is_asking else _call(state, Action.SEND, now)
 
 
 def _over(state: State, now: float) -> Step:
@@ -140,7 +144,8 @@ def _connected(state: State, event: Event, now: float) -> Step:
         case Joined(sid):  # again, under another sid: what a lookup says of the former does not count
             return _checked(replace(state, sid=sid or state.sid, look=state.look + 1), now), ()
         case Left(sid) if not (sid and state.sid and sid != state.sid):
-            return _enter_disconnected(state, "the participant left", now)
+            state, _ = _enter_disconnected(state, "the participant left", now)
+            return _ask(state), (Action.LOOK,)
         case Found(look, sid) if look == state.look:
             return _checked(replace(state, sid=state.sid or sid), now), ()
         case Absent(look) if look == state.look:
@@ -166,7 +171,36 @@ def _restarting(state: State, event: Event, now: float) -> Step:
     return state, ()
 
 
+def _ask(state: State) -> State:
+    """Before the event is sent, have the SFU say that nobody is there: the client may be back already."""
+    return replace(state, is_asking=True, call_due=None, look=state.look + 1, look_due=None, looks=0)
+
+
+def _asking(state: State, event: Event, now: float) -> Step:
+    match event:
+        case Joined(sid):
+            return _enter_connected(state, sid, "the participant is back", now)
+        case Found(look, sid) if look == state.look and not (sid and sid == state.sid):
+            return _enter_connected(state, sid, "the participant is back", now)
+        case Absent(look) if look == state.look:
+            return replace(state, since=now, is_asking=False, look=state.look + 1), (Action.SEND,)
+        case Found(look) | Unknown(look) if look == state.look:
+            return _ask_again(state, event, now)
+    return state, ()
+
+
+def _ask_again(state: State, event: Found | Unknown, now: float) -> Step:
+    """Ask once more, after a failure, or after somebody was found of whom the SFU said that they left."""
+    if now >= state.phase_ends:
+        return _gave_up(state, now)
+    looks = state.looks + 1
+    wait = pause(looks, event.luck) if isinstance(event, Unknown) else GHOST_PAUSE
+    return replace(state, looks=looks, look_due=now + wait), ()
+
+
 def _disconnected(state: State, event: Event, now: float) -> Step:
+    if state.is_asking:
+        return _asking(state, event, now)
     match event:
         case Sent():
             return _ended(state, Ending.SENT, "the event was sent", now)
@@ -190,12 +224,15 @@ def _gone(state: State) -> str:
 
 
 def _gave_up(state: State, now: float) -> Step:
-    return _ended(state, Ending.DROPPED, "it could not be sent: the homeserver sends it by itself", now)
+    what = "it could not be sent"
+    if state.is_asking:
+        what = "the SFU did not say whether the participant is back"
+    return _ended(state, Ending.DROPPED, f"{what}: the homeserver sends it by itself", now)
 
 
 def _enter_connected(state: State, sid: str, why: str, now: float) -> Step:
     state = replace(state, phase=Phase.CONNECTED, since=now, sid=sid, why=why, look=state.look + 1, tries=0)
-    return _checked(replace(state, call_due=None), now), (Action.RESTART,)
+    return _checked(replace(state, call_due=None, is_asking=False), now), (Action.RESTART,)
 
 
 def _enter_disconnected(state: State, why: str, now: float) -> Step:

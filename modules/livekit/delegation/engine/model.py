@@ -66,6 +66,8 @@ class State:
     look_due: float | None = None
     looks: int = 0
     """Lookups without a participant, in a row."""
+    is_asking: bool = False
+    """Disconnected on the word of a webhook: nothing is sent before the SFU says that nobody is there."""
     refusal: int = 0
     """The status by which the homeserver said that it cannot send (403 or 429); 0 for none."""
     ending: Ending | None = None
@@ -94,7 +96,7 @@ class State:
     @property
     def wakes_at(self) -> float:
         """Return when the next `Tick` is due."""
-        if self.phase is Phase.DISCONNECTED and self.call_due is None:
+        if self.phase is Phase.DISCONNECTED and self.call_due is None and self.look_due is None:
             return float("inf")  # the answer comes, or the failure
         return min(at for at in (self.phase_ends, self.call_due, self.look_due) if at is not None)
 

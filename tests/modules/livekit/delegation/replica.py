@@ -130,6 +130,11 @@ class Connection:
         self.replica.sfu.participants[pair] = f"PA_{member}"
         self.hook("participant_joined", member)
 
+    def leave(self, member: str) -> None:
+        pair = LIVEKIT_ROOM, digest(self.homeserver.user, "DEV", member)
+        self.replica.sfu.participants.pop(pair, None)
+        self.hook("participant_left", member)
+
     def close(self) -> None:
         self._http.close()
 

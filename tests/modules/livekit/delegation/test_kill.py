@@ -105,7 +105,7 @@ def test_everything_is_killed(build_replica: BuildReplica, tmp_path: Path) -> No
 
     homeserver.instead = fails
     for number in range(len(leaving)):
-        connection.hook("participant_left", f"l{number}")
+        connection.leave(f"l{number}")
     phases = {"connected": 25, "waiting": 5, "disconnected": 5}
     wait_for(lambda: asked(tmp_path / "issuer.db", PHASES) == phases, "all phases")
     replica.kill_everything()
@@ -153,7 +153,7 @@ def test_a_machine_is_killed(build_replica: BuildReplica, postgresql: PostgreSQL
     assert after[0] != before[0]
     assert after[1] == MANY
     # a webhook comes to the other machine
-    other.connect().hook("participant_left", "7")
+    other.connect().leave("7")
     wait_for(lambda: events[7].sent_at is not None, "a send")
     wait_for(lambda: told(PHASES) == {"connected": MANY - 1}, "the end of one job")
     assert fired(events) == 0

@@ -42,8 +42,15 @@ def connected(delay: float = DELAY, sanity: float = 0.0, sid: str = "PA_1") -> S
 
 
 def disconnected(delay: float = DELAY) -> State:
-    state, actions = step(connected(delay), Left("PA_1"), NOW)
+    state, actions = step(left(delay), Absent(left(delay).look, 0.5), NOW)
     assert actions == (Action.SEND,)
+    return state
+
+
+def left(delay: float = DELAY) -> State:
+    """A job whose participant left, as a webhook says."""
+    state, actions = step(connected(delay), Left("PA_1"), NOW)
+    assert actions == (Action.LOOK,)
     return state
 
 
@@ -54,6 +61,7 @@ def outcome(state: State, event: Event, now: float = NOW) -> tuple[Phase, Ending
 
 CONNECTS = (Phase.CONNECTED, None, (Action.RESTART,))
 DISCONNECTS = (Phase.DISCONNECTED, None, (Action.SEND,))
+ASKS = (Phase.DISCONNECTED, None, (Action.LOOK,))
 DROPS = (Phase.ENDED, Ending.DROPPED, ())
 DONE = (Phase.ENDED, Ending.SENT, ())
 WAITS = (Phase.WAITING, None, ())
@@ -173,14 +181,35 @@ def test_connected_disconnects_when_the_participant_left(sid: str) -> None:
     `a/b`, `%2F`, unicode), 404/429 with both hints/5xx/timeouts, unsigned, wrongly signed, replayed and
     altered webhooks, unknown event types, missing `participant` or `room`.
     """
-    assert outcome(connected(), Left(sid)) == DISCONNECTS
-    assert outcome(connected(sid=""), Left(sid)) == DISCONNECTS
+    assert outcome(connected(), Left(sid)) == ASKS
+    assert outcome(connected(sid=""), Left(sid)) == ASKS
+    assert outcome(left(), Absent(left().look, 0.5)) == DISCONNECTS
+
+
+@pytest.mark.parametrize("event", [Joined("PA_2"), Joined(), Found(left().look, "PA_2")], ids=str)
+def test_who_is_back_is_connected(event: Event) -> None:
+    assert outcome(left(), event, NOW + 0.1) == CONNECTS
+
+
+def test_a_leave_is_not_believed_before_the_sfu_says_so() -> None:
+    state, now = left(), NOW
+    for answer in (Unknown(state.look, 0.5), Found(state.look, "PA_1")):  # a failure; a ghost
+        state, actions = step(state, answer, now)
+        assert (state.phase, actions) == (Phase.DISCONNECTED, ())
+        now = state.wakes_at
+        state, actions = step(state, Tick(), now)
+        assert actions == (Action.LOOK,)
+    assert outcome(state, Absent(state.look, 0.5), now) == DISCONNECTS
+    assert outcome(state, Tick(), NOW + DELAY) == GOES_ON  # the answer comes
+    state, actions = step(state, Unknown(state.look, 0.5), NOW + DELAY)  # the homeserver has sent it
+    assert (state.ending, actions) == (Ending.DROPPED, ())
+    assert "the SFU did not say" in state.why
 
 
 def test_a_leave_of_another_connection_is_ignored() -> None:
     state, _ = step(connected(), Joined("PA_2"), NOW)  # the same participant, anew
     assert step(state, Left("PA_1"), NOW) == (state, ())
-    assert outcome(state, Left("PA_2")) == DISCONNECTS
+    assert outcome(state, Left("PA_2")) == ASKS
 
 
 def test_the_sanity_check() -> None:
@@ -224,6 +253,7 @@ def test_sends_are_tried_for_a_second_at_least_and_an_hour_at_most(
 ) -> None:
     began = NOW + elapsed
     state, _ = step(connected(delay), Left(), began)
+    state, _ = step(state, Absent(state.look, 0.5), began)
     now, last = began, began
     while state.phase is Phase.DISCONNECTED:
         state, _ = step(state, Failed(Action.SEND, 0.5, 502), now)

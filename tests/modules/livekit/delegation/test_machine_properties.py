@@ -74,7 +74,8 @@ class Jobs(RuleBasedStateMachine):
         if job < len(self.states) - 1:
             assert actions == (), "no action comes from a replaced job"
         if after.phase is Phase.DISCONNECTED and before.phase is not Phase.DISCONNECTED:
-            assert actions == (Action.SEND,), "a disconnected one sends"
+            expected = Action.LOOK if after.is_asking else Action.SEND
+            assert actions == (expected,), "a disconnected one sends, at once or when the SFU has said so"
         if after.phase is Phase.CONNECTED and before.phase is not Phase.CONNECTED:
             assert actions == (Action.RESTART,)
         self._started(job, actions)
@@ -127,7 +128,10 @@ class Jobs(RuleBasedStateMachine):
                 )
                 assert restarting or state.call_due is not None
                 assert state.wakes_at <= state.deadline
-            if state.phase is Phase.DISCONNECTED:
+            if state.phase is Phase.DISCONNECTED and state.is_asking:
+                asking = any(call.job == number and call.action is Action.LOOK for call in self.under_way)
+                assert asking or state.look_due is not None
+            elif state.phase is Phase.DISCONNECTED:
                 sending = any(call.job == number and call.action is Action.SEND for call in self.under_way)
                 assert sending or state.call_due is not None
             if state.phase is Phase.WAITING:

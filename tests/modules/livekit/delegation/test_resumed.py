@@ -6,6 +6,7 @@ import pytest
 
 from modules.livekit.delegation.engine.machine import begin, step
 from modules.livekit.delegation.engine.model import (
+    Absent,
     Action,
     Failed,
     Found,
@@ -17,6 +18,7 @@ from modules.livekit.delegation.engine.model import (
     Tick,
 )
 from tests.modules.livekit.delegation.test_machine import (
+    ASKS,
     DELAY,
     DISCONNECTS,
     DROPS,
@@ -56,7 +58,7 @@ class TestResumed:
 
     def test_disconnected(self) -> None:
         state = State(Phase.DISCONNECTED, DELAY, NOW, NOW)
-        assert outcome(state, Resumed(), NOW + 1) == DISCONNECTS
+        assert outcome(state, Resumed(), NOW + 1) == ASKS
 
 
 @pytest.mark.parametrize("late", [DELAY, 3600.0])
@@ -83,7 +85,10 @@ class TestTooLate:
         assert outcome(again, Tick(), again.deadline) == DROPS
 
     def test_the_event_of_who_left_is_sent(self, late: float) -> None:
-        assert outcome(State(Phase.DISCONNECTED, DELAY, NOW, NOW), Resumed(), NOW + late) == DISCONNECTS
+        """When the SFU says that they are not back."""
+        state, actions = step(State(Phase.DISCONNECTED, DELAY, NOW, NOW), Resumed(), NOW + late)
+        assert actions == (Action.LOOK,)
+        assert outcome(state, Absent(state.look, 0.5), NOW + late) == DISCONNECTS
 
 
 def test_a_restart_that_nobody_was_there_to_try_is_tried() -> None:

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from livekit.protocol.webhook import WebhookEvent
 
-from modules.livekit.delegation.webhooks import NotSignedError, receive
+from modules.livekit.delegation.webhooks import NotSignedError, Webhook, receive
 from modules.livekit.settings import LiveKitSettings
 from tests.modules.livekit.delegation.conftest import BuildWorker
-from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker
-from tests.modules.livekit.sfu import KEY, SECRET, signed, webhook
+from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
+from tests.modules.livekit.sfu import KEY, SECRET, refuses, signed, webhook
+from tests.service import wait_for
 
 SETTINGS = LiveKitSettings.model_validate(
     {
@@ -115,7 +116,7 @@ def test_the_same_again_is_ignored(build_worker: BuildWorker, event: str) -> Non
 def test_it_is_remembered_as_long_as_its_token_lives(idle: Worker) -> None:
     body = body_of(idle)
     found = receive(SETTINGS, body, signed(body, exp=int(time.time()) + 500))
-    assert found
+    assert isinstance(found, Webhook)
     assert found.expires_at >= time.time() + 500
 
 
@@ -185,6 +186,42 @@ def test_a_leave_of_a_former_connection(idle: Worker) -> None:
     assert idle.phases() == ["disconnected"]
 
 
+def test_a_leave_of_a_connection_that_another_replaced(idle: Worker) -> None:
+    """The SFU says so 50 to 100 ms before it tells of the new connection."""
+    idle.hook("participant_joined", sid="PA_1")
+    participant = {"sid": "PA_1", "identity": idle.identity("xyz"), "disconnectReason": "DUPLICATE_IDENTITY"}
+    assert idle.hook("participant_left", participant=participant).status_code == 200
+    assert idle.phases() == ["connected"]
+
+
+def test_a_client_that_is_back(worker: Worker) -> None:
+    """A leave is not believed while the SFU has somebody of that identity."""
+    event = worker.delegate()
+    worker.join(sid="PA_1")
+    wait_for_restart(event)
+    worker.sfu.participants[LIVEKIT_ROOM, worker.identity("xyz")] = "PA_2"
+    assert worker.hook("participant_left", sid="PA_1").status_code == 200
+    wait_for_restart(event, 2)
+    assert worker.phases() == ["connected"]
+    worker.leave(sid="PA_2")
+    wait_for(lambda: worker.jobs == [], "the end")
+    assert event.sent_at
+
+
+def test_a_leave_waits_for_an_sfu_that_does_not_answer(worker: Worker) -> None:
+    event = worker.delegate()
+    worker.join()
+    wait_for_restart(event)
+    worker.sfu.refusal = refuses(503, "unavailable")
+    looked = len(worker.sfu.server.seen)
+    worker.leave()
+    wait_for(lambda: len(worker.sfu.server.seen) >= looked + 2, "two lookups that fail")
+    assert (worker.phases(), event.sent_at) == (["disconnected"], None)
+    worker.sfu.refusal = None
+    wait_for(lambda: worker.jobs == [], "the end")
+    assert event.sent_at
+
+
 def test_jobs_are_independent(build_worker: BuildWorker) -> None:
     """Every cell of the table, replacement, independence of jobs, percent-encoding of `delay_id` (`../../x`,
     `a/b`, `%2F`, unicode), 404/429 with both hints/5xx/timeouts, unsigned, wrongly signed, replayed and
@@ -236,4 +273,4 @@ VALUES = st.recursive(
 def test_signed_bodies_of_any_shape(changes: dict[str, object]) -> None:
     body = json.dumps({**json.loads(webhook("participant_joined", "room", "identity")), **changes}).encode()
     found = receive(SETTINGS, body, signed(body))
-    assert found is None or all(found.pair)
+    assert not isinstance(found, Webhook) or all(found.pair)
