@@ -64,8 +64,13 @@ class Delegation:
         self._leases = Leases(gateway.store.database, gateway.instance, self._clock)
         self.jobs = Jobs(self._leases, gateway.instance, self._sealer, self._touch, self._sanity)
         place = f"modules.{gateway.instance}.redis_url"
-        self._copier = Copier(self.jobs, self.mirror, lambda: gateway.upstream.held(place, Party.OPERATOR))
         self._watcher = Watcher(gateway.instance, gateway.metrics)
+        self._copier = Copier(
+            self.jobs,
+            self.mirror,
+            lambda: gateway.upstream.held(place, Party.OPERATOR),
+            self._watcher.not_copied,
+        )
         self._running: _Running | None = None
         self._in_order = threading.Lock()
         """Held from a commit until the runner is told: it hears of them in their order."""
@@ -77,8 +82,8 @@ class Delegation:
             issuer.errors.UnavailableError: it cannot be kept.
         """
         job, actions = self._new_job(asked)
+        self._copier.promise(job)
         try:
-            self._copier.promise(job)
             self._add(job, actions)
         except GatewayError:  # Redis may have it all the same
             self._copier.touch([asked.pair])

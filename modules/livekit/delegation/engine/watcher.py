@@ -31,6 +31,14 @@ class Watcher:
             "issuer_livekit_jobs_ended", "Jobs of delegated leave that ended", [*labels, "ending"]
         )
 
+        self._copies = metrics.counter(
+            "issuer_livekit_redis_failures", "Failures to copy jobs of delegated leave to Redis", labels
+        )
+
+    def not_copied(self) -> None:
+        """Hear that Redis could not be used."""
+        self._copies.count(self._instance)
+
     def changed(self, job: Job, before: State | None, after: State) -> None:
         """Hear of a transition."""
         if before is not None and before.phase is after.phase:

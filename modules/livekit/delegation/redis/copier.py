@@ -9,13 +9,18 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
+from issuer.errors import GatewayError
 from modules.livekit.delegation.engine.watcher import text_of
 from modules.livekit.delegation.jobs.job import Job, Pair
 from modules.livekit.delegation.jobs.repository import Jobs, chunks
-from modules.livekit.delegation.redis.layout import Mirror, RedisError, Started
+from modules.livekit.delegation.redis.layout import Mirror, Started
 
 _log = logging.getLogger(__name__)
 
+FAILS = (
+    "jobs of delegated leave are kept in the store, and not copied to Redis: %s. They are copied when it is "
+    "back; until then do not switch to lk-jwt-service"
+)
 PAUSE = 1.0
 """Seconds between two tries while Redis cannot be used."""
 
@@ -23,8 +28,22 @@ PAUSE = 1.0
 class Copier:
     """Copies the jobs of the store to a mirror."""
 
-    def __init__(self, jobs: Jobs, mirror: Mirror, held: Callable[[], AbstractContextManager[None]]) -> None:
-        """Copy nothing yet; a request thread that waits for the mirror is `held` meanwhile."""
+    def __init__(
+        self,
+        jobs: Jobs,
+        mirror: Mirror,
+        held: Callable[[], AbstractContextManager[None]],
+        failures: Callable[[], None],
+    ) -> None:
+        """Copy nothing yet.
+
+        Args:
+            jobs: the store.
+            mirror: what it is copied to.
+            held: a request thread that waits for the mirror is held meanwhile.
+            failures: counts what fails.
+        """
+        self._failures = failures
         self._jobs = jobs
         self._mirror = mirror
         self._held = held
@@ -57,22 +76,14 @@ class Copier:
             self._thread = None
 
     def promise(self, job: Job) -> None:
-        """Write a job that the store does not have yet.
-
-        Raises:
-            RedisError: the mirror cannot be used.
-            issuer.upstream.TooManyCallsError: too many wait for it.
-        """
-        if not self._mirror.is_on:
+        """Write a job that the store does not have yet; if that fails, it is copied later."""
+        if not self._mirror.is_on or (self._fails and self._thread):
             return
-        if self._fails and self._thread:
-            raise RedisError("Redis: it did not answer a moment ago")
-        with self._held():
-            try:
+        try:
+            with self._held():
                 self._mirror.write([self._started(job)])
-            except RedisError:
-                self._fails = True
-                raise
+        except GatewayError as error:
+            self._failed(error)
 
     def touch(self, pairs: Iterable[Pair]) -> None:
         """Hear of pairs that were changed in the store, or that may be wrong in the mirror."""
@@ -100,14 +111,15 @@ class Copier:
         try:
             work()
         except Exception as error:  # the thread lives on
-            _log.log(
-                logging.DEBUG if self._fails else logging.ERROR,
-                "jobs of delegated leave are not copied to Redis: %s",
-                text_of(error),
-            )
-            self._fails = True
+            self._failed(error)
             self._news.set()
             self._end.wait(PAUSE if self._thread else 0)
+
+    def _failed(self, error: Exception) -> None:
+        level = logging.DEBUG if self._fails else logging.WARNING
+        _log.log(level, FAILS, text_of(error))
+        self._fails = True
+        self._failures()
 
     def _read_and_copy(self) -> None:
         self._mirror.read()  # which learns how others spell

@@ -244,8 +244,8 @@ def test_a_store_that_was_lost(build_worker: BuildWorker, jobs: RedisServer, tmp
 def test_redis_is_down(build_worker: BuildWorker, tmp_path: Path) -> None:
     worker: Worker = build_worker(redis_url="redis://127.0.0.1:1/0")
     answer = worker.post("/delegate_delayed_leave", worker.body("xyz", "syd_1"))
-    assert answer.status_code == 503
-    assert worker.jobs == []
+    assert answer.status_code == 200
+    assert worker.phases() == ["waiting"]
     with pytest.raises(Exception, match="Redis does not answer"):
         worker.module.delegation.mirror.check()
 

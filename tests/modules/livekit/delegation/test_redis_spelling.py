@@ -49,6 +49,7 @@ def worker(build_worker: BuildWorker, jobs: RedisServer, homeserver: DelayingHom
 
 def test_a_job_keeps_its_name(worker: Worker, jobs: RedisServer) -> None:
     assert jobs.client.hkeys(HASH) == [THEIRS.encode()]
+    del worker.sfu.participants[LIVEKIT_ROOM, IDENTITY]
     body = webhook("participant_left", LIVEKIT_ROOM, IDENTITY, "PA_1")
     assert worker.send_hook(body, signed(body)).status_code == 200
     wait_for(lambda: jobs.client.hkeys(HASH) == [], "the end")
