@@ -47,7 +47,7 @@ workers = 1
 level = "warning"
 
 [modules.livekit]
-url = "ws://127.0.0.1:1"
+url = "ws://127.0.0.1:{homeserver}"
 api_key = "{key}"
 api_secret = "{secret}"
 full_access_homeservers = ["bench"]

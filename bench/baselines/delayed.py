@@ -1,4 +1,4 @@
-"""A homeserver with delayed events, which notes when each was restarted and sent.
+"""A homeserver with delayed events, which notes when each was restarted and sent; and an SFU without anybody.
 
 `python -m bench.baselines.delayed PORT`: any delay id is known. `/gaps` tells the seconds between the last
 restarts of each event since `/forget`, `/sends` when each was sent (seconds since 1970), `/known` how many
@@ -11,6 +11,8 @@ import sys
 import time
 
 EVENTS = "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/"
+TWIRP = "/twirp/"
+NOBODY = {"code": "not_found", "msg": "participant does not exist"}
 LENGTH = b"content-length:"
 
 
@@ -60,10 +62,14 @@ class Connection(asyncio.Protocol):
                 return
             path = self._read[:end].split(b" ", 2)[1].decode()
             self._read = self._read[end + 4 + length :]
-            self._write(json.dumps(self._homeserver.answer(path)).encode())
+            if path.startswith(TWIRP):
+                self._write("404 Not Found", NOBODY)
+            else:
+                self._write("200 OK", self._homeserver.answer(path))
 
-    def _write(self, body: bytes) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    def _write(self, status: str, answer: object) -> None:
+        body = json.dumps(answer).encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         assert isinstance(self._transport, asyncio.Transport)
         self._transport.write(head.encode() + body)
 
