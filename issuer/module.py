@@ -242,6 +242,14 @@ class Module(ABC):
         """Return routes that must be at the root of the host."""
         return ()
 
+    def large_bodies(self) -> Mapping[str, tuple[int, Callable[[str], bool]]]:
+        """Return the paths, as clients write them, whose bodies may be larger than 64 KiB.
+
+        For each the limit in bytes, and what tells by the field `Authorization`, before the body is read,
+        whether its sender may send so much; it must not wait for anything.
+        """
+        return {}
+
     def refusal(self, refusal: Refusal) -> ResponseReturnValue | None:  # noqa: ARG002 - for those who override it
         """Return the answer to an error on a path that this instance `owns`; None for the portal's page."""
         return None

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 REPEATED = "issuer.repeated"
 """The key of the header fields that came more than once, as the environment names them; absent: none."""
 
+LargeBody = tuple[int, Callable[[str], bool]]
+"""How many bytes the body of a path may have, and who may send them: the field `Authorization` tells, before
+the body is read, on the event loop of the server below. So nothing is waited for."""
+
 _mine = threading.local()
 
 

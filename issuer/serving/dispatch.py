@@ -3,15 +3,23 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from issuer import runtime
-from issuer.runtime import DeferredResponse
+from issuer.runtime import DeferredResponse, LargeBody
 from issuer.serving.leader_followers import Job, LeaderFollowers
 from issuer.serving.options import ServeOptions
-from issuer.serving.request_bodies import BodyArrivals, BodyError, declared_length, drain, read_body
+from issuer.serving.request_bodies import (
+    BodyArrivals,
+    BodyError,
+    authorization,
+    declared_length,
+    drain,
+    read_body,
+)
 from issuer.serving.wsgi import AsgiProtocol, AsgiScope, CompleteResponse, answer, error_answer
 
 if TYPE_CHECKING:
@@ -47,6 +55,7 @@ class Dispatcher:
         self._loop = loop
         self._leaders = LeaderFollowers(loop, options.threads)
         self._deferred: set[Request] = set()
+        self._large: Mapping[str, LargeBody] = getattr(app, "large_bodies", {})
         self._arrivals = BodyArrivals(loop, options.body_seconds)
         self._readers: set[asyncio.Task[None]] = set()
         self._apart = {path: SimpleQueue[Request]() for path in options.apart}
@@ -82,10 +91,10 @@ class Dispatcher:
         reader.add_done_callback(self._readers.discard)
 
     async def _receive(self, request: Request) -> None:
-        limit, seconds = self._options.body_limit, self._options.body_seconds
+        seconds = self._options.body_seconds
         try:
             length = declared_length(request.scope["headers"])
-            body = await read_body(request.proto, length, limit, seconds)
+            body = await read_body(request.proto, length, self._limit(request.scope), seconds)
         except BodyError as error:
             error_answer(error.status).send(request.proto)
             if error.status == 413:
@@ -93,6 +102,14 @@ class Dispatcher:
             request.done()
         else:
             self._enqueue(request, body)
+
+    def _limit(self, scope: AsgiScope) -> int:
+        """Return how many bytes a body may have that does not come whole, or is large."""
+        if large := self._large.get(scope["path"]):
+            limit, admits = large
+            if admits(authorization(scope["headers"])):
+                return limit
+        return self._options.body_limit
 
     def _enqueue(self, request: Request, body: bytes) -> None:
         if len(self._leaders) + len(self._deferred) >= self._options.waiting:

@@ -155,6 +155,12 @@ class BodyError(Exception):
         self.status = status
 
 
+def authorization(headers: RawFields) -> str:
+    """Return the field `Authorization`, "" when there is none, or more than one."""
+    found = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    return found[0] if len(found) == 1 else ""
+
+
 def declared_length(headers: RawFields) -> int | None:
     """Return how long a body is (RFC 9112 §6.3); 0 when none follows, None when it comes in chunks."""
     length = 0
@@ -173,7 +179,7 @@ async def read_body(exchange: AsgiProtocol, length: int | None, limit: int, seco
         BodyError: 413 over `limit` bytes (RFC 9110 §15.5.14), 408 after `seconds` (§15.5.9), 400 when the
             client went away in the middle.
     """
-    if length is not None:
+    if length is not None and length > limit:
         raise BodyError(413)
     try:
         async with asyncio.timeout(seconds):

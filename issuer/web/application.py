@@ -14,7 +14,7 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.http import parse_cookie
 from werkzeug.routing import MapAdapter
 
-from issuer.runtime import ReceivedBody
+from issuer.runtime import LargeBody, ReceivedBody
 from issuer.web.bounds import LONGEST_ADDRESS, LONGEST_COOKIES, LONGEST_HEADER
 from issuer.web.proxy import FORWARDED, PEER, ForwardedAddress, ForwardedHeader, Network, written
 
@@ -98,6 +98,8 @@ class Application(Flask):
 
     def __init__(self, name: str, public_url: str) -> None:
         super().__init__(name)
+        self.large_bodies: dict[str, LargeBody] = {}
+        """By path: what the server below may take."""
         address = urlsplit(public_url)
         self._scheme = address.scheme
         self._server_name = self.url_map.bind(address.netloc).server_name

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from flask import Flask
-
 from issuer.module import Module
 from issuer.settings.problems import ConfigError, Problem
+from issuer.web.application import Application
 
 ROOT_ROUTES = (("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/.well-known/jwks.json"))
 RESERVED = (
@@ -20,13 +19,14 @@ RESERVED = (
 )
 
 
-def mount(app: Flask, modules: dict[str, Module]) -> None:
+def mount(app: Application, modules: dict[str, Module]) -> None:
     """Mount every instance at its path; raise `ConfigError` with every path that is taken."""
     problems = [*_bad_paths(modules), *_bad_root_routes(modules)]
     if problems:
         raise ConfigError(problems)
     for name, module in modules.items():
         app.register_blueprint(module.blueprint(), url_prefix=module.settings.path, name=name)
+        app.large_bodies |= module.large_bodies()
         for method, rule, view in module.root_routes():
             app.add_url_rule(rule, f"{name}:{rule}", view, methods=[method], provide_automatic_options=False)
 

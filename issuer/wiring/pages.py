@@ -20,14 +20,14 @@ from issuer.portal.sessions import SessionsPage
 from issuer.portal.sign_out import SignOutPage
 from issuer.settings.problems import ConfigError, Problem
 from issuer.web import headers
-from issuer.web.application import TrustedProxies
+from issuer.web.application import Application, TrustedProxies
 from issuer.web.language import Language
 from issuer.wiring import mounting
 from issuer.wiring.container import Parts
 from issuer.wiring.problems import CollectedProblems
 
 
-def mount(app: Flask, house: Parts, current: CurrentSession) -> None:
+def mount(app: Application, house: Parts, current: CurrentSession) -> None:
     """Give the application its routes, error pages, headers and languages.
 
     Raises:
@@ -104,7 +104,7 @@ def _elsewhere(house: Parts) -> list[str]:
     return [url for backend in house.backends.values() for url in backend.destinations()]
 
 
-def _finish(app: Flask, house: Parts, current: CurrentSession, login_page: LoginPage) -> None:
+def _finish(app: Application, house: Parts, current: CurrentSession, login_page: LoginPage) -> None:
     modules = house.modules.values()
     mounting.mount(app, house.modules)
     health.register(app, house.checks, house.keys)

@@ -1,7 +1,8 @@
 """The routes and abilities of a LiveKit instance."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import click
 from flask import Blueprint, Response, request
@@ -12,6 +13,7 @@ from issuer.check import Check
 from issuer.errors import NotFoundError, Refusal
 from issuer.matrix.answers import error_body
 from issuer.module import Gateway, Module, RootRoute
+from issuer.runtime import LargeBody
 from issuer.settings.secrets import weakness
 from issuer.signing import HMAC_BYTES
 from issuer.store import Tables
@@ -22,6 +24,7 @@ from modules.livekit.call_issuer import CallIssuer
 from modules.livekit.delegation.commands import jobs
 from modules.livekit.delegation.delegation import Delegation
 from modules.livekit.delegation.jobs.tables import TABLES
+from modules.livekit.delegation.webhooks import LONGEST_WEBHOOK, is_signed
 from modules.livekit.doctor import SfuDoctor
 from modules.livekit.people.people import People
 from modules.livekit.people.phases import PeoplePhases
@@ -100,6 +103,12 @@ class LiveKitModule(Module):
             if self.is_for_matrix:
                 yield "POST", WEBHOOK, self.webhook
 
+    def large_bodies(self) -> Mapping[str, LargeBody]:
+        """Return the webhooks, which have metadata of participants, if the SFU has signed their digest."""
+        paths = [f"{self.settings.path}{BELOW}{WEBHOOK}", *([WEBHOOK] if self.settings.at_root else ())]
+        large = (LONGEST_WEBHOOK, partial(is_signed, self.settings))
+        return dict.fromkeys(paths, large) if self.is_for_matrix else {}
+
     def owns(self, path: str) -> bool:
         """Tell whether a path is one of this instance's routes."""
         return super().owns(path) or (self.settings.at_root and path.rstrip("/") in {*self._views, WEBHOOK})
@@ -132,6 +141,8 @@ class LiveKitModule(Module):
     def webhook(self) -> ResponseReturnValue:
         """Hear from the SFU who came and who left."""
         authorization = request.headers.get("Authorization", "")
+        if is_signed(self.settings, authorization):
+            request.max_content_length = LONGEST_WEBHOOK
         self.delegation.hear(request.get_data(cache=False), authorization)
         return Response(b"{}", content_type="application/json")
 

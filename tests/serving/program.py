@@ -18,9 +18,17 @@ from flask import Flask, Response, request
 from issuer.runtime import UnknownOutcome, defer_response
 from issuer.serving import ServeOptions, serve
 
+LARGE = 1024 * 1024
+
+
+class Program(Flask):
+    """Some clients may send much to `/length`."""
+
+    large_bodies = {"/length": (LARGE, lambda authorization: authorization == "Bearer of much")}  # noqa: RUF012
+
 
 def load_app() -> Flask:
-    app = Flask(__name__)
+    app = Program(__name__)
 
     @app.get("/")
     def process() -> str:

@@ -62,6 +62,29 @@ def test_after_413_the_rest_of_a_declared_body_is_read_so_that_the_answer_is_not
         assert answer_on(connection)[0] == 200
 
 
+MUCH = b"Authorization: Bearer of much\r\n"
+
+
+@pytest.mark.parametrize("length", [0, LIMIT, LIMIT + 1, 1024 * 1024])
+def test_who_may_send_more(server: Server, length: int) -> None:
+    assert server.post("/length", b"x" * length, MUCH) == (200, str(length).encode())
+    chunks = b"".join(chunk(b"x" * part) for part in (length // 2, length - length // 2) if part)
+    head = CHUNKED.replace(b"Host", MUCH + b"Host")
+    assert server.ask(head + chunks + chunk(b"")) == (200, str(length).encode())
+
+
+def test_who_may_send_more_sends_too_much(server: Server) -> None:
+    assert server.post("/length", b"x" * (1024 * 1024 + 1), MUCH)[0] == 413
+    assert server.post("/length", b"x" * (LIMIT + 1), b"Authorization: Bearer of little\r\n")[0] == 413
+    assert server.post("/length", b"x" * (LIMIT + 1), MUCH * 2)[0] == 413
+    assert server.post("/form", b"x" * (LIMIT + 1), MUCH)[0] == 413
+
+
+def test_a_large_body_that_stops_coming_gets_408(server: Server) -> None:
+    head = b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n" % (LIMIT + 1, MUCH)
+    assert server.ask(head + b"x" * 9)[0] == 408
+
+
 def test_a_chunked_body_over_the_limit_gets_413(server: Server) -> None:
     assert server.ask(CHUNKED + chunk(b"x" * (LIMIT + 1)))[0] == 413
 

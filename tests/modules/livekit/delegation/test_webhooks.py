@@ -222,6 +222,15 @@ def test_a_leave_waits_for_an_sfu_that_does_not_answer(worker: Worker) -> None:
     assert event.sent_at
 
 
+def test_a_participant_with_much_metadata(idle: Worker) -> None:
+    participant = {"sid": "PA_1", "identity": idle.identity("xyz"), "metadata": "x" * 600_000}
+    assert idle.hook("participant_joined", participant=participant).status_code == 200
+    assert idle.phases() == ["connected"]
+    body = body_of(idle, participant=participant)
+    token = signed(body, secret="another-secret-of-enough-characters")
+    assert idle.send_hook(body, token).status_code in {401, 413}
+
+
 def test_jobs_are_independent(build_worker: BuildWorker) -> None:
     """Every cell of the table, replacement, independence of jobs, percent-encoding of `delay_id` (`../../x`,
     `a/b`, `%2F`, unicode), 404/429 with both hints/5xx/timeouts, unsigned, wrongly signed, replayed and
