@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from issuer.settings.problems import ConfigError, Problem
 from issuer.wiring.environments import Environment, Start
@@ -13,6 +14,7 @@ THREADS = 64
 """Request threads of a worker. They do nothing but wait for homeservers here, and one homeserver that is not
 listed by name gets a quarter of them."""
 LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
+FLAGS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 BIND = ":8080"
 PUBLIC_URL = "http://localhost/"
 """Required by the portal, which nobody uses here."""
@@ -35,6 +37,8 @@ class LiveKitEnvironment(Environment):
         "LIVEKIT_LOG_LEVEL": "log.level",
         "LIVEKIT_CS_API_URL_OVERRIDES": f"{SECTION}.cs_api_urls",
         "LIVEKIT_REDIS_URL": f"{SECTION}.redis_url",
+        "LIVEKIT_REDIS_PASSWORD": f"{SECTION}.redis_url",
+        "LIVEKIT_CAN_UPDATE_OWN_METADATA": f"{SECTION}.can_update_own_metadata",
         "LIVEKIT_AS_TOKEN": f"{SECTION}.homeservers",
         "LIVEKIT_HS_SERVER_NAME": f"{SECTION}.homeservers",
         "LIVEKIT_INSECURE_SKIP_VERIFY_TLS": f"{SECTION}.insecure_skip_verify_tls",
@@ -63,6 +67,7 @@ class _Reader:
             "full_access_homeservers": self._homeservers(),
             "at_root": True,
             "cs_api_urls": self._overrides(),
+            "can_update_own_metadata": self._flag("LIVEKIT_CAN_UPDATE_OWN_METADATA"),
             "insecure_skip_verify_tls": self._given.get("LIVEKIT_INSECURE_SKIP_VERIFY_TLS") == INSECURE,
         }
         module |= self._delegation()
@@ -162,9 +167,26 @@ class _Reader:
             self._wrong(name, "must be a whole number of seconds, 0 or more")
         elif seconds := int(text[:9]):
             found["sanity_check_interval"] = seconds
-        if "LIVEKIT_REDIS_URL" in self._given:
-            found["redis_url"] = self._given["LIVEKIT_REDIS_URL"].strip()
-        return found | self._homeserver()
+        return found | self._redis() | self._homeserver()
+
+    def _redis(self) -> dict[str, str]:
+        name, secret = "LIVEKIT_REDIS_URL", "LIVEKIT_REDIS_PASSWORD"
+        url, password = self._given.get(name, "").strip(), self._given.get(secret)
+        if password is None:
+            return {"redis_url": url} if url else {}
+        scheme, _, rest = url.partition("://")
+        user, _, where = rest.rpartition("@")
+        if not url:
+            self._wrong(secret, f"does nothing without {name}")
+        elif ":" in user:
+            self._wrong(secret, f"{name} has a password already: remove one")
+        return {"redis_url": f"{scheme}://{user}:{quote(password, safe='')}@{where}"}
+
+    def _flag(self, name: str) -> bool:
+        text = self._given.get(name, "false").strip().lower()
+        if text not in FLAGS:
+            self._wrong(name, "must be true or false")
+        return FLAGS.get(text, False)
 
     def _homeserver(self) -> dict[str, object]:
         token, name = "LIVEKIT_AS_TOKEN", "LIVEKIT_HS_SERVER_NAME"

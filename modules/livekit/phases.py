@@ -70,16 +70,17 @@ class LiveKitPhases(Phases):
 
     def claims(self, scope: Scope) -> dict[str, Any]:
         """Return LiveKit's claims."""
-        asked = self._asked
+        asked, settings = self._asked, self._calls.settings
+        can_publish = settings.everybody_can_publish or self._calls.has_full_access(asked, scope)
         return {
-            "iss": self._calls.settings.api_key,
+            "iss": settings.api_key,
             "sub": asked.livekit_identity(scope.identity.uid),
             "video": {
                 "roomJoin": True,
                 "room": asked.livekit_room,
-                "canPublish": True,
+                "canPublish": can_publish,
                 "canSubscribe": True,
-                "canUpdateOwnMetadata": True,
+                "canUpdateOwnMetadata": settings.can_update_own_metadata,
             },
         }
 

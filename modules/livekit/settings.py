@@ -71,6 +71,11 @@ class LiveKitSettings(ModuleSettings):
     users."""
     full_access: str = "1"
     """Who of those users has full access."""
+    everybody_can_publish: bool = False
+    """Let users without full access publish too. By default they only watch and listen here, and publish on
+    the SFU of their own homeserver, as clients of MSC4195 do. Clients that know one SFU for all need this."""
+    can_update_own_metadata: bool = False
+    """Let participants change their own name, metadata and attributes on the SFU."""
     expiration: Duration = 3600.0
     """How long a token is good for joining."""
     at_root: bool = False

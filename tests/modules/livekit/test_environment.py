@@ -103,6 +103,12 @@ def test_lists(folder: Path, name: str, value: str, homeservers: int) -> None:
         ({"LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS": "1.5"}, "LIVEKIT_SANITY_CHECK_INTERVAL_SECONDS"),
         ({"LIVEKIT_LOG_LEVEL": "trace"}, "LIVEKIT_LOG_LEVEL"),
         ({"LIVEKIT_REDIS_URL": "http://redis"}, "LIVEKIT_REDIS_URL"),
+        ({"LIVEKIT_REDIS_PASSWORD": "x"}, "LIVEKIT_REDIS_PASSWORD"),
+        (
+            {"LIVEKIT_REDIS_PASSWORD": "x", "LIVEKIT_REDIS_URL": "redis://:y@redis"},
+            "LIVEKIT_REDIS_PASSWORD",
+        ),
+        ({"LIVEKIT_CAN_UPDATE_OWN_METADATA": "yes please"}, "LIVEKIT_CAN_UPDATE_OWN_METADATA"),
         ({"LIVEKIT_AS_TOKEN": "x"}, "LIVEKIT_HS_SERVER_NAME"),
         ({"LIVEKIT_AS_TOKEN": "x", "LIVEKIT_HS_SERVER_NAME": "https://x"}, "LIVEKIT_HS_SERVER_NAME"),
         ({"LIVEKIT_CS_API_URL_OVERRIDES": "a.example"}, "LIVEKIT_CS_API_URL_OVERRIDES"),
@@ -132,6 +138,25 @@ def test_files(folder: Path) -> None:
     assert (settings.api_key, settings.api_secret.get_secret_value()) == ("APIother", SECRET[::-1])
     settings = module_of(started(folder, **files, LIVEKIT_KEY_FILE="both"))  # it wins over all four
     assert (settings.api_key, settings.api_secret.get_secret_value()) == ("APIboth", SECRET * 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://redis:6379/0", "redis://:a%2F%40b@redis:6379/0"),
+        ("rediss://user@redis", "rediss://user:a%2F%40b@redis"),
+    ],
+)
+def test_a_password_of_redis(folder: Path, url: str, expected: str) -> None:
+    settings = module_of(started(folder, LIVEKIT_REDIS_URL=url, LIVEKIT_REDIS_PASSWORD="a/@b"))
+    assert settings.redis_url
+    assert settings.redis_url.get_secret_value() == expected
+
+
+@pytest.mark.parametrize(("text", "flag"), [("true", True), ("1", True), ("False", False), ("", False)])
+def test_own_metadata(folder: Path, text: str, flag: bool) -> None:
+    settings = module_of(started(folder, LIVEKIT_CAN_UPDATE_OWN_METADATA=text))
+    assert settings.can_update_own_metadata is flag
 
 
 def test_the_other_variables(folder: Path) -> None:

@@ -30,9 +30,22 @@ def test_the_token_of_get_token(call: Call) -> None:
             "room": room_name(ROOM, SLOT),
             "canPublish": True,
             "canSubscribe": True,
-            "canUpdateOwnMetadata": True,
+            "canUpdateOwnMetadata": False,
         },
     }
+
+
+def test_who_publishes(build_call: BuildCall) -> None:
+    """Who has no full access publishes on the SFU of another homeserver, unless the configuration says so."""
+
+    def grants(**changes: object) -> tuple[bool, bool]:
+        video = claims_of(build_call(**changes).get_token(), 0)["video"]
+        return video["canPublish"], video["canUpdateOwnMetadata"]
+
+    assert grants() == (True, False)
+    assert grants(full_access="0") == (False, False)
+    assert grants(full_access="0", everybody_can_publish=True) == (True, False)
+    assert grants(can_update_own_metadata=True) == (True, True)
 
 
 def test_the_token_of_sfu_get(call: Call) -> None:

@@ -33,6 +33,7 @@ url = "{sfu}"
 api_key = "{key}"
 api_secret = "{secret}"
 full_access_homeservers = ["{homeserver}"]
+can_update_own_metadata = true
 cs_api_urls = {{{{ "{homeserver}" = "https://{homeserver}" }}}}
 
 [[modules.livekit.homeservers]]
