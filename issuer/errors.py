@@ -20,6 +20,8 @@ class GatewayError(Exception):
     description: ClassVar[LazyString] = _("Something went wrong here.")
     remedy: ClassVar[LazyString] = _("Please try again in a moment.")
     headers: dict[str, str]
+    is_operators: bool = False
+    """Whether it is for operators to do something about it: then it is a warning in the log."""
 
     def __init__(self, log: str = "", headers: dict[str, str] | None = None) -> None:
         """Keep what the log shall say, and headers that the answer needs."""

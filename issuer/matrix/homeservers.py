@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import dns.asyncresolver
 
-from issuer.matrix.errors import NoClientApiError, OpenIdRefusedError
+from issuer.matrix.errors import NoClientApiError, OpenIdRefusedError, refusal_of
 from issuer.matrix.names import BadNameError, ServerName, parse_server_name, parse_user_id
 from issuer.matrix.resolution import Destination, Resolution, ServiceRecords
 from issuer.matrix.well_known import ClientApis, Delegations, Fetch
@@ -214,7 +214,7 @@ def _checked(server_name: str, access_token: str) -> ServerName:
 
 def _user_of(name: ServerName, answer: UpstreamResponse) -> str:
     if answer.status != 200:
-        raise OpenIdRefusedError(f"{name.text} refused an OpenID token with status {answer.status}")
+        raise refusal_of(name.text, answer)
     found = answer.json()
     sub = found.get("sub") if isinstance(found, dict) else None
     try:

@@ -9,7 +9,7 @@ from issuer.matrix.errors import OpenIdRefusedError
 from issuer.matrix.homeservers import Homeservers
 from issuer.matrix.names import parse_user_id
 from issuer.store import Attempts, Quota
-from issuer.upstream import TooManyCallsError, UpstreamError
+from issuer.upstream import Party, TooManyCallsError, UpstreamError
 
 LONGEST_NAMED = 255
 BACKEND = "matrix"
@@ -39,7 +39,7 @@ class OpenIdCaller:
         try:
             return _identity(self._homeservers.verify_openid(server_name, access_token))
         except (OpenIdRefusedError, UpstreamError) as error:
-            raise _told(error) from None
+            raise self._told(error, server_name) from None
 
     async def find(self, server_name: str, access_token: str, patience: float) -> Identity:
         """Return the same for a coroutine on the loop, which waits for its turn at most `patience` seconds.
@@ -49,7 +49,15 @@ class OpenIdCaller:
         try:
             return _identity(await self._homeservers.find_openid_user(server_name, access_token, patience))
         except (OpenIdRefusedError, UpstreamError) as error:
-            raise _told(error) from None
+            raise self._told(error, server_name) from None
+
+    def _told(self, error: OpenIdRefusedError | UpstreamError, server_name: str) -> MatrixError:
+        if isinstance(error, TooManyCallsError):
+            return LimitExceededError(str(error), error.retry_after)
+        told = UnauthorizedError(str(error))
+        is_ours = self._homeservers.party(server_name) is Party.LISTED
+        told.is_operators = is_ours and isinstance(error, UpstreamError)
+        return told
 
 
 class OpenIdRecord:
@@ -87,9 +95,3 @@ def request_variables(identity: Identity, server_name: str) -> Mapping[str, str]
 
 def _identity(user_id: str) -> Identity:
     return Identity(BACKEND, user_id, user_id)
-
-
-def _told(error: OpenIdRefusedError | UpstreamError) -> MatrixError:
-    if isinstance(error, TooManyCallsError):
-        return LimitExceededError(str(error), error.retry_after)
-    return UnauthorizedError(str(error))

@@ -64,7 +64,8 @@ class ErrorHandler:
 
     def known(self, error: GatewayError) -> ResponseReturnValue:
         """Answer with one of our own errors."""
-        _log.info("%s %s: %s: %s", request.method, _path(), error.code, error)
+        level = logging.WARNING if error.is_operators else logging.INFO
+        _log.log(level, "%s %s: %s: %s", request.method, _path(), error.code, error)
         told = self._of_module(Refusal(error.status, error, error.headers))
         return _answer(error) if told is None else told
 

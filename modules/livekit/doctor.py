@@ -7,6 +7,7 @@ from livekit.api import ListRoomsRequest, TwirpError
 from issuer.check import Check, CheckError
 from issuer.matrix import Homeservers, NoClientApiError, OpenIdRefusedError
 from issuer.matrix.doctor import WHOAMI, judge_whoami
+from issuer.matrix.errors import UnknownTokenError
 from issuer.upstream import Upstream, UpstreamError, UpstreamResponse
 from modules.livekit.rooms import FAILURES, sfu_client
 from modules.livekit.settings import EVERY, ApplicationServiceSettings, LiveKitSettings
@@ -55,13 +56,18 @@ class SfuDoctor:
     def _federation(self, name: str) -> Callable[[], None]:
         def run() -> None:
             try:
-                self._homeservers.verify_openid(name, INVENTED)
-            except OpenIdRefusedError:
+                user = self._homeservers.verify_openid(name, INVENTED)
+            except UnknownTokenError:
                 return
+            except OpenIdRefusedError as error:
+                raise CheckError(f"is no homeserver that can be believed: {error}") from None
             except UpstreamError as error:
                 raise CheckError(
                     f"cannot be asked who a user is: {error}. Its federation API must be reachable from here"
                 ) from None
+            raise CheckError(
+                f"is no homeserver that can be believed: it takes an invented token for {user}'s"
+            )
 
         return run
 

@@ -34,6 +34,7 @@ class SfuError(UnknownError):
     """The SFU does not create the room."""
 
     error = "The SFU does not create the room. Try again later."
+    is_operators = True
 
 
 def sfu_client(settings: LiveKitSettings, upstream: Upstream) -> LiveKitAPI:

@@ -19,9 +19,6 @@ from tests.upstream.stub import Reply, Stub
 USER = "@alice:example.org"
 REFUSALS = [
     json_reply({"errcode": "M_UNKNOWN_TOKEN", "error": "Access Token unknown or expired"}, 401),
-    json_reply({"sub": USER}, 201),
-    json_reply({"sub": USER}, 500),
-    Reply(302, b"", {"Location": "/elsewhere"}),
     json_reply({"sub": "@alice:example.com"}),
     json_reply({"sub": "@alice:example.org:8448"}),
     json_reply({"sub": "@alice:EXAMPLE.org"}),
@@ -70,6 +67,29 @@ def test_refusals(world: World, home: tuple[Home, Stub], reply: Reply) -> None:
         world.homeservers().verify_openid("example.org", TOKEN)
     assert refused.value.status == 401
     assert home[1].paths[-1].startswith(USERINFO)
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (json_reply({"sub": USER}, 201), "201 without an errcode"),
+        (Reply(302, b"", {"Location": "/elsewhere"}), "302 without an errcode"),
+        (Reply(401, b"<html>"), "401 without an errcode .* asks for a password"),
+        (json_reply({"errcode": "M_MISSING_TOKEN"}, 401), "401 M_MISSING_TOKEN"),
+        (json_reply({"errcode": "M_FORBIDDEN"}, 403), "403 M_FORBIDDEN .* its federation is off"),
+        (json_reply({"errcode": "M_UNRECOGNIZED"}, 404), "404 M_UNRECOGNIZED .* `openid`"),
+        (json_reply({"errcode": "M_LIMIT_EXCEEDED"}, 429), "429 M_LIMIT_EXCEEDED .* limits"),
+        (Reply(502, b"<html>"), "502 without an errcode .* its log says why"),
+        (json_reply({"errcode": "not one\n of them"}, 500), "500 without an errcode"),
+    ],
+    ids=str,
+)
+def test_what_is_no_answer_of_a_homeserver(
+    world: World, home: tuple[Home, Stub], reply: Reply, told: str
+) -> None:
+    home[0].pages[USERINFO] = reply
+    with pytest.raises(BadAnswerError, match=f"^example.org answers {told}"):
+        world.homeservers().verify_openid("example.org", TOKEN)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 50000, b" " * 70000])

@@ -24,6 +24,8 @@ class Homeserver:
 
     def __init__(self, authority: Authority) -> None:
         self.subs: dict[str, Any] = {}
+        self.reply: Reply | None = None
+        """What is answered in place of everything else."""
         self.server = Stub(self._answer, authority.server("localhost"))
         self.name = f"localhost:{self.server.port}"
         self.user = f"@alice:{self.name}"
@@ -37,6 +39,8 @@ class Homeserver:
         self.server.close()
 
     def _answer(self, seen: Seen) -> Reply:
+        if self.reply:
+            return self.reply
         parts = urlsplit(seen.path)
         token = parse_qs(parts.query).get("access_token", [""])[0]
         if parts.path != USERINFO or token not in self.subs:
