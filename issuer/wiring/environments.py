@@ -8,6 +8,7 @@ log says what to use. Other `ISSUER__` variables are laid over what the program'
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from issuer.settings.environment import PREFIX
-from issuer.settings.problems import ConfigError, Problem
+from issuer.settings.problems import ConfigError, Problem, nearest
 from issuer.wiring.configuration import Configuration
 from issuer.wiring.configuration import load as load_file
 from issuer.wiring.plugins import load as load_plugin
 
+LINK = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$")
+LINKED = re.compile(r"(tcp|udp|sctp)://")
 GROUP = "issuer.environments"
 DATA_DIR = "ISSUER_DATA_DIR"
 
@@ -52,8 +55,8 @@ class Environment(ABC):
         """
 
     def given(self, environ: Mapping[str, str]) -> list[str]:
-        """Return the variables that are set; an empty one is not."""
-        return [name for name in self.options if environ.get(name)]
+        """Return the variables that are set; an empty one is not, nor one that Kubernetes made."""
+        return [name for name in self.options if environ.get(name) and not _is_link(name, environ[name])]
 
 
 def load(file: Path | None, environ: Mapping[str, str]) -> Configuration:
@@ -62,9 +65,11 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Configuration:
     Raises:
         ConfigError: with everything that is wrong; for another program's, by the names of its variables.
     """
-    programs = [program for program in _programs(environ) if program.given(environ)]
+    known = _programs(environ)
+    programs = [program for program in known.values() if program.given(environ)]
     if file is None and programs and "ISSUER__PUBLIC_URL" not in environ:
-        return _start(programs[0], environ)
+        found = _start(programs[0], environ)
+        return replace(found, warnings=(*found.warnings, *_unread(programs[0], known, environ)))
     found = load_file(file, environ)
     notes = [
         f"{name} is ignored, because there is a configuration: use {program.options[name]} there"
@@ -89,10 +94,32 @@ def _start(program: Environment, environ: Mapping[str, str]) -> Configuration:
     return replace(found, warnings=(*found.warnings, *start.notes, *notes))
 
 
-def _programs(environ: Mapping[str, str]) -> Iterable[Environment]:
-    for entry in entry_points(group=GROUP):
-        if any(name.startswith(entry.name) for name in environ):
-            yield load_plugin(GROUP, entry.name, Environment)()
+def _programs(environ: Mapping[str, str]) -> dict[str, Environment]:
+    """Return the programs some of whose variables may be there, by the prefixes of these."""
+    return {
+        entry.name: load_plugin(GROUP, entry.name, Environment)()
+        for entry in entry_points(group=GROUP)
+        if any(name.startswith(entry.name) for name in environ)
+    }
+
+
+def _unread(
+    started: Environment, known: Mapping[str, Environment], environ: Mapping[str, str]
+) -> Iterable[str]:
+    """Return a warning for every variable that looks as if it were read, and is not."""
+    for prefix, program in known.items():
+        for name in sorted(environ):
+            if not name.startswith(prefix) or not environ[name] or _is_link(name, environ[name]):
+                continue
+            if name not in program.options:
+                yield f"{name} is not known, and does nothing: {nearest(name, program.options)}"
+            elif program is not started and name not in started.options:
+                yield f"{name} does nothing: other variables say that another service is to be started"
+
+
+def _is_link(name: str, value: str) -> bool:
+    """Tell whether Kubernetes made a variable, for a service with such a name in the same namespace."""
+    return bool(LINK.search(name)) or (name.endswith("_PORT") and bool(LINKED.match(value)))
 
 
 def _data_dir(environ: Mapping[str, str]) -> tuple[Path, list[str]]:

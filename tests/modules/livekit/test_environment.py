@@ -153,6 +153,29 @@ def test_a_password_of_redis(folder: Path, url: str, expected: str) -> None:
     assert settings.redis_url.get_secret_value() == expected
 
 
+def test_a_variable_that_is_not_known(folder: Path) -> None:
+    given = {"LIVEKIT_AS_TOKN": "a secret", "LIVEKIT_API_KEY": "", "LIVEKIT_PORT_7880_TCP_ADDR": "10.0.0.7"}
+    (warning,) = started(folder, **given).warnings
+    assert warning.startswith("LIVEKIT_AS_TOKN is not known")
+    assert 'did you mean "LIVEKIT_AS_TOKEN"?' in warning
+    assert "a secret" not in warning
+
+
+def test_what_kubernetes_makes_of_a_service(folder: Path) -> None:
+    """Of one that is called `livekit-jwt`, in the same namespace."""
+    links = {
+        "LIVEKIT_JWT_PORT": "tcp://10.0.0.7:8080",
+        "LIVEKIT_JWT_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "LIVEKIT_JWT_PORT_8080_TCP_PORT": "8080",
+        "LIVEKIT_JWT_SERVICE_HOST": "10.0.0.7",
+        "LIVEKIT_JWT_SERVICE_PORT": "8080",
+        "LIVEKIT_JWT_SERVICE_PORT_HTTP": "8080",
+    }
+    configuration = started(folder, **links)
+    assert configuration.settings.server.bind == ":8080"
+    assert configuration.warnings == ()
+
+
 @pytest.mark.parametrize(("text", "flag"), [("true", True), ("1", True), ("False", False), ("", False)])
 def test_own_metadata(folder: Path, text: str, flag: bool) -> None:
     settings = module_of(started(folder, LIVEKIT_CAN_UPDATE_OWN_METADATA=text))
