@@ -28,10 +28,11 @@ class CallIssuer:
         self._full_access = compile_expression(
             settings.full_access, option=f"{path}.full_access", variables=EVERY_VARIABLE
         )
+        self._named = settings.named
         self.homeservers = Homeservers(
             gateway.upstream,
             gateway.clock,
-            listed=settings.full_access_homeservers or (),
+            listed=self._named,
             overrides=settings.cs_api_urls,
             insecure=settings.insecure_skip_verify_tls,
         )
@@ -51,7 +52,7 @@ class CallIssuer:
         identity = self._caller.identity(asked.server_name, asked.access_token)
         if asked.claimed_user_id not in {None, identity.uid}:
             raise UnauthorizedError(f"the OpenID token is {identity.uid}'s, who claims to be somebody else")
-        if asked.server_name not in (self.settings.full_access_homeservers or ()):
+        if asked.server_name not in self._named:
             address = address_bucket(self.gateway.address() or "")
             self._record.count(identity.uid, asked.server_name, address)
         return identity

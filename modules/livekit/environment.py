@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from issuer.settings.problems import ConfigError, Problem
 from issuer.wiring.environments import Environment, Start
+from modules.livekit.settings import EVERY
 
 SECTION = "modules.livekit"
 INSECURE = "YES_I_KNOW_WHAT_I_AM_DOING"
@@ -130,6 +131,8 @@ class _Reader:
         found = [text for text in names if text]
         if not found and name in self._given:
             self._wrong(name, "names no homeserver: write their names, or *")
+        if EVERY in found and len(found) > 1:  # lk-jwt-service takes it as the name of a homeserver then
+            self._wrong(name, "* means every homeserver only when it stands alone: leave out the names, or *")
         return found
 
     def _bind(self) -> str:

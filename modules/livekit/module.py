@@ -187,9 +187,9 @@ class LiveKitModule(Module):
                 "insecure_skip_verify_tls: NO CERTIFICATE OF A HOMESERVER IS VERIFIED. Anybody on the way to "
                 "one can speak for its users, and strangers can make us connect to private networks"
             )
-        if settings.full_access_homeservers == [EVERY]:
+        if EVERY in (settings.full_access_homeservers or ()):
             yield (
-                'full_access_homeservers is "*": every Matrix user can create rooms; homeservers in private '
+                'full_access_homeservers has "*": every Matrix user can create rooms; homeservers in private '
                 "networks must be named, or allowed with upstream.allow_private_networks"
             )
 

@@ -66,9 +66,9 @@ class LiveKitSettings(ModuleSettings):
     api_secret: Secret
     """The secret of the API key."""
     full_access_homeservers: list[HomeserverName] | None = Field(default=None, examples=[["example.com"]])
-    """Homeservers whose users get the room created if it is not there; `["*"]` for all. Users of others can
-    only join. These servers may be in private networks. Without this option there are no tokens for Matrix
-    users."""
+    """Homeservers whose users get the room created if it is not there; with `"*"` among them, all. Users of
+    others can only join. Those that are named here, in `cs_api_urls` or in `homeservers` may be in private
+    networks. Without this option there are no tokens for Matrix users."""
     full_access: str = "1"
     """Who of those users has full access."""
     everybody_can_publish: bool = False
@@ -101,13 +101,6 @@ class LiveKitSettings(ModuleSettings):
             raise ValueError(why)
         return secret
 
-    @field_validator("full_access_homeservers")
-    @classmethod
-    def _star_stands_alone(cls, names: list[str] | None) -> list[str] | None:
-        if names and EVERY in names and len(names) > 1:
-            raise ValueError('"*" means every homeserver: write it alone, or leave it out')
-        return names
-
     @field_validator("homeservers")
     @classmethod
     def _names_differ(cls, found: list[ApplicationServiceSettings]) -> list[ApplicationServiceSettings]:
@@ -138,4 +131,10 @@ class LiveKitSettings(ModuleSettings):
 
     def lists(self, server_name: str) -> bool:
         """Tell whether a homeserver is on the full-access list."""
-        return server_name in (self.full_access_homeservers or ()) or self.full_access_homeservers == [EVERY]
+        return not {server_name, EVERY}.isdisjoint(self.full_access_homeservers or ())
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Return the homeservers that stand here by name, in whatever option: they are the operators' own."""
+        names = {*(self.full_access_homeservers or ()), *self.cs_api_urls}
+        return frozenset(names | {entry.name for entry in self.homeservers}) - {EVERY}

@@ -1,13 +1,15 @@
 """What is in a token, who gets one, and what is on record."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from issuer.matrix import openid_caller
 from issuer.store import Quota
 from modules.livekit.names import digest, room_name
-from tests.modules.livekit.calls import ROOM, SLOT, Call, claims_of, errcode
+from tests.modules.livekit.calls import ROOM, SLOT, Call, Homeserver, claims_of, errcode
 from tests.modules.livekit.conftest import BuildCall
 from tests.modules.livekit.sfu import KEY, SECRET
 
@@ -100,6 +102,25 @@ def test_the_list_is_matched_exactly(build_call: BuildCall) -> None:
     call = build_call(full_access_homeservers=["*"])
     assert call.get_token().status_code == 200
     assert call.counted == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        lambda name: {"full_access_homeservers": ["*", name]},
+        lambda name: {"full_access_homeservers": ["*"], "cs_api_urls": {name: "https://matrix.example.org/"}},
+        lambda name: {"full_access_homeservers": ["*"], "homeservers": [{"name": name, "as_token": "x"}]},
+    ],
+)
+def test_a_homeserver_that_is_named_may_be_in_a_private_network(
+    build_call: BuildCall, homeserver: Homeserver, names: Callable[[str], dict[str, Any]]
+) -> None:
+    """Beside `"*"`, which exempts nobody."""
+    private = {"allow_private_networks": False}
+    assert build_call(private, full_access_homeservers=["*"]).get_token().status_code == 401
+    assert homeserver.requests == 0
+    build_call(private, **names(homeserver.name)).get_token()
+    assert homeserver.requests == 1
 
 
 @pytest.mark.parametrize("quota", ["OF_HOMESERVER", "OF_ADDRESS", "OF_USER"])
