@@ -48,6 +48,7 @@ class House:
     def __init__(self, directory: Path, synapse: Synapse, authority: Authority) -> None:
         self.told: list[tuple[float, str, str]] = []
         """When, what, and of whom."""
+        self.participants: list[Participant] = []
         self._ear = Stub(self._hear)
         self.sfu = LiveKit(directory)
         values = {
@@ -67,6 +68,9 @@ class House:
         self.service.start()
 
     def stop(self) -> None:
+        for participant in self.participants:
+            participant.process.kill()
+            participant.process.communicate(timeout=60)
         self.service.stop()
         self.sfu.kill()
         self._ear.close()
@@ -125,6 +129,7 @@ class Caller:
         answer = client().post(f"{self.house.service.url}/livekit/jwt/get_token", json=body, timeout=30)
         assert answer.status_code == 200, answer.text
         participant = Participant(answer.json(), *words)
+        self.house.participants.append(participant)
         assert participant.joined() == "joined"
         return participant
 
