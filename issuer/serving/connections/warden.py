@@ -37,6 +37,11 @@ class Accepted(NamedTuple):
     peer: tuple[str, int]
 
 
+def _rank(one: Accepted) -> tuple[int, int]:
+    """Put first who stays; of those who were silent for as long, whoever came last, by its descriptor."""
+    return one.silent, -one.descriptor
+
+
 class Warden:
     """Shuts down the connections that are too many."""
 
@@ -75,8 +80,9 @@ class Warden:
         for accepted in self._accepted(descriptors):
             if (neighbour := self._neighbourhoods.of(accepted.peer[0])) is not None:
                 near.setdefault(neighbour, []).append(accepted)
-        too_many = [one for neighbours in near.values() for one in sorted(neighbours)[self._each :]]
-        others = sorted(one for neighbours in near.values() for one in sorted(neighbours)[: self._each])
+        ordered = [sorted(neighbours, key=_rank) for neighbours in near.values()]
+        too_many = [one for neighbours in ordered for one in neighbours[self._each :]]
+        others = sorted((one for neighbours in ordered for one in neighbours[: self._each]), key=_rank)
         if starved:
             too_many += others[int(len(others) * RELIEVED) :]
         elif len(others) > self._most * FULL:

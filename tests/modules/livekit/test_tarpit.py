@@ -30,6 +30,7 @@ public_url = "http://127.0.0.1:{{port}}/"
 [server]
 bind = "127.0.0.1:{{port}}"
 workers = 2
+connections_per_address = 2000
 
 [log]
 level = "warning"
