@@ -71,18 +71,23 @@ class LiveKit:
 class Participant:
     """A client in a call, or on its way there."""
 
-    def __init__(self, answer: Mapping[str, Any], *words: str) -> None:
-        """Go to the SFU with what a gateway answered."""
-        program = ["-m", "tests.modules.livekit.real.client"]
-        command = [sys.executable, *program, answer["url"], answer["jwt"], *words]
-        self.process = subprocess.Popen(
-            command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    def __init__(self, *words: str) -> None:
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command = [sys.executable, "-m", "tests.modules.livekit.real.client", *words]
+        self.process = subprocess.Popen(command, cwd=Path(__file__).parents[1], text=True, **pipes)
 
-    def joined(self) -> str:
-        """Wait for what became of it: "joined", or why not."""
+    def wait_ready(self) -> None:
+        """Wait until it can go at once."""
         assert self.process.stdout
-        return self.process.stdout.readline().strip()
+        assert self.process.stdout.readline() == "ready\n"
+
+    def join(self, answer: Mapping[str, Any]) -> str:
+        """Go to the SFU with what a gateway answered; return what became of it: "joined", or why not."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{answer['url']} {answer['jwt']}\n")
+        self.process.stdin.flush()
+        return str(self.process.stdout.readline()).strip()
 
     def kill(self) -> None:
         """Let it die without a goodbye."""

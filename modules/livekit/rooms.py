@@ -19,8 +19,9 @@ EMPTY_SECONDS = 300
 """How long the SFU keeps a room that nobody has entered."""
 DEPARTURE_SECONDS = 20
 """How long it keeps one that everybody has left."""
-MEMORY = 1.0
-"""Seconds for which a room is known to be there: less than a restart of the SFU takes, which forgets all."""
+MEMORY = 0.1
+"""Seconds for which a room is known to be there: less than a restart of the SFU takes (0.12), which forgets
+all."""
 MOST_REMEMBERED = 10_000
 NEW = 5.0
 """Seconds of age up to which an empty room is a new one, and no clock of an SFU is so wrong as to matter."""

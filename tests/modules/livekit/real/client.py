@@ -1,6 +1,7 @@
-"""`python -m tests.modules.livekit.real.client URL TOKEN [METADATA]`: a participant, until SIGTERM.
+"""`python -m tests.modules.livekit.real.client [METADATA]`: a participant, until SIGTERM.
 
-Prints "joined" when it is in the room, with METADATA and attributes as long, else what the SFU said.
+Prints "ready", and goes to the room when a line with URL and token comes in, so that it takes no time to
+start then. Prints "joined" when it is there, with METADATA and attributes as long, else what the SFU said.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import sys
 from livekit import rtc
 
 
-async def main(url: str, token: str, metadata: str = "") -> None:
+async def main(metadata: str = "") -> None:
+    print("ready", flush=True)
+    url, token = (await asyncio.to_thread(sys.stdin.readline)).split()
     room, end = rtc.Room(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
     try:

@@ -112,8 +112,18 @@ class Caller:
         self.delay_id = self.user.schedule_state(self.room, MEMBER, self.key, DELAY)
         return {"delay_id": self.delay_id, "delay_timeout": DELAY}
 
-    def enter(self, *words: str, delegates: bool = True) -> Participant:
-        """Get a token and join at the first try."""
+    def start_client(self, *words: str) -> Participant:
+        """Start a client that waits for a token."""
+        participant = Participant(*words)
+        self.house.participants.append(participant)
+        participant.wait_ready()
+        return participant
+
+    def enter(
+        self, *words: str, delegates: bool = True, participant: Participant | None = None
+    ) -> Participant:
+        """Get a token and join at the first try, with a client that waits or with a new one."""
+        participant = participant or self.start_client(*words)
         member = {
             "id": self.device,
             "claimed_user_id": self.user.user_id,
@@ -128,9 +138,8 @@ class Caller:
         }
         answer = client().post(f"{self.house.service.url}/livekit/jwt/get_token", json=body, timeout=30)
         assert answer.status_code == 200, answer.text
-        participant = Participant(answer.json(), *words)
-        self.house.participants.append(participant)
-        assert participant.joined() == "joined"
+        said = participant.join(answer.json())
+        assert said == "joined", said
         return participant
 
     @property

@@ -27,13 +27,19 @@ def test_a_client_that_comes_back(house: House, anna: User, seconds: int) -> Non
     callers = (again, anew, gone)
     with ThreadPoolExecutor(3) as pool:
         participants = list(pool.map(Caller.enter, callers))
+        waiting = {caller: caller.start_client() for caller in (again, anew)}
         killed_at = time.time()
         for participant in participants:
             participant.kill()
         hold_until(
             killed_at + seconds, lambda: all(caller.is_member for caller in callers), "all are members"
         )
-        back = list(pool.map(lambda caller: caller.enter(delegates=caller is anew), (again, anew)))
+        back = list(
+            pool.map(
+                lambda caller: caller.enter(delegates=caller is anew, participant=waiting[caller]),
+                (again, anew),
+            )
+        )
     settled_at, ended_at = time.time() + SETTLED, 0.0
 
     def is_over() -> bool:
