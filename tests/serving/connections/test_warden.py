@@ -11,6 +11,8 @@ from tests.serving.harness import DEADLINE, Server, answer_on, running, until
 
 pytestmark = pytest.mark.server
 
+DISTINCT = 50
+"""Milliseconds of silence that the kernel, which counts in ticks, tells apart from none."""
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -35,6 +37,7 @@ def test_of_one_address_those_who_were_silent_for_longest_go(log: Path) -> None:
     with running(log, workers=1, connections_per_address=10) as server, ExitStack() as stack:
         old = [stack.enter_context(connect(server, "127.0.0.2")) for _ in range(10)]
         neighbour = stack.enter_context(connect(server, "127.0.0.3"))
+        until(lambda: silence(neighbour) > DISTINCT)
         old[0].sendall(GET)
         answer_on(old[0])
         new = [stack.enter_context(connect(server, "127.0.0.2")) for _ in range(5)]
@@ -64,10 +67,10 @@ def test_when_all_are_too_many_those_who_were_silent_for_longest_go(log: Path) -
 
 def test_when_no_descriptor_is_left_connections_go(log: Path) -> None:
     with running(log, workers=1, files=128) as server, ExitStack() as stack:
-        for number in range(40):
-            stack.enter_context(connect(server, f"127.0.1.{number + 1}"))
+        idle = [stack.enter_context(connect(server, f"127.0.1.{number + 1}")) for number in range(40)]
         (worker,) = server.children()
         until(lambda: worker.num_fds() > 40)
+        until(lambda: silence(idle[-1]) > DISTINCT)
         assert server.get("/hoard") == (200, b"none is left")
         until(lambda: worker.num_fds() < 128)
         assert server.get()[0] == 200
