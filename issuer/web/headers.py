@@ -13,21 +13,17 @@ NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 SCRIPTS = "script-src 'self'; "
 
 
-def content_security_policy(
-    destinations: Iterable[str], *, own_forms: bool = True, scripts: bool = False
-) -> str:
+def content_security_policy(destinations: Iterable[str], *, scripts: bool = False) -> str:
     """Return the policy (CSP Level 3) without inline code or content from elsewhere.
 
     Chromium applies `form-action` to the redirects that follow a form, so the origins to which a sign-in
     leads are in it.
 
     Args:
-        destinations: URLs to which forms of the page may lead.
-        own_forms: forms may lead to us as well.
+        destinations: URLs to which forms of the page may lead, besides ours.
         scripts: the page may load our own files of code.
     """
-    own = ["'self'"] if own_forms else []
-    targets = " ".join([*own, *sorted({_source(url) for url in destinations})])
+    targets = " ".join(["'self'", *sorted({_source(url) for url in destinations})])
     return (
         f"default-src 'none'; {SCRIPTS if scripts else ''}style-src 'self'; img-src 'self'; "
         f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"

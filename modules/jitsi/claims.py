@@ -88,7 +88,7 @@ class Claims:
         context = self._all_context(scope)
         if settings.preset:
             tenant = None  # the AppID is the only one
-            _as_8x8_takes_it(context)
+            _as_8x8_takes_it(context, is_told="moderator" in self._user)
         return {
             "iss": settings.issuer or self._gateway.settings.public_url,
             "aud": settings.audience or settings.app_id,
@@ -114,11 +114,14 @@ class Claims:
         return user
 
 
-def _as_8x8_takes_it(context: dict[str, Any]) -> None:
-    """Say who is a moderator as a text, and of every feature whether it is allowed (8x8, "JaaS JWT")."""
+def _as_8x8_takes_it(context: dict[str, Any], *, is_told: bool) -> None:
+    """Say who is a moderator as a text, and of every feature whether it is allowed (8x8, "JaaS JWT").
+
+    Where an expression tells who is one (`is_told`), nobody else is; without, the affiliation counts.
+    """
     user = context["user"]
-    owner = user["affiliation"] in OWNERS
-    user["moderator"] = "true" if user.get("moderator", owner) else "false"
+    moderates = user.get("moderator", False) if is_told else user["affiliation"] in OWNERS
+    user["moderator"] = "true" if moderates else "false"
     context["features"] = dict.fromkeys(JAAS_FEATURES, False) | context.get("features", {})
 
 

@@ -52,10 +52,17 @@ class CallIssuer:
         identity = self._caller.identity(asked.server_name, asked.access_token)
         if asked.claimed_user_id not in {None, identity.uid}:
             raise UnauthorizedError(f"the OpenID token is {identity.uid}'s, who claims to be somebody else")
-        if asked.server_name not in self._named:
-            address = address_bucket(self.gateway.address() or "")
-            self._record.count(identity.uid, asked.server_name, address)
+        self._count(identity.uid, asked.server_name)
         return identity
+
+    def _count(self, user_id: str, server_name: str) -> None:
+        """Bound what others than one's own users write into the record."""
+        if server_name in (self.settings.full_access_homeservers or ()):
+            return
+        if server_name in self._named:
+            self._record.count(user_id)
+        else:
+            self._record.count(user_id, server_name, address_bucket(self.gateway.address() or ""))
 
     def find_api(self, server_name: str) -> None:
         """Make sure that delayed events can be restarted at a homeserver.

@@ -106,7 +106,8 @@ class ClientSettings(Section):
     to count, and whoever steals it with the client's secret is not noticed."""
     refresh_token_grace: DurationOrNone = Field(default=30.0, le=300.0)
     """With rotation: how long a refresh token that was replaced still gives tokens, for answers that were
-    lost and for requests side by side. A thief has as long before it is noticed; 0: each counts once."""
+    lost and for requests side by side. A thief who uses it within that time is not noticed; 0: each counts
+    once."""
     origins: list[Origin] = Field(default=[], max_length=50)
     """Origins of pages that may call the endpoints from a browser (CORS)."""
 

@@ -75,7 +75,7 @@ def test_hostile_texts_in_every_input_in_turn(
     assert spy.found == set()
 
 
-@pytest.mark.real
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("unit", FULL, ids=lambda unit: ascii(unit)[:20])
 def test_hostile_texts_in_every_input(sender: Sender, spy: Spy, table: list[Input], unit: str) -> None:
     """The hostile-text table (at least 40 texts × every text input of every route): no function that

@@ -6,6 +6,7 @@ once a second, and shut down; the engine finds it closed, as if the client had g
 """
 
 import asyncio
+import errno
 import resource
 import socket
 import sys
@@ -69,7 +70,9 @@ class Warden:
     def _relieve_if_needed(self) -> int:
         try:
             descriptors = [int(entry.name) for entry in DESCRIPTORS.iterdir()]
-        except OSError:  # not one is left
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                return 0  # nobody can look: there is no /proc
             return self._relieve(range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]), starved=True)
         few = len(descriptors) <= min(self._each, self._most * FULL)
         return 0 if few else self._relieve(descriptors, starved=False)

@@ -27,7 +27,7 @@ PATIENCE = 5.0
 PAUSE = 0.05
 LOCK_SECONDS = 2
 """Seconds for which a transaction is waited for that is being committed."""
-KEPT = 3600.0
+KEPT = 7 * 86400.0
 """Seconds for which marks are kept."""
 INSERT = "INSERT INTO commits (id, happened) VALUES"
 SELECT = "SELECT happened FROM commits WHERE id ="

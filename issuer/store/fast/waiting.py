@@ -17,6 +17,16 @@ PAUSE = 0.2
 """Seconds between two attempts of the probe."""
 
 
+def _started(thread: threading.Thread) -> bool:
+    """Start a thread; tell whether the system let us."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        _log.error("no thread for %s: %s (a limit of processes: TasksMax, pids_limit)", thread.name, error)
+        return False
+    return True
+
+
 class Breaker:
     """Spares everybody the wait for a database that did not answer in time: a probe waits for all."""
 
@@ -41,7 +51,9 @@ class Breaker:
                 return
             self.why = why
             self._thread = threading.Thread(target=self._try, name="store-probe", daemon=True)
-            self._thread.start()
+            if not _started(self._thread):
+                self.why = ""
+                return
         _log.error("The database is tried again until it answers, and nobody waits meanwhile: %s", why)
 
     def _try(self) -> None:
@@ -85,7 +97,9 @@ class LateLock:
         with self._changed:
             if not self._is_asked:
                 self._is_asked = True
-                threading.Thread(target=self._wait, name="store-turn", daemon=True).start()
+                if not _started(threading.Thread(target=self._wait, name="store-turn", daemon=True)):
+                    self._is_asked = False
+                    return False
             self._is_wanted = True
             self._changed.wait_for(lambda: self._has_come or not self._is_asked, seconds)
             self._is_wanted = False
@@ -115,9 +129,9 @@ class LateLock:
             if came and self._is_wanted:
                 self._has_come = True
             else:
-                self._is_asked = False
                 if came:
                     fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+                self._is_asked = False
                 if self._is_closed:
                     os.close(self._descriptor)
             self._changed.notify()

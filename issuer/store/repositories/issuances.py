@@ -1,5 +1,6 @@
 """Issuances: one row for every token that was given out, never the token itself."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -67,6 +68,8 @@ class _Unit(NamedTuple):
     rows: Sequence[IssuanceRow]
     change: Redemption | None
 
+
+_log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[IssuanceRow]], None]
 
@@ -140,7 +143,13 @@ class Issuances:
             except StoreError:
                 self._in_doubt.append((lost, units))
             else:
-                self._tell(units if happened else ())
+                self._tell_late(units if happened else ())
+
+    def _tell_late(self, units: Sequence[_Unit]) -> None:
+        try:
+            self._tell(units)
+        except Exception:  # the rows of others, which are written, do not depend on it
+            _log.exception("tokens in doubt were written, and whoever is told of each failed")
 
     def _put(self, cursor: Any, units: Sequence[_Unit]) -> Mapping[int, Exception]:
         spent = _make_changes(cursor, units)

@@ -77,7 +77,7 @@ def consent_page(
 def form_post_page(client: Client, redirect_uri: str, pairs: dict[str, str]) -> Response:
     """Return the form that goes to a client, by itself or by its button (Form Post Response Mode §2)."""
     page = render_template("oidc/form_post.html", client=client.name, action=redirect_uri, fields=pairs)
-    policy = content_security_policy(client.destinations, own_forms=False, scripts=True)
+    policy = content_security_policy(client.destinations, scripts=True)
     return Response(page, headers={POLICY: policy})
 
 

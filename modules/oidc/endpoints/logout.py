@@ -6,7 +6,6 @@ A form of another site comes without the session, whose cookie is `SameSite=Lax`
 address, which the browser opens with it.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -17,24 +16,19 @@ from flask import Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from issuer.bearer import RingKeys
-from issuer.errors import BadRequestError, TooManyRequestsError
+from issuer.errors import BadRequestError
 from issuer.store import Session
 from issuer.web.headers import content_security_policy
 from modules.oidc.clients.client import Client
-from modules.oidc.endpoints.par import LARGEST, LIFETIME
-from modules.oidc.endpoints.storage import StorageFullError, reserve
 from modules.oidc.errors import BadAuthorizationError, WrongRedirectError
 from modules.oidc.parameters import Parameters
 from modules.oidc.provider import KEY_USE, Provider
 from modules.oidc.settings import ALGORITHMS
-from modules.oidc.store.pushed import Pushed
 from modules.oidc.tokens.access import audiences
 
 TYPES = {"JWT", "jwt", None}
 LONGEST_QUERY = 4096
 """Characters that an address takes: every proxy passes as many on."""
-KEPT = "kept"
-"""The parameter of our own: the number of a request that was longer."""
 OPTIONS: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 
 
@@ -61,10 +55,10 @@ class LogoutEndpoint:
         """Sign out at once, or ask the person.
 
         Raises:
-            issuer.errors.GatewayError: the request is wrong, or too much is kept.
+            issuer.errors.BadRequestError: the request is wrong, or too long.
         """
         if request.method == "GET":
-            return self._judge(self._whole(_readable(request.query_string)), confirmed=False)
+            return self._judge(_readable(request.query_string), confirmed=False)
         parameters = _readable(request.get_data(cache=False))
         if "confirmed" not in parameters:
             return self._as_get(parameters)
@@ -81,44 +75,20 @@ class LogoutEndpoint:
         return self._sign_out(session, asked)
 
     def _as_get(self, parameters: Parameters) -> ResponseReturnValue:
-        """Let a browser that was sent here by a form (§2) come back with an address."""
-        path, query = f"{self._provider.settings.path}/logout", urlencode(parameters.without(KEPT))
-        if len(query) > LONGEST_QUERY:
-            query = urlencode({KEPT: self._keep(parameters)})
-        return redirect(f"{path}?{query}" if query else path, 303)
+        """Let a browser that was sent here by a form (§2) come back with an address.
 
-    def _keep(self, parameters: Parameters) -> str:
-        """Keep what is too long for an address, and return its number; whoever has no ID token keeps nothing.
-
-        Raises:
-            issuer.errors.GatewayError: the request is wrong, or too much is kept for its client.
+        An ID token that is too long for one is left out, after it has said which client asks: people are
+        asked then, and nothing that somebody sent is kept.
         """
-        client = self._asked(parameters).client
-        pairs = parameters.without(KEPT)
-        size = len(json.dumps(pairs))
-        if client is None or "id_token_hint" not in parameters or size > LARGEST:
+        path, pairs = f"{self._provider.settings.path}/logout", parameters.without()
+        if len(urlencode(pairs)) > LONGEST_QUERY:
+            client = self._asked(parameters).client
+            pairs = parameters.without("id_token_hint", "client_id")
+            pairs += [("client_id", client.client_id)] if client else []
+        query = urlencode(pairs)
+        if len(query) > LONGEST_QUERY:
             raise BadRequestError("the request is too long")
-        try:
-            reserve(self._provider, client, size)
-        except StorageFullError as error:
-            raise TooManyRequestsError("too many long requests", error.retry_after) from None
-        number = self._provider.new_secret()
-        expires_at = self._provider.clock.now() + LIFETIME
-        self._provider.pushed.add(self._hash_of(number), Pushed(client.client_id, pairs), expires_at)
-        return number
-
-    def _whole(self, parameters: Parameters) -> Parameters:
-        """Return the parameters that were kept, where an address has their number only."""
-        number = parameters.get(KEPT)
-        if number is None:
-            return parameters
-        found = self._provider.pushed.get(self._hash_of(number))
-        if found is None:
-            raise BadRequestError("what was sent is kept no more")
-        return Parameters(found.pairs)
-
-    def _hash_of(self, number: str) -> bytes:
-        return self._provider.hash_of(f"logout {number}")
+        return redirect(f"{path}?{query}" if query else path, 303)
 
     def _sign_out(self, session: Session, asked: LogoutRequest) -> ResponseReturnValue:
         self._gateway.portal.end_session(session)

@@ -30,7 +30,7 @@ def test_a_code_comes_by_a_form(provider: Provider) -> None:
 def test_the_form_goes_to_the_client_alone_and_nobody_keeps_the_page(provider: Provider) -> None:
     page = provider.gateway.sign_in("dwho").get(provider.url(response_mode="form_post"))
     policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
-    assert policy["form-action"] == "https://wiki.example.com"
+    assert policy["form-action"] == "'self' https://wiki.example.com"
     assert policy["script-src"] == "'self'"
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Referrer-Policy"] == "same-origin"

@@ -178,7 +178,7 @@ def _ask(state: State) -> State:
 
 def _asking(state: State, event: Event, now: float) -> Step:
     match event:
-        case Joined(sid):
+        case Joined(sid) if not (sid and sid == state.sid):
             return _enter_connected(state, sid, "the participant is back", now)
         case Found(look, sid) if look == state.look and not (sid and sid == state.sid):
             return _enter_connected(state, sid, "the participant is back", now)
