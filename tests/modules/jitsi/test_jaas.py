@@ -133,6 +133,7 @@ def jaas(build_gateway: BuildGateway, tmp_path: Path, gateway_templates: Templat
     data = instance(RS256) | {"keys": {"directory": str(folder)}}
     data["modules"]["jaas"] = {**JAAS, "features": {"recording": 'inGroup("staff")'}}
     data["modules"]["told"] = {**JAAS, "user": {"moderator": 'inGroup("staff")'}, "token_in": "fragment"}
+    data["modules"]["untold"] = {**JAAS, "user": {"moderator": "int(uid) > 0"}, "token_in": "fragment"}
     return build_gateway(data, users={"dwho": ("staff",), "guest": ()}, keys=())
 
 
@@ -153,8 +154,12 @@ def test_the_token_is_what_8x8_documents(jaas: LocalGateway, node: Node) -> None
 
 
 def test_who_moderates_is_a_text(jaas: LocalGateway) -> None:
-    for uid, text in (("dwho", "true"), ("guest", "false")):
-        url = str(jaas.sign_in(uid).get("/told/login?room=x").location)
+    for name, uid, text in (
+        ("told", "dwho", "true"),
+        ("told", "guest", "false"),
+        ("untold", "dwho", "false"),  # the expression fails, and whoever is an owner otherwise is none here
+    ):
+        url = str(jaas.sign_in(uid).get(f"/{name}/login?room=x").location)
         claims: dict[str, Any] = jwt.decode(token_in(url), options={"verify_signature": False})
         assert claims["context"]["user"]["moderator"] == text
 
