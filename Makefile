@@ -33,7 +33,7 @@ run: $(STAMP) ## Serve a demo on http://127.0.0.1:8080/
 	@$(BIN)/issuer demo
 
 check: lint ## Lint, and run the tests that start no other program (two minutes)
-	$(PYTEST) -q -m "not server and not slow and not real"
+	$(PYTEST) -q -m "not server and not slow and not real and not exhaustive"
 
 test: $(DEV_STAMP) $(SYNAPSE_STAMP) $(PROVIDER_STAMP) $(RELYING_STAMP) $(JITSI_STAMP) debian-packages ## Run every test but those of `make real`
 	$(PYTEST) --durations 20

@@ -148,7 +148,7 @@ def _reason_against(char: str) -> str | None:
 def clean_room(text: str) -> str:
     """Drop from what a person typed the characters that Jitsi's client drops, and others that cannot be."""
     typed = unicodedata.normalize("NFKC", _without_refused(text[:LONGEST_LOCALPART]))
-    return _without_refused(typed).strip()
+    return _without_refused(typed[:LONGEST_LOCALPART]).strip()
 
 
 def _without_refused(text: str) -> str:

@@ -49,6 +49,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, spy: Spy) -> Iterator[Loca
         built.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_found_yet(spy: Spy) -> None:
+    spy.found.clear()
+
+
 @pytest.fixture(scope="module")
 def sender(gateway: LocalGateway, spy: Spy) -> Sender:
     return Sender(gateway, spy)
