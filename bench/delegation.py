@@ -18,7 +18,7 @@ from bench.figures import Figure, resident
 from bench.load import LoadError
 from bench.servers import ISSUER, free_port, get, running
 from issuer.store import Store
-from issuer.world import SystemClock, SystemRandomness
+from issuer.world import SteadyClock, SystemClock, SystemRandomness
 from modules.livekit.delegation.engine.machine import HEARTBEAT
 from modules.livekit.delegation.engine.model import Phase, State
 from modules.livekit.delegation.jobs import tables
@@ -82,7 +82,7 @@ class Setting:
         """Add jobs of a worker that is not there: the server takes them over."""
         clock, randomness = SystemClock(), SystemRandomness()
         store = Store.open(f"sqlite:///{self._directory / 'data/issuer.db'}", clock, tables=[tables.TABLES])
-        leases = Leases(store.database, "livekit", clock)
+        leases = Leases(store.database, "livekit", SteadyClock(clock))
         jobs = Jobs(leases, "livekit", DelayIdSealer(SECRET, randomness), touch=lambda _: None)
         now = clock.now()
         rows = [jobs._row(job(number, now)) for number in range(JOBS)]

@@ -8,15 +8,14 @@ program does for one: connect with StartTLS, search, bind.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
 from bench.baselines.directory import connect, connect_search_and_bind, search_and_bind, searching
 from bench.figures import Figure, ratios
+from bench.load import send_form
 from bench.servers import ISSUER, free_port, running
 from issuer.backends.ldap import LdapBackend, LdapSettings
 from issuer.testing import open_gateway
@@ -27,7 +26,6 @@ from tests.upstream.authority import Authority
 SIGN_INS = 1_000
 """Of a round."""
 FORMS = 500
-HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 CONFIGURATION = """\
 public_url = "http://127.0.0.1:{port}/"
 
@@ -94,24 +92,14 @@ def by_form(directory: Path, server: OpenLDAP) -> Figure:
     (folder / "issuer.toml").write_text(text)
     command = [str(ISSUER), "--config", str(folder / "issuer.toml"), "serve"]
     with running(command, port, folder / "log"), closing(HTTPConnection("127.0.0.1", port)) as browser:
-        seconds(CROWD, lambda uid: send_form(browser, uid))  # the first sign-in also takes the name
+        # the first sign-in also takes the name
+        seconds(CROWD, lambda uid: send_form(browser, uid, password_of(uid)))
         values, note = ratios(
-            lambda: seconds(FORMS, lambda uid: send_form(browser, uid)),
+            lambda: seconds(FORMS, lambda uid: send_form(browser, uid, password_of(uid))),
             lambda: seconds(FORMS, lambda uid: connect_search_and_bind(server, uid, password_of(uid))),
         )
     name = "LDAP sign-in by form : bare python-ldap connect, search and bind"
     return Figure(name, 1.5, values, f"{note} s", "", True, True)
-
-
-def send_form(browser: HTTPConnection, uid: str) -> None:
-    """Sign somebody in; raise RuntimeError when there is no session."""
-    form = urlencode({"login": uid, "password": password_of(uid), "next": "/"})
-    browser.request("POST", "/login", form, HEADERS)
-    answer = browser.getresponse()
-    answer.read()
-    cookies = ";".join(answer.headers.get_all("Set-Cookie", []))
-    if answer.status != HTTPStatus.SEE_OTHER or "issuer_session=" not in cookies:
-        raise RuntimeError(f"no sign-in: {answer.status}")
 
 
 def seconds(count: int, work: Callable[[str], None]) -> float:

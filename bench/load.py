@@ -1,12 +1,16 @@
-"""The load generator: wrk, on the same cores as what it drives."""
+"""What drives servers: wrk, on the same cores as they; and a browser that signs in, one at a time."""
 
 import json
 import shutil
 import subprocess
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 SCRIPT = Path(__file__).with_name("load.lua")
+HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 
 
 class LoadError(Exception):
@@ -50,3 +54,14 @@ def put(load: Load, url: str, sessions: int = 0, script: Path = SCRIPT) -> Resul
     if found["failed"]:
         raise LoadError(f"{url}: {found['failed']} of {found['requests']} requests failed")
     return Result(found["requests"], found["requests"] / found["seconds"], found["p99"])
+
+
+def send_form(browser: HTTPConnection, uid: str, password: str) -> None:
+    """Sign somebody in; raise RuntimeError when there is no session."""
+    form = urlencode({"login": uid, "password": password, "next": "/"})
+    browser.request("POST", "/login", form, HEADERS)
+    answer = browser.getresponse()
+    answer.read()
+    cookies = ";".join(answer.headers.get_all("Set-Cookie", []))
+    if answer.status != HTTPStatus.SEE_OTHER or "issuer_session=" not in cookies:
+        raise RuntimeError(f"no sign-in: {answer.status}")

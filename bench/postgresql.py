@@ -8,12 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlencode
 
 from bench.figures import Figure, ratios
+from bench.load import send_form
 from bench.oidc import CONFIGURATION, SECRET, each_once, prepare
 from bench.servers import ISSUER, free_port, running
 from issuer.cli import Shell
@@ -22,7 +21,6 @@ from tests.postgresql import PostgreSQL, running_server
 CODES = 30_000
 SIGN_INS = 100
 """Of a round."""
-HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 
 
 def figures(directory: Path) -> Iterator[Figure]:
@@ -50,16 +48,10 @@ def exchange(ours: int, theirs: int) -> Figure:
 
 def sign_ins(port: int) -> float:
     """Return how many there are in a second."""
-    form = urlencode({"login": "bench", "password": SECRET, "next": "/"})
     with closing(HTTPConnection("127.0.0.1", port)) as browser:
         begin = time.perf_counter()
         for _ in range(SIGN_INS):
-            browser.request("POST", "/login", form, HEADERS)
-            answer = browser.getresponse()
-            answer.read()
-            cookies = ";".join(answer.headers.get_all("Set-Cookie", []))
-            if answer.status != HTTPStatus.SEE_OTHER or "issuer_session=" not in cookies:
-                raise RuntimeError(f"no sign-in: {answer.status}")
+            send_form(browser, "bench", SECRET)
         return SIGN_INS / (time.perf_counter() - begin)
 
 

@@ -14,6 +14,7 @@ from flask import Flask, Request, Response
 from issuer import cli, jsontext
 from issuer.serving import dispatch, leader_followers
 from issuer.store.fast import connections, group_commit
+from issuer.store.fast.connections import BEGIN_WRITING
 from issuer.web import application
 
 
@@ -73,8 +74,8 @@ def no_group() -> None:
 def no_kept_connections() -> None:
     made = connections.RawConnections.__init__
 
-    def make(kept: connections.RawConnections, engine: Any) -> None:
-        made(kept, engine)
+    def make(kept: connections.RawConnections, *parts: Any) -> None:
+        made(kept, *parts)
         kept._idle = Returned()  # type: ignore[assignment]
 
     connections.RawConnections.__init__ = make  # type: ignore[method-assign]
@@ -83,6 +84,7 @@ def no_kept_connections() -> None:
 def no_write_lock() -> None:
     connections.WriteLock.__enter__ = lambda _: None  # type: ignore[method-assign]
     connections.WriteLock.__exit__ = lambda *_: None  # type: ignore[method-assign]
+    connections.WriteLock.begin = lambda _, cursor: cursor.execute(BEGIN_WRITING)  # type: ignore[method-assign]
 
 
 def no_prepared_response() -> None:

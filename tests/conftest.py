@@ -11,6 +11,7 @@ Servers stand here and not in the folders that use them: so each is started once
 import pytest
 from hypothesis import settings
 
+from tests.faults.proxy import proxy
 from tests.gateway import build_gateway, gateway_templates
 from tests.node import node
 from tests.once import full_cost, once
@@ -34,6 +35,7 @@ __all__ = [
     "postgresql",
     "programs",
     "provider",
+    "proxy",
     "redis",
     "synapse",
     "wheel",

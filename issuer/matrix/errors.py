@@ -48,7 +48,7 @@ def refusal_of(name: str, answer: UpstreamResponse) -> GatewayError:
     That it does not know the token is one thing; everything else is not the token's fault, and the message
     says what to do.
     """
-    errcode = _errcode(answer)
+    errcode = errcode_of(answer)
     if (answer.status, errcode) == (401, "M_UNKNOWN_TOKEN"):
         return UnknownTokenError(f"{name} does not know the OpenID token (401 {errcode})")
     remedy = REMEDIES.get(answer.status) or BY_HUNDREDS.get(answer.status // 100, OTHERS)
@@ -56,7 +56,7 @@ def refusal_of(name: str, answer: UpstreamResponse) -> GatewayError:
     return BadAnswerError(f"{name} answers {what} when asked whose an OpenID token is: {remedy}")
 
 
-def _errcode(answer: UpstreamResponse) -> str:
+def errcode_of(answer: UpstreamResponse) -> str:
     """Return what kind of error it is; "" when it is no Matrix error."""
     try:
         found = answer.json()

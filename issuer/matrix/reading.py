@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from issuer.matrix.errors import RoomUnreadableError
+from issuer.matrix.errors import RoomUnreadableError, errcode_of
 from issuer.matrix.power import UNKNOWN, Content, Power, power_of
 from issuer.settings.models import HomeserverSettings
 from issuer.upstream import BadAnswerError, Party, Upstream, UpstreamCall, UpstreamError, UpstreamResponse
@@ -83,7 +83,7 @@ class AdminReader(Reader):
 
     async def _members(self, room_id: str) -> frozenset[str] | None:
         answer = await self.get(f"{_admin(room_id)}/members")
-        if answer.status == 404 and _errcode(answer) == "M_NOT_FOUND":
+        if answer.status == 404 and errcode_of(answer) == "M_NOT_FOUND":
             return None
         return frozenset(name for name in self._listed(answer, "members") if isinstance(name, str))
 
@@ -120,7 +120,7 @@ class ClientReader(Reader):
 
     async def _event(self, room_id: str, kind: str) -> Content | None:
         answer = await self.get(f"{_client(room_id)}/state/{kind}", format="event")
-        if answer.status == 404 and _errcode(answer) == "M_NOT_FOUND":
+        if answer.status == 404 and errcode_of(answer) == "M_NOT_FOUND":
             return None
         event = self._content(answer)
         # A homeserver that does not know `format` gives the content alone.
@@ -148,10 +148,3 @@ def _client(room_id: str) -> str:
 def _object(answer: UpstreamResponse) -> Mapping[str, Any]:
     found = answer.json()
     return found if isinstance(found, dict) else {}
-
-
-def _errcode(answer: UpstreamResponse) -> object:
-    try:
-        return _object(answer).get("errcode")
-    except BadAnswerError:
-        return None

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -25,9 +26,8 @@ def servers(authority: Authority) -> Iterator[tuple[DelayingHomeserver, Sfu, Aut
 
 @pytest.fixture(scope="module")
 def proxy(postgresql: PostgreSQL) -> Iterator[Proxy]:
-    proxy = Proxy(postgresql.directory)
-    yield proxy
-    proxy.close()
+    with closing(Proxy(postgresql.directory)) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")

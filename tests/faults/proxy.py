@@ -7,10 +7,14 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+import pytest
+
+from tests.postgresql import PostgreSQL
 
 PATIENCE = 60.0
 SOCKET = ".s.PGSQL.5432"
@@ -187,6 +191,13 @@ class Wire:
     def _cut(self) -> None:
         cut(self._client)
         cut(self._server)
+
+
+@pytest.fixture
+def proxy(postgresql: PostgreSQL) -> Iterator[Proxy]:
+    """A proxy in front of the server of all tests."""
+    with contextlib.closing(Proxy(postgresql.directory)) as proxy:
+        yield proxy
 
 
 def message(kind: bytes, body: bytes) -> bytes:

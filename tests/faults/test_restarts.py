@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,8 @@ def server(programs: None) -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def own_proxy(server: PostgreSQL) -> Iterator[Proxy]:
-    proxy = Proxy(server.directory)
-    yield proxy
-    proxy.close()
+    with closing(Proxy(server.directory)) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -41,12 +41,17 @@ def wait_until_followed(primary: PostgreSQL, standby: PostgreSQL) -> None:
             time.sleep(0.01)
 
 
-def test_after_a_failover_the_other_server_is_used(
-    primary: PostgreSQL, standby: PostgreSQL, clock: FakeClock
-) -> None:
+def store_of_both(primary: PostgreSQL, standby: PostgreSQL, clock: FakeClock) -> Store:
     hosts = f"host={standby.directory}&host={primary.directory}"
     store = Store.open(f"postgresql://issuer@/postgres?{hosts}&target_session_attrs=read-write", clock)
     store.migrate()
+    return store
+
+
+def test_after_a_failover_the_other_server_is_used(
+    primary: PostgreSQL, standby: PostgreSQL, clock: FakeClock
+) -> None:
+    store = store_of_both(primary, standby, clock)
     store.sessions.add(session())
     store.check()
     wait_until_followed(primary, standby)
@@ -68,9 +73,7 @@ def test_connections_to_a_server_that_can_only_read_now_are_replaced(
     primary: PostgreSQL, standby: PostgreSQL, clock: FakeClock
 ) -> None:
     """A switchover: the server that could write is a standby now, and its connections live on."""
-    hosts = f"host={standby.directory}&host={primary.directory}"
-    store = Store.open(f"postgresql://issuer@/postgres?{hosts}&target_session_attrs=read-write", clock)
-    store.migrate()
+    store = store_of_both(primary, standby, clock)
     store.users.add(user())
     store.sessions.add(session())
     wait_until_followed(primary, standby)

@@ -12,17 +12,9 @@ from issuer.store import DuplicateError, IssuanceRow, Store, StoreError, Unknown
 from issuer.store.fast import commits
 from tests.fakes import FakeClock
 from tests.faults.proxy import PATIENCE, Fault, Proxy
-from tests.postgresql import PostgreSQL
 from tests.store.samples import id_hash, issuance, session, user
 
 NEVER_THERE = {Fault.CUT_BEFORE, Fault.CUT_AT, Fault.DELAYED}
-
-
-@pytest.fixture
-def proxy(postgresql: PostgreSQL) -> Iterator[Proxy]:
-    proxy = Proxy(postgresql.directory)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from issuer.matrix import Homeservers, NoClientApiError
+from issuer.matrix.errors import errcode_of
 from issuer.upstream import Upstream, UpstreamError, UpstreamResponse
 from issuer.world import SteadyClock
 from modules.livekit.delegation.engine.model import Action, Event, Failed, Gone, Restarted, Sent
@@ -114,14 +115,14 @@ class DelayedEvents:
         gate.succeeded()
         if 200 <= answer.status < 300:
             return Restarted(began) if action is Action.RESTART else Sent()
-        if answer.status == 404 and _errcode(answer) == "M_NOT_FOUND":
+        if answer.status == 404 and errcode_of(answer) == "M_NOT_FOUND":
             return Gone(action)
         _log.info(
             "%s: %s was answered with %d %s",
             asked.server_name,
             action.value,
             answer.status,
-            _errcode(answer)[:80],
+            errcode_of(answer),
         )
         return Failed(action, self._luck(), answer.status)
 
@@ -134,15 +135,6 @@ class DelayedEvents:
 def _headers(token: str | None) -> dict[str, str]:
     authorization = {"Authorization": f"Bearer {token}"} if token else {}
     return {"Content-Type": "application/json", **authorization}
-
-
-def _errcode(answer: UpstreamResponse) -> str:
-    try:
-        found = answer.json()
-    except UpstreamError:
-        return ""
-    errcode = found.get("errcode") if isinstance(found, dict) else None
-    return errcode if isinstance(errcode, str) else ""
 
 
 def retry_after(answer: UpstreamResponse, now: float) -> float | None:

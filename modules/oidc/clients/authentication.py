@@ -43,12 +43,15 @@ def basic(query_client: QueryClient, request: OAuth2Request) -> Client | None:
         InvalidClientError: the secret is not its own.
     """
     header = request.headers.get("Authorization", "")
-    sent, found = _as_sent(header), basic_credentials(header)
-    if sent is None:
-        return None
-    client = query_client(found[0] if found else sent[0])
-    if client is None or (found and client.check_client_secret(found[1])):
+    found = basic_credentials(header)
+    client = query_client(found[0]) if found else None
+    if found and client and client.check_client_secret(found[1]):
         return client
+    sent = _as_sent(header)
+    if sent and not found:
+        client = query_client(sent[0])
+    if sent is None or client is None:
+        return None
     why = NOT_ENCODED if client.check_client_secret(sent[1]) else NOT_ITS_OWN
     raise InvalidClientError(description=why, status_code=401)
 

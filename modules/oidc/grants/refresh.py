@@ -77,7 +77,7 @@ class RefreshGrant(Issuing, RefreshTokenGrant):
         """Return the refresh token of the answer, and what is written of it."""
         client, grants = self.asker, self.provider.grants
         if not client.rotates and token.used_at is None:
-            kept = self.tokens.kept_token(client, token.grant, self.request.parameters["refresh_token"])
+            kept = self.tokens.living_token(client, token.grant, self.request.parameters["refresh_token"])
             return kept, grants.token_kept(kept.token)
         following = self.tokens.refresh_token(client, token.grant)
         if following is None:

@@ -92,13 +92,10 @@ class Tokens:
         """Make a refresh token; None when the client may have none."""
         if not client.check_grant_type("refresh_token"):
             return None
-        return self._living(client, grant, self._provider.new_secret())
+        return self.living_token(client, grant, self._provider.new_secret())
 
-    def kept_token(self, client: Client, grant: Grant, text: str) -> Made:
-        """Return a refresh token that goes on to count, with its new end."""
-        return self._living(client, grant, text)
-
-    def _living(self, client: Client, grant: Grant, text: str) -> Made:
+    def living_token(self, client: Client, grant: Grant, text: str) -> Made:
+        """Return a refresh token, new or one that goes on to count, with its end as of now."""
         provider = self._provider
         lifetime = client.settings.refresh_token_lifetime or provider.settings.refresh_token_lifetime
         ends = min(provider.clock.now() + lifetime, grant.expires_at)

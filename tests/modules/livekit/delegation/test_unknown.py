@@ -1,7 +1,5 @@
 """What was written, and told as unknown: the worker whose it is finds it in the store."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from issuer.store import UnknownCommitError
@@ -11,13 +9,6 @@ from tests.modules.livekit.delegation.conftest import BuildWorker
 from tests.modules.livekit.delegation.house import LIVEKIT_ROOM, Worker, wait_for_restart
 from tests.postgresql import PostgreSQL
 from tests.service import wait_for
-
-
-@pytest.fixture
-def proxy(postgresql: PostgreSQL) -> Iterator[Proxy]:
-    proxy = Proxy(postgresql.directory)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture
